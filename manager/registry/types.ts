@@ -1,0 +1,68 @@
+import type { Change } from '../../shared/verb/effect.ts';
+import type { View } from '../../shared/verb/view.ts';
+
+/** Who did what: stored with the revision. */
+export interface CommitInfo {
+  readonly user: string;
+  /** The command line in short, secrets left out. */
+  readonly command: string;
+  readonly correlation: string;
+  readonly at: number;
+}
+
+export interface RevisionRecord extends CommitInfo {
+  readonly revision: number;
+  readonly changes: readonly RecordedChange[];
+}
+
+export interface RecordedChange {
+  readonly type: string;
+  readonly name: string;
+  readonly action: 'created' | 'changed' | 'removed';
+  /** table.column to [old, new]; null is unset. */
+  readonly values: Readonly<Record<string, readonly [string | null, string | null]>>;
+}
+
+export type CommitResult =
+  | { readonly outcome: 'done'; readonly revision: number }
+  | { readonly outcome: 'conflict'; readonly message: string };
+
+export interface KeyWrite {
+  readonly key: string;
+  /** undefined deletes. JSON-serialisable. */
+  readonly value: unknown;
+}
+
+/** A durable key space of another room (jobs, fleet), in the same database and the same batches. */
+export interface KeySpace {
+  get(key: string): Promise<unknown>;
+  /** Keys in byte order, from `after` (exclusive) while they start with `prefix`. */
+  entries(options?: { prefix?: string; after?: string; limit?: number; reverse?: boolean }): AsyncIterable<readonly [string, unknown]>;
+  /** Durable (synced, grouped with whatever else waits) when the promise resolves. */
+  write(writes: readonly KeyWrite[]): Promise<void>;
+  /** The same writes as part of a commit, see Registry.commit. */
+  readonly name: string;
+}
+
+export interface Registry {
+  /** The present. Reads never touch the disk. The object stays valid, and shows later revisions as they come. */
+  readonly view: View;
+  /**
+   * One command, one atomic batch, one revision. Empty changes commit nothing but `beside`, which is written in the
+   * same batch whatever the outcome of the changes is decided to be (`besideConflict` where they conflict).
+   */
+  commit(
+    info: CommitInfo,
+    changes: readonly Change[],
+    beside?: readonly { readonly space: string; readonly writes: readonly KeyWrite[] }[],
+    besideConflict?: readonly { readonly space: string; readonly writes: readonly KeyWrite[] }[],
+  ): Promise<CommitResult>;
+  /** Reported state: visible at once, on disk within about a second, coalesced. null clears. */
+  observe(type: string, name: string, values: Readonly<Record<string, string | null>>): void;
+  space(name: string): KeySpace;
+  /** Newest first unless `from` is given. */
+  history(query: { type?: string; name?: string; limit?: number; from?: number; to?: number }): AsyncIterable<RevisionRecord>;
+  /** Everything from that revision on, then as it happens, until the signal. */
+  watch(query: { type?: string; name?: string; from?: number }, signal: AbortSignal): AsyncIterable<RevisionRecord>;
+  close(): Promise<void>;
+}

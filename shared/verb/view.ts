@@ -1,0 +1,19 @@
+/** What an object holds: `table.column` to value, as it stands in the registry. Absent means unset. */
+export type Row = Readonly<Record<string, string>>;
+
+/**
+ * All definitions at one revision, in memory; what a verb may know. Raw rows only: attributes, conditions,
+ * inheritance and node ranges are computed over it by shared/objects and shared/noderange.
+ */
+export interface View {
+  readonly revision: number;
+  row(type: string, name: string): Row | undefined;
+  /** In no particular order. */
+  rows(type: string): Iterable<readonly [name: string, row: Row]>;
+  has(type: string, name: string): boolean;
+  /** How many objects of the type there are. */
+  count(type: string): number;
+  /** What agents reported about an object; beside the definitions, without history. */
+  reported(type: string, name: string): Row | undefined;
+  reportedRows(type: string): Iterable<readonly [name: string, row: Row]>;
+}

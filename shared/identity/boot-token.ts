@@ -1,6 +1,7 @@
 /**
- * What a boot server signs for one boot that it served, with the key the manager delegated to it.
- * On the wire: base64url(JSON of this) + "." + base64url(Ed25519 signature over the first part).
+ * What a boot server signs for one boot that it served. The manager delegates this by the role `boot` in the server's
+ * certificate: the signature is by that certificate's own key (ECDSA P-256, SHA-256, DER).
+ * On the wire: base64url(JSON of this) + "." + base64url(signature over the first part).
  */
 export interface BootTokenPayload {
   readonly node: string;

@@ -1,4 +1,4 @@
-import type { BlobRef } from './blob.ts';
+import type { BlobRef, StoreAccess } from './blob.ts';
 
 export const bootApplyKind = 'boot-apply';
 export const bootApplyVersion = 1;
@@ -10,7 +10,9 @@ export interface BootApplySpec {
   readonly nodes: Readonly<Record<string, BootNode | null>>;
   /** Blobs that must be in the boot server's store before any file names them (fetched first where they are not). */
   readonly blobs: readonly BlobRef[];
-  /** Delegated key and all else the boot server needs to hand out boot tokens is asked for separately, never in here. */
+  /** Where missing blobs come from; absent: a missing blob is an error. */
+  readonly from?: StoreAccess;
+  /** Nodes not named are taken away. */
   readonly allNodes: boolean;
 }
 

@@ -19,6 +19,8 @@ export interface Facts {
   readonly emulates: readonly string[];
   /** A netbooted node: sha256 of the image that the initrd computed itself. */
   readonly imageDigest?: string;
+  /** Where this agent's store answers, in StoreAccess form; only with the role store. */
+  readonly store?: readonly string[];
   /** Lines that the image left for the report (/opt/hostler/report.d/<name>, first line each); the quickstart's nonce travels here. */
   readonly notes?: Readonly<Record<string, string>>;
 }

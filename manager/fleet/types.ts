@@ -1,4 +1,5 @@
 import type { Requirement } from '../../shared/verb/effect.ts';
+import type { AgentSummary } from '../../shared/wire/generated/hostler/v1/AgentSummary.ts';
 import type { ErrorCode } from '../../shared/errors/error.ts';
 
 /** A task as the jobs engine hands it to the fleet. */
@@ -22,7 +23,11 @@ export type Placement =
 /** What the fleet tells the jobs engine about a task. Every call must be durable before it resolves: then it is acknowledged. */
 export interface TaskListener {
   started(id: string, agent: string, at: number): void;
-  progress(id: string, agent: string, progress: { stage: string; text: string; done: number; total: number; unit: string }): void;
+  progress(
+    id: string,
+    agent: string,
+    progress: { stage: string; text: string; done: number; total: number; unit: string },
+  ): void;
   /** How many bytes of the log are kept. */
   logOffset(id: string): number;
   log(id: string, offset: number, text: Uint8Array): void;
@@ -62,4 +67,37 @@ export interface Fleet {
   dismiss(agent: string, reason: string): void;
   /** The engine registers itself before the links open. */
   listen(listener: TaskListener, arrived: (arrival: AgentArrival) => void): void;
+}
+
+/** What `hostler agents` shows and does. Names that are not known are refused with not_found. */
+export interface FleetAdmin {
+  /** In the order of their names. */
+  agents(): AgentSummary[];
+  /** A join token, shown once and never stored in clear. */
+  createToken(request: TokenRequest): Promise<IssuedToken>;
+  /** Lets an agent in that waits for approval. */
+  approve(name: string): Promise<AgentSummary>;
+  /** Its certificate is worth nothing from now on; its open tasks are lost. */
+  revoke(name: string): Promise<AgentSummary>;
+  /** sha256 of the authority certificate (DER), lower-case hexadecimal. */
+  readonly authority: string;
+  /** How many links are open now. */
+  connected(): number;
+}
+
+export interface TokenRequest {
+  readonly roles: readonly string[];
+  /** The one name that may use it; empty: any. */
+  readonly name: string;
+  /** Seconds; 0: one hour. */
+  readonly lifetime: number;
+  /** 0: one. */
+  readonly uses: number;
+  readonly approval: boolean;
+}
+
+export interface IssuedToken {
+  readonly token: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
 }

@@ -18,7 +18,8 @@ export function fromStatusNumber(number: number): ErrorCode {
 /** What a server answers a failed call with. Only the sentence travels; the cause stays here, for the log. */
 export function toStatus(thrown: unknown): Pick<StatusObject, 'code' | 'details'> & { metadata: Metadata } {
   const error = HostlerError.from(thrown);
-  const details = error.message.length > longestMessage ? `${error.message.slice(0, longestMessage)} ...` : error.message;
+  const details =
+    error.message.length > longestMessage ? `${error.message.slice(0, longestMessage)} ...` : error.message;
   return { code: toStatusNumber(error.code), details, metadata: new Metadata() };
 }
 

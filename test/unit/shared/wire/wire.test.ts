@@ -83,7 +83,10 @@ describe('over a socket', () => {
   test('nobody listening is said with what was tried', async () => {
     const lost = new wire.Api(`unix:${join(folder, 'nobody')}`, credentials.createInsecure());
     const call = callUnary(lost.status.bind(lost), {}, new Metadata(), { what: 'Cannot reach the manager' });
-    await expect(call).rejects.toMatchObject({ code: 'unavailable', message: expect.stringMatching(/^Cannot reach the manager: /) });
+    await expect(call).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(/^Cannot reach the manager: /),
+    });
     lost.close();
   });
 });

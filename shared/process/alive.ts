@@ -96,6 +96,6 @@ function signalReaches(pid: number): boolean {
 export function elapsed(etime: string): number | undefined {
   const match = /^(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)$/.exec(etime);
   if (match === null) return undefined;
-  const [days, hours, minutes, seconds] = match.slice(1).map((n) => Number(n ?? 0));
+  const [days, hours, minutes, seconds] = match.slice(1).map((n: string | undefined) => Number(n ?? 0));
   return (days ?? 0) * 86_400 + (hours ?? 0) * 3_600 + (minutes ?? 0) * 60 + (seconds ?? 0);
 }

@@ -1,4 +1,3 @@
-// eslint-disable-next-line no-control-regex -- finding control characters is the point
 const unprintable = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
 /**

@@ -154,9 +154,8 @@ class Running {
   /** Until both streams were read to their end, or nothing has come for a while. */
   async #drained(): Promise<void> {
     const streams = [this.#child.stdout, this.#child.stderr].filter((stream) => stream !== null);
-    const ended = Promise.all(
-      streams.map((s) => (s.closed ? undefined : new Promise((done) => s.once('close', done)))),
-    );
+    const open = streams.filter((stream) => !stream.closed);
+    const ended = Promise.all(open.map((stream) => new Promise<void>((done) => stream.once('close', () => done()))));
     const bound = Date.now() + drainMostMs;
     this.#lastOutput = Date.now();
     await new Promise<void>((resolve) => {
@@ -259,11 +258,8 @@ function environment(options: RunOptions): NodeJS.ProcessEnv {
   const base: NodeJS.ProcessEnv = options.inheritEnv === false ? {} : { ...process.env };
   if (HOSTLER_TASK_DIR !== undefined) base['HOSTLER_TASK_DIR'] = HOSTLER_TASK_DIR;
   base['PATH'] = searchPath().join(':');
-  for (const [name, value] of Object.entries(options.env ?? {})) {
-    if (value === undefined) delete base[name];
-    else base[name] = value;
-  }
-  return base;
+  Object.assign(base, options.env);
+  return Object.fromEntries(Object.entries(base).filter(([, value]) => value !== undefined));
 }
 
 function abortReason(signal: AbortSignal | undefined, program: string): HostlerError {

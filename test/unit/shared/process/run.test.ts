@@ -25,7 +25,7 @@ async function until(what: () => boolean): Promise<void> {
     if (what()) return;
     await new Promise((done) => setTimeout(done, 10));
   }
-  throw new Error(`not within 5 s: ${what}`);
+  throw new Error(`not within 5 s: ${what.toString()}`);
 }
 
 let dir: string;

@@ -1,0 +1,113 @@
+import { chmod, cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+import { bundleText } from './bundle-text.ts';
+
+/*
+ * Makes dist/: three programs, each one file that runs with Node alone, CommonJS because that starts faster from one
+ * file. The manager needs a native module, which cannot be bundled: it lies beside it in dist/node_modules.
+ */
+
+const root = resolve(import.meta.dirname, '..');
+const dist = join(root, 'dist');
+
+interface Program {
+  readonly name: string;
+  readonly entry: string;
+  /** Agents run on Node 18 too: that is what Debian 12 has. */
+  readonly target: string;
+  readonly external: readonly string[];
+}
+
+const programs: readonly Program[] = [
+  { name: 'hostler', entry: 'cli/main.ts', target: 'node20', external: [] },
+  { name: 'hostler-manager', entry: 'manager/main.ts', target: 'node20', external: ['classic-level'] },
+  { name: 'hostler-agent', entry: 'agent/main.ts', target: 'node18', external: [] },
+];
+
+/** Optional accelerators that we do without, and that would only be looked for at run time. */
+const neverNeeded = ['bufferutil', 'utf-8-validate', 'pino-pretty'];
+
+async function bundle(program: Program, version: string, folder: string): Promise<void> {
+  await build({
+    entryPoints: [join(root, program.entry)],
+    outfile: join(folder, program.name),
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: program.target,
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+    external: [...program.external, ...neverNeeded],
+    banner: { js: '#!/usr/bin/env node' },
+    define: { __HOSTLER_VERSION__: JSON.stringify(version), 'import.meta.url': '__fileUrl' },
+    inject: [join(root, 'deploy/bundle-shim.js')],
+    plugins: [bundleText],
+    absWorkingDir: root,
+  });
+  await chmod(join(folder, program.name), 0o755);
+}
+
+/** The native module with what it needs to run here and on other Linux machines; no sources, no other platforms. */
+async function nativeModules(folder: string): Promise<void> {
+  const wanted = ['classic-level'];
+  const done = new Set<string>();
+  for (let name = wanted.pop(); name !== undefined; name = wanted.pop()) {
+    if (done.has(name)) continue;
+    done.add(name);
+    const from = join(root, 'node_modules', name);
+    await cp(from, join(folder, 'node_modules', name), {
+      recursive: true,
+      filter: (source) => !leftOut.test(source.slice(from.length)),
+    });
+    const manifest = JSON.parse(await readFile(join(from, 'package.json'), 'utf8')) as {
+      dependencies?: Record<string, string>;
+    };
+    wanted.push(...Object.keys(manifest.dependencies ?? {}).filter((dependency) => dependency !== 'napi-macros'));
+  }
+}
+
+const leftOut = /^\/(node_modules|deps|docs|test|.*\.(cc|gyp|md|ts|map)$|prebuilds\/(?!linux-))/;
+
+/** One link for every command, so that `dist/bin/lsdef` is the CLI called as lsdef. */
+async function links(folder: string): Promise<void> {
+  const { commandNames } = await import('../cli/commands/index.ts');
+  await mkdir(join(folder, 'bin'));
+  for (const name of ['hostler', ...commandNames()]) await symlink('../hostler', join(folder, 'bin', name));
+}
+
+async function main(): Promise<void> {
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+  // Built beside and switched, so that a program that runs meanwhile never meets half a file.
+  const fresh = join(root, 'dist.new');
+  await rm(fresh, { recursive: true, force: true });
+  await mkdir(fresh);
+  try {
+    await writeFile(
+      join(fresh, 'package.json'),
+      `${JSON.stringify({ name: 'hostler', version, type: 'commonjs', private: true })}\n`,
+    );
+    const missing = programs.filter((program) => !existsSync(join(root, program.entry)));
+    for (const program of missing)
+      process.stderr.write(`build: ${program.entry} is missing, ${program.name} is not built\n`);
+    await Promise.all(
+      programs.filter((program) => !missing.includes(program)).map((program) => bundle(program, version, fresh)),
+    );
+    await nativeModules(fresh);
+    await links(fresh);
+    if (existsSync(join(root, 'share'))) await cp(join(root, 'share'), join(fresh, 'share'), { recursive: true });
+    if (existsSync(join(root, 'deploy/systemd')))
+      await cp(join(root, 'deploy/systemd'), join(fresh, 'systemd'), { recursive: true });
+    const old = join(root, 'dist.old');
+    await rm(old, { recursive: true, force: true });
+    if (existsSync(dist)) await rename(dist, old);
+    await rename(fresh, dist);
+    await rm(old, { recursive: true, force: true });
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
+}
+
+await main();

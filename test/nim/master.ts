@@ -1,0 +1,73 @@
+import { build } from 'esbuild';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Behaviour } from './stand-in/state.ts';
+
+const programs = [
+  'nim',
+  'lsnim',
+  'nim_master_setup',
+  'nimconfig',
+  'nimquery',
+  'cpcosi',
+  'inutoc',
+  'chnfsdom',
+  'lssrc',
+  'startsrc',
+  'stopsrc',
+  'refresh',
+  'mkitab',
+  'lsitab',
+  'rmitab',
+  'chfs',
+  'lslpp',
+  'oslevel',
+  'nim-client',
+];
+
+export interface NimMaster {
+  readonly dir: string;
+  /** Goes to the front of the PATH of whoever runs NIM commands. */
+  readonly bin: string;
+  /** Switches what the facts leave open, or what is to go wrong. */
+  set(change: Partial<Behaviour>): void;
+  calls(): { program: string; argv: string[]; locale: string; pid: number; at: number }[];
+}
+
+/** Makes one stand-in for a NIM master below `dir`. `df` is given only when asked for: it shadows the machine's own. */
+export async function createMaster(dir: string, options: { df?: boolean } = {}): Promise<NimMaster> {
+  const bin = join(dir, 'bin');
+  const state = join(dir, 'state');
+  for (const folder of [bin, state, join(dir, 'etc'), join(dir, 'tftpboot')]) mkdirSync(folder, { recursive: true });
+  const program = join(state, 'stand-in.mjs');
+  await build({
+    entryPoints: [resolve(import.meta.dirname, 'stand-in/main.ts')],
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    outfile: program,
+    banner: { js: '#!/usr/bin/env node' },
+    logLevel: 'error',
+  });
+  const { chmodSync } = await import('node:fs');
+  chmodSync(program, 0o755);
+  for (const name of [...programs, ...(options.df === true ? ['df'] : [])]) symlinkSync(program, join(bin, name));
+  const file = join(state, 'behaviour.json');
+  return {
+    dir,
+    bin,
+    set(change) {
+      const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Partial<Behaviour>) : {};
+      writeFileSync(file, JSON.stringify({ ...before, ...change }));
+    },
+    calls() {
+      const calls = join(state, 'calls.ndjson');
+      if (!existsSync(calls)) return [];
+      return readFileSync(calls, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as ReturnType<NimMaster['calls']>[number]);
+    },
+  };
+}

@@ -12,6 +12,7 @@ export interface Hello {
   'openTasks'?: (_hostler_v1_OpenTask)[];
   'facts'?: (string);
   'once'?: (boolean);
+  'keptFrom'?: (number);
 }
 
 export interface Hello__Output {
@@ -24,4 +25,5 @@ export interface Hello__Output {
   'openTasks': (_hostler_v1_OpenTask__Output)[];
   'facts': (string);
   'once': (boolean);
+  'keptFrom': (number);
 }

@@ -1,0 +1,99 @@
+import { HostlerError } from '../../shared/errors/error.ts';
+import type { Change } from '../../shared/verb/effect.ts';
+import type { Row } from '../../shared/verb/view.ts';
+import { objectKey } from './keys.ts';
+import { makeRow } from './tables.ts';
+import type { RecordedChange } from './types.ts';
+
+/** What the changes are applied to: the present together with what waits before them in the same batch. */
+export type Lookup = (type: string, name: string) => Row | undefined;
+
+/** One object before and after; undefined where there is none. */
+export interface Outcome {
+  readonly type: string;
+  readonly name: string;
+  readonly before: Row | undefined;
+  readonly after: Row | undefined;
+}
+
+export type Applied =
+  | { readonly outcome: 'done'; readonly objects: readonly Outcome[] }
+  | { readonly outcome: 'conflict'; readonly message: string };
+
+/** Characters of one value, one key. Definitions are small; a megabyte in an attribute is a mistake. */
+const longestValue = 256 * 1024;
+const longestKey = 255;
+
+function checkValues(change: Change): void {
+  for (const [key, value] of Object.entries(change.values ?? {})) {
+    if (key === '' || key.length > longestKey) {
+      throw new HostlerError(
+        'invalid_argument',
+        `An attribute of ${change.type} ${change.name} has a name of ${key.length} characters.`,
+      );
+    }
+    if (value !== null && value.length > longestValue) {
+      throw new HostlerError(
+        'invalid_argument',
+        `${key} of ${change.type} ${change.name} has ${value.length} characters; ${longestValue} are possible.`,
+      );
+    }
+  }
+}
+
+/** Names what stands in the way; values are left out, for they may be secret. */
+function conflictOf(change: Change, row: Row | undefined): string | undefined {
+  const what = `${change.type} ${change.name}`;
+  if (change.fresh === true && row !== undefined) return `${what} exists already.`;
+  if (change.fresh === false && row === undefined) return `${what} does not exist any more.`;
+  for (const [key, seen] of Object.entries(change.expected ?? {})) {
+    if ((row?.[key] ?? null) !== seen) return `${key} of ${what} was changed by somebody else meanwhile.`;
+  }
+  return undefined;
+}
+
+function changed(row: Row | undefined, change: Change): Row | undefined {
+  if (change.remove === true) return undefined;
+  const values = new Map(Object.entries(row ?? {}));
+  for (const [key, value] of Object.entries(change.values ?? {})) {
+    if (value === null) values.delete(key);
+    else values.set(key, value);
+  }
+  return makeRow(values);
+}
+
+/** Applies the changes in order; later ones see earlier ones. All or, with a conflict, none. Pure. */
+export function applyChanges(lookup: Lookup, changes: readonly Change[]): Applied {
+  const objects = new Map<string, Outcome>();
+  for (const change of changes) {
+    checkValues(change);
+    const key = objectKey('o', change.type, change.name);
+    const known = objects.get(key);
+    const before = known === undefined ? lookup(change.type, change.name) : known.before;
+    const now = known === undefined ? before : known.after;
+    const message = conflictOf(change, now);
+    if (message !== undefined) return { outcome: 'conflict', message };
+    objects.set(key, { type: change.type, name: change.name, before, after: changed(now, change) });
+  }
+  return { outcome: 'done', objects: [...objects.values()].filter((object) => recordOf(object) !== undefined) };
+}
+
+/** The history's entry about one object; undefined where nothing is different. */
+export function recordOf({ type, name, before, after }: Outcome): RecordedChange | undefined {
+  const keys = new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})]);
+  const pairs = [...keys].map((key) => [key, [before?.[key] ?? null, after?.[key] ?? null]] as const);
+  const values = Object.fromEntries(pairs.filter(([, [old, value]]) => old !== value));
+  if (before === undefined) return after === undefined ? undefined : { type, name, action: 'created', values };
+  if (after === undefined) return { type, name, action: 'removed', values };
+  return pairs.every(([, [old, value]]) => old === value) ? undefined : { type, name, action: 'changed', values };
+}
+
+/** The changes that take a recorded one back, refusing where somebody has changed the same since. */
+export function inverseOf(record: RecordedChange): Change {
+  const { type, name } = record;
+  const pairs = Object.entries(record.values);
+  const side = (index: 0 | 1): Record<string, string | null> =>
+    Object.fromEntries(pairs.map(([key, values]) => [key, values[index]]));
+  if (record.action === 'created') return { type, name, remove: true, expected: side(1), fresh: false };
+  return { type, name, values: side(0), expected: side(1), fresh: record.action === 'removed' };
+}

@@ -6,10 +6,10 @@ import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HostlerError } from '../../shared/errors/error.ts';
+import { tlsOptionsFor, type TlsIdentity } from '../../shared/identity/tls.ts';
 import { storePaths, type BlobRef, type StoreAccess } from '../../shared/task/blob.ts';
 import { digestOf } from './digest.ts';
 import { syncFile, syncFolder } from './durable.ts';
-import { serverMustBe, type TlsIdentity } from './peer.ts';
 import { checkSpace } from './space.ts';
 import { receivedHeader } from './upload.ts';
 
@@ -183,12 +183,7 @@ function ask(
       ...(body && { 'Content-Length': String(length) }),
       ...(body && length > 0 && { 'Content-Range': `bytes ${body.first}-${body.bytes - 1}/${body.bytes}` }),
     },
-    key: options.identity.key,
-    cert: options.identity.certificate,
-    ca: options.identity.authority,
-    servername: '',
-    checkServerIdentity: serverMustBe(access.agent),
-    minVersion: 'TLSv1.2',
+    ...tlsOptionsFor(options.identity, access.agent),
     agent: false,
     signal: options.signal,
   };

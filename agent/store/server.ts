@@ -5,10 +5,11 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { HostlerError } from '../../shared/errors/error.ts';
+import { peerIdentity } from '../../shared/identity/certificate.ts';
 import type { AgentIdentity } from '../../shared/identity/names.ts';
+import { serverTlsOptionsFor, type TlsIdentity } from '../../shared/identity/tls.ts';
 import { BlobStore } from './blobs.ts';
 import { isDigest } from './digest.ts';
-import { identityOf, type TlsIdentity } from './peer.ts';
 import { postscriptFile } from './postscripts.ts';
 import { sendFile, sendText } from './send-file.ts';
 import { receivedHeader, Uploads } from './upload.ts';
@@ -110,7 +111,7 @@ export class StoreServer {
 
   /** Takes up a renewed certificate; connections that are open go on. */
   renew(): void {
-    const context = this.#context();
+    const context = serverTlsOptionsFor(this.#options.identity());
     for (const server of [this.#unix.server, ...this.#tcp.values()]) server?.setSecureContext(context);
   }
 
@@ -121,14 +122,15 @@ export class StoreServer {
     await Promise.all(servers.map(close));
   }
 
-  #context(): { key: string; cert: string; ca: string; minVersion: 'TLSv1.2' } {
-    const identity = this.#options.identity();
-    return { key: identity.key, cert: identity.certificate, ca: identity.authority, minVersion: 'TLSv1.2' };
-  }
-
   #create(): Server {
     const server = createServer(
-      { ...this.#context(), requestCert: true, rejectUnauthorized: false, requestTimeout: 0, headersTimeout: 20_000 },
+      {
+        ...serverTlsOptionsFor(this.#options.identity()),
+        requestCert: true,
+        rejectUnauthorized: false,
+        requestTimeout: 0,
+        headersTimeout: 20_000,
+      },
       (request, response) => {
         this.#answer(request, response).catch((error: unknown) => {
           this.#fail(request, response, error);
@@ -187,7 +189,7 @@ export class StoreServer {
   #peer(request: IncomingMessage): AgentIdentity | undefined {
     const socket = request.socket;
     if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-    const peer = identityOf(socket.getPeerCertificate());
+    const peer = peerIdentity(socket.getPeerCertificate());
     return peer && this.#options.revoked?.(peer.serial) === true ? undefined : peer;
   }
 

@@ -3,10 +3,11 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { download, upload } from '../../../../agent/store/client.ts';
-import type { TlsIdentity } from '../../../../agent/store/peer.ts';
 import { StoreServer } from '../../../../agent/store/server.ts';
+import type { TlsIdentity } from '../../../../shared/identity/tls.ts';
 import type { StoreAccess } from '../../../../shared/task/blob.ts';
 import { createTestAuthority } from '../../../lab/pki.ts';
 
@@ -97,7 +98,7 @@ describe('the store', () => {
   });
 
   it('resumes a download from what is there, and starts again when that was wrong', async () => {
-    const { digest } = await server.blobs.putStream([image]);
+    const { digest } = await server.blobs.putStream(Readable.from([image]));
     const target = join(dir, 'resumed');
     const seen: number[] = [];
     await writeFile(`${target}.part`, image.subarray(0, 2_000_000));
@@ -143,14 +144,14 @@ describe('the store', () => {
   });
 
   it('answers ranges', async () => {
-    const { digest } = await server.blobs.putStream([image]);
+    const { digest } = await server.blobs.putStream(Readable.from([image]));
     const answer = await ask('GET', `/blobs/${digest}`, node, { headers: { Range: 'bytes=10-19' } });
     expect([answer.status, answer.headers['content-range']]).toEqual([206, `bytes 10-19/${image.length}`]);
     expect(answer.body).toEqual(image.subarray(10, 20));
   });
 
   it('lets nobody in without a certificate of this cluster, and only builders write', async () => {
-    const { digest } = await server.blobs.putStream([image]);
+    const { digest } = await server.blobs.putStream(Readable.from([image]));
     expect((await ask('GET', `/blobs/${digest}`, undefined)).status).toBe(403);
     expect((await ask('GET', `/blobs/${digest}`, stranger)).status).toBe(403);
     const body = Buffer.from('new');
@@ -159,7 +160,7 @@ describe('the store', () => {
   });
 
   it('is refused by a client when it is another agent', async () => {
-    const { digest } = await server.blobs.putStream([image]);
+    const { digest } = await server.blobs.putStream(Readable.from([image]));
     const other = { agent: 'store2', endpoints: access.endpoints.slice(0, 1) };
     const options = { identity: node, signal, digest };
     await expect(download(other, `/blobs/${digest}`, join(dir, 'no'), options)).rejects.toMatchObject({

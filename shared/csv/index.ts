@@ -1,0 +1,3 @@
+export { readCsv } from './read.ts';
+export type { CsvRecord, CsvTable } from './read.ts';
+export { csvHeader, csvLine } from './write.ts';

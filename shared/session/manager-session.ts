@@ -40,8 +40,11 @@ export interface ManagerSessionEvents {
   channel?(channel: Channel): void;
 }
 
-/** Seconds after which an agent that is refused for a passing reason comes back. */
-const comeBack = 30;
+/** Seconds after which a refused agent comes back: soon where a new connection is the cure. */
+function comeBack(error: HostlerError): number {
+  if (error instanceof Refused) return error.retryAfter;
+  return error.code === 'data_loss' || error.code === 'internal' ? 1 : 30;
+}
 
 /** The manager's side of one connection, whatever carries it. */
 export class ManagerSession {
@@ -91,9 +94,8 @@ export class ManagerSession {
   async refuse(error: HostlerError): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
-    const retryAfter = error instanceof Refused ? error.retryAfter : comeBack;
     try {
-      await this.send({ refusal: { code: error.code, message: error.message, retryAfter } });
+      await this.send({ refusal: { code: error.code, message: error.message, retryAfter: comeBack(error) } });
       this.#duplex.close();
     } catch {
       // The carrier is broken already; the agent comes back by itself.
@@ -188,13 +190,14 @@ export class ManagerSession {
   }
 
   async #keepAll(): Promise<void> {
-    do {
+    while (true) {
       let through = this.#kept;
-      while (this.#applying[0]?.done === true) through = this.#applying.shift()?.sequence ?? through;
+      while (this.#applying[0]?.done) through = this.#applying.shift()?.sequence ?? through;
       if (through > this.#kept) await this.#events.keep(through);
       this.#kept = through;
       this.#moved.notify();
       if (!this.#ended) await this.send({});
-    } while (this.#applying[0]?.done === true);
+      if (!this.#applying[0]?.done) return;
+    }
   }
 }

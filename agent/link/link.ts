@@ -1,0 +1,122 @@
+import { HostlerError } from '../../shared/errors/error.ts';
+import { AgentSession, type AgentSessionEvents, Refused } from '../../shared/session/agent-session.ts';
+import type { Duplex } from '../../shared/session/duplex.ts';
+import { type ProtocolRange, spoken } from '../../shared/session/protocol.ts';
+import { Changes, pause } from '../../shared/session/signals.ts';
+import type { FromAgent } from '../../shared/wire/generated/hostler/v1/FromAgent.ts';
+import type { ToAgent__Output } from '../../shared/wire/generated/hostler/v1/ToAgent.ts';
+import { Backoff } from './backoff.ts';
+import type { Outbox } from './outbox.ts';
+import type { AgentLink, HelloFacts, LinkListener } from './types.ts';
+
+/** One attempt to reach the manager: gRPC, later NATS, in tests memory. Need not be connected when it returns. */
+export type Carrier = (signal: AbortSignal) => Duplex<ToAgent__Output, FromAgent> | Promise<Duplex<ToAgent__Output, FromAgent>>;
+
+/** The part of a pino logger that is used. */
+export interface LinkLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface LinkDeps {
+  readonly carrier: Carrier;
+  readonly outbox: Outbox;
+  readonly hello: () => HelloFacts | Promise<HelloFacts>;
+  readonly listener: LinkListener;
+  readonly log: LinkLog;
+  readonly speaks?: ProtocolRange;
+  readonly random?: () => number;
+  /** Milliseconds of the first and the longest pause between attempts. */
+  readonly pauses?: readonly [first: number, most: number];
+}
+
+const defaultPauses = [500, 60_000] as const;
+
+/** Connects at once and keeps the link until stopped, or until the manager says never to come back. */
+export function openLink(deps: LinkDeps): AgentLink {
+  const stopping = new AbortController();
+  const connection = new Changes();
+  const [first, most] = deps.pauses ?? defaultPauses;
+  const backoff = new Backoff(first, most, deps.random);
+  let session: AgentSession | undefined;
+  let received = 0;
+
+  const events: AgentSessionEvents = {
+    welcome(welcome) {
+      backoff.reset();
+      connection.notify();
+      deps.listener.welcome(new Map(Object.entries(welcome.logOffsets)));
+    },
+    task: (task) => deps.listener.task(task),
+    cancel: (id, reason) => deps.listener.cancel(id, reason),
+    dismiss: (reason) => deps.listener.dismiss(reason),
+    acknowledged: (sequence) => deps.listener.acknowledged(sequence),
+    ...(deps.listener.channel === undefined ? {} : { channel: deps.listener.channel.bind(deps.listener) }),
+  };
+
+  async function connectOnce(): Promise<void> {
+    const hello = await deps.hello();
+    const duplex = await deps.carrier(stopping.signal);
+    session = new AgentSession(duplex, deps.outbox, events, received, deps.random);
+    try {
+      await session.run(hello, deps.speaks ?? spoken, stopping.signal);
+    } finally {
+      received = session.received;
+      session = undefined;
+      connection.notify();
+    }
+  }
+
+  /** Milliseconds until the next attempt; undefined: never. */
+  function pauseAfter(thrown: unknown): number | undefined {
+    const error = HostlerError.from(thrown, 'unavailable');
+    const wait = backoff.next();
+    if (!(error instanceof Refused)) {
+      deps.log.warn({ err: error, wait: Math.round(wait) }, 'no link to the manager');
+      return wait;
+    }
+    deps.log.warn({ err: error, retryAfter: error.retryAfter }, 'the manager refused the link');
+    deps.listener.refused?.(error);
+    // On top of what the manager asks for, so that a crowd that was turned away does not come back as one.
+    return error.retryAfter === 0 ? undefined : error.retryAfter * 1000 + wait;
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      let wait: number | undefined;
+      try {
+        await connectOnce();
+        wait = backoff.next();
+      } catch (thrown) {
+        wait = stopping.signal.aborted ? 0 : pauseAfter(thrown);
+      }
+      if (wait === undefined) return;
+      await pause(wait, stopping.signal);
+    }
+  }
+
+  const running = run();
+
+  return {
+    report: (body) => deps.outbox.add(body),
+    tell: (body) => session?.tell(body) ?? false,
+    async ready(signal) {
+      while (session?.welcomed !== true && !signal.aborted && !stopping.signal.aborted) await connection.next(signal);
+      await session?.ready(signal);
+    },
+    drained: (signal) => deps.outbox.drained(signal),
+    openChannel(id) {
+      if (session === undefined) throw new HostlerError('unavailable', 'There is no connection to the manager.');
+      return session.openChannel(id);
+    },
+    get connected() {
+      return session?.welcomed === true;
+    },
+    async stop() {
+      stopping.abort();
+      connection.notify();
+      await running;
+      await deps.outbox.close();
+    },
+  };
+}

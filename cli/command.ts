@@ -67,6 +67,11 @@ export function canonicalName(option: OptionDefinition): string {
   return option.long ?? option.short?.charAt(0) ?? '';
 }
 
+/** The letters that mean the option. */
+export function letters(option: OptionDefinition): string[] {
+  return Array.from(option.short ?? '');
+}
+
 /** For usageWhen: nothing at all was given. */
 export function isBare(line: CommandLine): boolean {
   return line.operands.length === 0 && Object.keys(line.options).length === 0;

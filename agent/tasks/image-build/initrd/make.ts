@@ -1,0 +1,169 @@
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { Readable } from 'node:stream';
+import { HostlerError } from '../../../../shared/errors/error.ts';
+import { run } from '../../../../shared/process/run.ts';
+import { existsInside, inside } from '../../image-tree/inside.ts';
+import { shareFile } from '../../image-tree/share.ts';
+import { cpio } from './cpio.ts';
+import type { CpioEntry } from './cpio.ts';
+import { driverFolders, driverNames, loadedFirst } from './drivers.ts';
+import { chooseModules, firmwareOf, readModuleTree, uncompressed, writeTables } from './modules.ts';
+
+export interface InitrdRequest {
+  /** The image's tree. */
+  readonly root: string;
+  readonly kernelver: string;
+  /** Where the archive goes; replaced by one rename. */
+  readonly output: string;
+  /** Further modules by name (osimage.netdrivers). */
+  readonly netdrivers: readonly string[];
+  readonly signal: AbortSignal;
+  log(line: string): void;
+}
+
+export interface InitrdResult {
+  readonly modules: number;
+  readonly firmware: number;
+  readonly bytes: number;
+}
+
+/** The files of the initrd that are shipped with Hostler: path inside to path below share/. */
+export const initrdScripts = { init: 'initrd/init.sh', 'etc/dhcp.sh': 'initrd/dhcp.sh' } as const;
+
+/**
+ * The first root file system of a node, out of the image's own kernel modules and its static busybox. Nothing of the
+ * image is run, so a foreign architecture costs nothing more.
+ */
+export async function makeInitrd(request: InitrdRequest): Promise<InitrdResult> {
+  const { root, kernelver, output, signal } = request;
+  const folder = await inside(root, `lib/modules/${kernelver}`);
+  const tree = await readModuleTree(folder);
+  const chosen = chooseModules(tree, { folders: driverFolders, names: [...driverNames, ...request.netdrivers] });
+  const unknown = chosen.unknown.filter((name) => request.netdrivers.some((driver) => driver.replaceAll('-', '_').startsWith(name)));
+  for (const name of unknown) request.log(`Warning: netdrivers names ${name}, which the kernel ${kernelver} does not have.`);
+
+  const firmware = new Map<string, string>();
+  const packed = new Packer();
+  for (const path of ['dev', 'etc', 'bin', 'lib']) packed.folder(path);
+  packed.add({ path: 'sbin', kind: 'link', target: 'bin' });
+  // The kernel opens it for process 1 before anything is mounted.
+  packed.add({ path: 'dev/console', kind: 'character', device: [5, 1] });
+  packed.add({ path: 'bin/busybox', kind: 'file', mode: 0o755, content: await busybox(root) });
+  for (const [path, source] of Object.entries(initrdScripts)) {
+    packed.add({ path, kind: 'file', mode: 0o755, content: await readFile(shareFile(source)) });
+  }
+  packed.add({ path: 'etc/modules', kind: 'file', content: Buffer.from(`${loadedFirst.join('\n')}\n`) });
+  const base = `lib/modules/${kernelver}`;
+  for (const path of chosen.paths) {
+    signal.throwIfAborted();
+    const content = await readModule(join(folder, path), `${output}.module-${process.pid}`, signal);
+    packed.file(`${base}/${uncompressed(path)}`, content);
+    for (const name of firmwareOf(content)) await findFirmware(root, name, firmware);
+  }
+  for (const [path, text] of Object.entries(writeTables(tree, chosen.paths))) packed.file(`${base}/${path}`, Buffer.from(text));
+  for (const [path, source] of [...firmware].sort()) packed.file(path, await readFile(source));
+
+  const bytes = await compress(packed.entries, output, signal);
+  return { modules: chosen.paths.length, firmware: firmware.size, bytes };
+}
+
+/** Entries in order, every folder before what it holds. */
+class Packer {
+  readonly entries: CpioEntry[] = [];
+  readonly #folders = new Set<string>(['.']);
+
+  add(entry: CpioEntry): void {
+    this.folder(posix.dirname(entry.path));
+    this.entries.push(entry);
+  }
+
+  file(path: string, content: Uint8Array): void {
+    this.add({ path, kind: 'file', content });
+  }
+
+  folder(path: string): void {
+    if (this.#folders.has(path)) return;
+    this.folder(posix.dirname(path));
+    this.#folders.add(path);
+    this.entries.push({ path, kind: 'folder' });
+  }
+}
+
+async function busybox(root: string): Promise<Buffer> {
+  for (const place of ['usr/bin/busybox', 'bin/busybox', 'sbin/busybox', 'usr/sbin/busybox']) {
+    const file = await existsInside(root, place);
+    if (file === undefined) continue;
+    const content = await readFile(file);
+    if (isStatic(content)) return content;
+  }
+  throw new HostlerError(
+    'failed_precondition',
+    `No static busybox in ${root}, which the initrd is made of. Add the package busybox-static to the pkglist.`,
+  );
+}
+
+/** An ELF program without an interpreter (PT_INTERP, type 3) needs no library. */
+export function isStatic(elf: Buffer): boolean {
+  if (elf.length < 64 || elf.readUInt32BE(0) !== 0x7f454c46) return false;
+  const wide = elf[4] === 2;
+  const little = elf[5] === 1;
+  const u16 = (at: number): number => (little ? elf.readUInt16LE(at) : elf.readUInt16BE(at));
+  const u32 = (at: number): number => (little ? elf.readUInt32LE(at) : elf.readUInt32BE(at));
+  // The upper half of a 64-bit offset is zero in any file of sane size.
+  const table = wide ? u32(little ? 32 : 36) : u32(28);
+  const [size, count] = wide ? [u16(54), u16(56)] : [u16(42), u16(44)];
+  for (let index = 0; index < count; index += 1) {
+    const at = table + index * size;
+    if (at + 4 > elf.length) return false;
+    if (u32(at) === 3) return false;
+  }
+  return true;
+}
+
+const decompressors: readonly (readonly [ending: string, program: string])[] = [
+  ['.xz', 'xz'],
+  ['.zst', 'zstd'],
+  ['.gz', 'gzip'],
+];
+
+/** busybox cannot load compressed modules. `temporary`: a file that may come and go. */
+async function readModule(file: string, temporary: string, signal: AbortSignal): Promise<Buffer> {
+  const program = decompressors.find(([ending]) => file.endsWith(ending))?.[1];
+  if (program === undefined) return readFile(file);
+  const handle = await open(temporary, 'wx', 0o600);
+  try {
+    await run(program, ['-d', '-c', '-q', file], { stdoutTo: handle.fd, signal });
+    return await readFile(temporary);
+  } finally {
+    await handle.close();
+    await rm(temporary, { force: true });
+  }
+}
+
+async function findFirmware(root: string, name: string, found: Map<string, string>): Promise<void> {
+  for (const ending of ['', '.xz', '.zst']) {
+    const path = `lib/firmware/${name}${ending}`;
+    if (found.has(path)) return;
+    const file = await existsInside(root, path);
+    if (file === undefined) continue;
+    found.set(path, file);
+    return;
+  }
+}
+
+/** zstd: three times as quick to unpack as gzip while the machine boots; every kernel since 5.9 knows it. */
+async function compress(entries: readonly CpioEntry[], output: string, signal: AbortSignal): Promise<number> {
+  const temporary = `${output}.new-${process.pid}`;
+  const handle = await open(temporary, 'wx', 0o644);
+  try {
+    await run('zstd', ['-q', '-9', '-T0', '-c'], { input: Readable.from(cpio(entries)), stdoutTo: handle.fd, signal });
+    await handle.sync();
+    const { size } = await handle.stat();
+    await rename(temporary, output);
+    return size;
+  } finally {
+    await handle.close();
+    await rm(temporary, { force: true });
+  }
+}

@@ -83,7 +83,12 @@ const all: readonly Table[] = [
   table('mac', 'node,interface,mac,comments,disable'),
   table('mic', 'node,host,id,nodetype,bridge,onboot,vlog,powermgt,comments,disable'),
   table('monitoring', 'name,nodestatmon,comments,disable'),
-  table('monsetting', 'name,key,value,comments,disable', { keys: 'name,key' }),
+  table('monsetting', 'name,key,value,comments,disable', {
+    keys: 'name,key',
+    holder: 'monitoring',
+    named: 'name',
+    qualifiedBy: 'key',
+  }),
   table('mp', 'node,mpa,id,nodetype,comments,disable'),
   table('mpa', 'mpa,username,password,displayname,slots,urlpath,comments,disable', {
     keys: 'mpa,username',

@@ -1,0 +1,52 @@
+import type { View } from '../verb/view.ts';
+import { attribute } from './attributes.ts';
+import { perRevision } from './cache.ts';
+import { staticMembers } from './membership.ts';
+import { type Condition, meets, parseConditions } from './selection.ts';
+import { byName } from './words.ts';
+
+export function isDynamicGroup(view: View, group: string): boolean {
+  return view.row('group', group)?.['nodegroup.grouptype'] === 'dynamic';
+}
+
+/** Names of the groups whose members are found by their attributes. */
+export const dynamicGroups = perRevision((view): ReadonlySet<string> => {
+  const names = new Set<string>();
+  for (const [name, row] of view.rows('group')) if (row['nodegroup.grouptype'] === 'dynamic') names.add(name);
+  return names;
+});
+
+/** Members of a group of either kind, sorted; a name that is both is dynamic. */
+export function groupMembers(view: View, group: string): readonly string[] {
+  return isDynamicGroup(view, group) ? dynamicMembers(view, group) : staticMembers(view, group);
+}
+
+const keptMembers = perRevision(() => new Map<string, readonly string[]>());
+
+function dynamicMembers(view: View, group: string): readonly string[] {
+  const kept = keptMembers(view);
+  const known = kept.get(group);
+  if (known !== undefined) return known;
+  const text = view.row('group', group)?.['nodegroup.wherevals'] ?? '';
+  const members = nodesMeeting(view, parseConditions(text.split('::')));
+  // Reported state changes without a new revision: what may depend on it is computed again.
+  if (!hasReports(view)) kept.set(group, members);
+  return members;
+}
+
+function hasReports(view: View): boolean {
+  for (const report of view.reportedRows('node')) if (report !== undefined) return true;
+  return false;
+}
+
+/** All nodes that meet the conditions, sorted; `node` may be used as an attribute. None where they cannot be read. */
+export function nodesMeeting(view: View, conditions: ReadonlyMap<string, Condition> | undefined): string[] {
+  if (conditions === undefined || conditions.size === 0) return [];
+  const found: string[] = [];
+  for (const [name] of view.rows('node')) {
+    const value = (attr: string): string | undefined =>
+      attr === 'node' ? name : attribute(view, 'node', name, attr)?.value;
+    if (meets(conditions, value)) found.push(name);
+  }
+  return found.sort(byName);
+}

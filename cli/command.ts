@@ -46,6 +46,8 @@ export interface CommandDefinition {
   readonly operands?: string;
   /** Which operands are node ranges; `^file` in them is opened here and sent along. */
   readonly nodeRange?: 'first' | 'all';
+  /** Operands name files, opened here and sent along; one that cannot be read is left out: the verb says so. */
+  readonly operandFiles?: boolean;
   /** What completion offers for operands: an object type. */
   readonly complete?: string | readonly string[];
   /** True when the command may change something: it then has --plan. */

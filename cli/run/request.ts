@@ -57,6 +57,13 @@ function namedFiles(definition: CommandDefinition, line: CommandLine): Record<st
   const files: Record<string, Buffer> = {};
   // A range's file that cannot be read is an empty range: that is what xCAT makes of it. An option's file must be there.
   for (const path of ranges.flatMap(rangeFiles)) files[path] = readOr(path, () => Buffer.alloc(0));
+  for (const path of definition.operandFiles === true ? line.operands : []) {
+    try {
+      files[path] = readFileSync(path);
+    } catch {
+      // The verb tells that it is missing, in its own words.
+    }
+  }
   for (const path of named) {
     files[path] = readOr(path, (why) => {
       throw new HostlerError('not_found', `The file '${path}' cannot be read: ${why}.`);

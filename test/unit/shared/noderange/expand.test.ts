@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { HostlerError } from '../../../../shared/errors/error.ts';
 import { expandWith } from '../../../../shared/noderange/expand.ts';
-import { filesInNoderange } from '../../../../shared/noderange/files.ts';
 import { cluster, modelLookup, ranges } from './model.ts';
 
 const files = {
@@ -155,11 +154,5 @@ describe('expanding node ranges', () => {
       }),
       { numRuns: 1000 },
     );
-  });
-
-  test('says which files a range needs', () => {
-    expect(filesInNoderange('all,-^/a,(^/b@^/a)')).toEqual(['/a', '/b']);
-    expect(filesInNoderange('node01')).toEqual([]);
-    expect(filesInNoderange('(^/a')).toEqual([]);
   });
 });

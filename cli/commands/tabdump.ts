@@ -1,0 +1,18 @@
+import type { CommandDefinition } from '../command.ts';
+
+export const tabdump: CommandDefinition = {
+  name: 'tabdump',
+  summary: 'List tables, or show one as comma separated values',
+  usage: ['', '[-w COLUMN==VALUE]... [-n NUMBER] [-f FILE] TABLE', '-d [TABLE]'],
+  complete: 'table',
+  options: [
+    { short: 'w', value: 'COLUMN==VALUE', repeat: true, help: 'Only rows that fit; also !=, =~, !~, >, >=, <, <=; % in =~ stands for anything' },
+    { short: 'd', help: 'Describe the columns' },
+    { short: 'n', value: 'NUMBER', help: 'Only the last rows of auditlog or eventlog' },
+    { short: 'f', value: 'FILE', help: 'Write into this file' },
+    { short: 'V', help: 'Accepted' },
+    { long: 'help', short: 'h?', help: 'Show this text' },
+  ],
+  usageWhen: ({ options }) => (options['help'] === undefined ? undefined : 0),
+  examples: ['tabdump site', 'tabdump -w key==master site'],
+};

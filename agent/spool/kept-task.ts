@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import type { AgentLink } from '../link/types.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HostlerError } from '../../shared/errors/error.ts';
 import { isAlive } from '../../shared/process/alive.ts';
 import { endChildren, taskDirVariable } from '../../shared/process/children.ts';
@@ -28,6 +29,8 @@ export class KeptTask {
   readonly #feed: TaskFeed;
   #state: 'accepted' | 'running' | 'finished';
   #told: ToldRecord;
+  /** How the process ended; only where this very agent started it. */
+  #ended: Promise<string> | undefined;
   #howItEnded: string | undefined;
   #signalled = false;
 
@@ -51,6 +54,7 @@ export class KeptTask {
     this.#state = 'running';
     try {
       const { ended } = await this.#spawn([]);
+      this.#ended = ended;
       void ended.then((how) => (this.#howItEnded = how));
     } catch (error) {
       const reason = HostlerError.from(error).message;
@@ -108,7 +112,10 @@ export class KeptTask {
       return;
     }
     // It may have written its result between the two looks.
-    if (!this.#finished()) await this.#died(this.#howItEnded, start.startedAt);
+    if (this.#finished()) return;
+    // The process table may know of the end before we are told how it came.
+    const how = this.#ended === undefined ? undefined : await Promise.race([this.#ended, sleep(1_000, undefined)]);
+    await this.#died(how, start.startedAt);
   }
 
   #finished(): boolean {

@@ -15,5 +15,5 @@ export const nodels: CommandDefinition = {
     { long: 'help', short: 'h?', help: 'Show this text' },
   ],
   usageWhen: ({ options }) => (options['help'] === undefined ? undefined : 0),
-  examples: ['nodels', 'nodels compute', "nodels rack1,-svc nodelist.groups", "nodels all mgt==ipmi ipmi.bmc"],
+  examples: ['nodels', 'nodels compute', 'nodels rack1,-svc nodelist.groups', 'nodels all mgt==ipmi ipmi.bmc'],
 };

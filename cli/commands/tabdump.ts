@@ -6,7 +6,12 @@ export const tabdump: CommandDefinition = {
   usage: ['', '[-w COLUMN==VALUE]... [-n NUMBER] [-f FILE] TABLE', '-d [TABLE]'],
   complete: 'table',
   options: [
-    { short: 'w', value: 'COLUMN==VALUE', repeat: true, help: 'Only rows that fit; also !=, =~, !~, >, >=, <, <=; % in =~ stands for anything' },
+    {
+      short: 'w',
+      value: 'COLUMN==VALUE',
+      repeat: true,
+      help: 'Only rows that fit; also !=, =~, !~, >, >=, <, <=; % in =~ stands for anything',
+    },
     { short: 'd', help: 'Describe the columns' },
     { short: 'n', value: 'NUMBER', help: 'Only the last rows of auditlog or eventlog' },
     { short: 'f', value: 'FILE', help: 'Write into this file' },

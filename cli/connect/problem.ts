@@ -4,7 +4,7 @@ import { type ManagerPlace, placeName } from './place.ts';
 
 /** What grpc-js says when the connection, not the manager, is the trouble. */
 const connectionTrouble =
-  /^(No connection established|Connection dropped|Failed to connect|Name resolution failed|read E|write E|Stream removed|Received RST_STREAM|Call ended without|The pending stream has been canceled|.*\bE(CONNREFUSED|CONNRESET|PIPE|NOENT)\b)/;
+  /^(No connection established|Connection dropped|Failed to connect|Name resolution failed|read E|write E|Stream removed|Received RST_STREAM|Call ended without|Call cancelled|The pending stream has been canceled|.*\bE(CONNREFUSED|CONNRESET|PIPE|NOENT)\b)/;
 
 /** True when the connection broke or was never made; the manager itself said nothing. */
 export function isConnectionTrouble(thrown: unknown): boolean {
@@ -14,6 +14,11 @@ export function isConnectionTrouble(thrown: unknown): boolean {
     (code === 'unavailable' || code === 'internal' || code === 'cancelled' || code === 'unknown') &&
     connectionTrouble.test(thrown.details)
   );
+}
+
+/** True when it is worth asking again later: the connection broke, or the manager is stopping. */
+export function mayComeBack(thrown: unknown): boolean {
+  return isConnectionTrouble(thrown) || (isServiceError(thrown) && fromStatusNumber(thrown.code) === 'unavailable');
 }
 
 /** The sentence for a user whose command reached nobody. */

@@ -5,7 +5,7 @@ import type { Finished__Output } from '../../shared/wire/generated/hostler/v1/Fi
 import type { RunRequest } from '../../shared/wire/generated/hostler/v1/RunRequest.ts';
 import type { Manager } from '../connect/manager.ts';
 import { placeName } from '../connect/place.ts';
-import { callProblem, isConnectionTrouble } from '../connect/problem.ts';
+import { callProblem, isConnectionTrouble, mayComeBack } from '../connect/problem.ts';
 
 /** How long a manager that went away is waited for. */
 const awaySeconds = 180;
@@ -69,7 +69,7 @@ export class Follower {
         }
       } catch (thrown) {
         if (this.#left()) return undefined;
-        if (!isConnectionTrouble(thrown) || this.job === undefined) throw this.#problem(thrown, manager);
+        if (!mayComeBack(thrown) || this.job === undefined) throw this.#problem(thrown, manager);
         if (brokenAt === undefined) {
           brokenAt = Date.now();
           this.#hooks.note(

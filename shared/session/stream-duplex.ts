@@ -1,4 +1,3 @@
-import type { Duplex as NodeDuplex } from 'node:stream';
 import { HostlerError } from '../errors/error.ts';
 import { fromStatus } from '../wire/status.ts';
 import type { Duplex } from './duplex.ts';
@@ -7,12 +6,24 @@ import { Queue } from './queue.ts';
 /** Messages read ahead of whoever reads; the rest waits in the carrier, and so in the sender. */
 const readAhead = 16;
 
+/** What is used of a gRPC stream of either side; their own types do not fit Node's under exact optional properties. */
+interface MessageStream<In, Out> {
+  readonly writableEnded: boolean;
+  on(event: 'data', listener: (message: In) => void): unknown;
+  on(event: 'error', listener: (thrown: unknown) => void): unknown;
+  on(event: 'end' | 'cancelled' | 'status' | 'close', listener: () => void): unknown;
+  pause(): unknown;
+  resume(): unknown;
+  isPaused(): boolean;
+  write(message: Out, done: (error?: Error | null) => void): unknown;
+}
+
 /**
  * A gRPC stream of either side as a Duplex. `finish` ends the call: politely without a reason, at once with one. Node's
  * own stream iterator is not used: it takes a call apart that should still say goodbye.
  */
 export function streamDuplex<In, Out>(
-  stream: NodeDuplex,
+  stream: MessageStream<In, Out>,
   finish: (reason?: HostlerError) => void,
   what: string,
 ): Duplex<In, Out> {

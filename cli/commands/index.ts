@@ -1,7 +1,36 @@
 import type { CommandDefinition } from '../command.ts';
+import { chtab } from './chtab.ts';
+import { gettab } from './gettab.ts';
+import { nodeadd } from './nodeadd.ts';
+import { nodech } from './nodech.ts';
+import { nodegrpch } from './nodegrpch.ts';
+import { nodels } from './nodels.ts';
+import { nodepurge } from './nodepurge.ts';
+import { noderm } from './noderm.ts';
+import { nodestat } from './nodestat.ts';
+import { tabch } from './tabch.ts';
+import { tabdump } from './tabdump.ts';
+import { tabgrep } from './tabgrep.ts';
+import { tabprune } from './tabprune.ts';
+import { tabrestore } from './tabrestore.ts';
 
 /** Every xCAT command name that we have, each its own link in dist/bin. In the order of the help text. */
-const definitions: readonly CommandDefinition[] = [];
+const definitions: readonly CommandDefinition[] = [
+  nodels,
+  nodeadd,
+  nodech,
+  noderm,
+  nodegrpch,
+  nodepurge,
+  nodestat,
+  tabdump,
+  tabgrep,
+  gettab,
+  chtab,
+  tabch,
+  tabrestore,
+  tabprune,
+];
 
 const byName = new Map(definitions.map((definition) => [definition.name, definition]));
 

@@ -1,24 +1,27 @@
 import { type CommandDefinition, type CommandLine, type OptionDefinition, letters } from '../command.ts';
 import { commandNames, findCommand } from '../commands/index.ts';
 import { commonOptions } from '../parse/common.ts';
-import { subCommands } from './index.ts';
 
 /*
  * One bash script, made from the definitions; zsh runs the same one through bashcompinit. Names of objects are asked
  * from the manager while the user types, with a bound (names.ts).
  */
 
-export function printCompletion(line: CommandLine): Promise<number> {
+export function printCompletion(line: CommandLine, subCommands: readonly CommandDefinition[]): Promise<number> {
   const zsh = line.operands[0] === 'zsh';
-  process.stdout.write(zsh ? `autoload -U +X bashcompinit && bashcompinit\n${completionScript()}` : completionScript());
+  process.stdout.write(
+    zsh
+      ? `autoload -U +X bashcompinit && bashcompinit\n${completionScript(subCommands)}`
+      : completionScript(subCommands),
+  );
   return Promise.resolve(0);
 }
 
-export function completionScript(): string {
+export function completionScript(subCommands: readonly CommandDefinition[]): string {
   const verbs = commandNames()
     .map(findCommand)
     .filter((definition) => definition !== undefined);
-  const all = [...verbs, ...subCommands()];
+  const all = [...verbs, ...subCommands];
   return [
     '# Completion for hostler and its commands. Made by: hostler completion bash',
     '_hostler_options() {',

@@ -107,7 +107,7 @@ const completion: SubCommand = {
   complete: ['bash', 'zsh'],
   options: [],
   usageWhen: ({ operands }) => (operands.length === 1 && /^(bash|zsh)$/.test(operands[0] ?? '') ? undefined : 1),
-  run: async (line) => (await import('./completion.ts')).printCompletion(line),
+  run: async (line) => (await import('./completion.ts')).printCompletion(line, subCommands()),
 };
 
 const names: SubCommand = {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { sameBoot } from '../facts/system.ts';
 import { replaceFile } from '../../shared/files/durable.ts';
 
 /**
@@ -16,7 +17,7 @@ export interface Incarnation {
 export async function readIncarnation(home: string, bootId: string): Promise<Incarnation> {
   const file = join(home, 'incarnation.json');
   const stored = parse(file);
-  if (stored?.bootId === bootId) return stored;
+  if (stored !== undefined && sameBoot(stored.bootId, bootId)) return stored;
   const fresh: Incarnation = { bootId, id: randomBytes(16).toString('hex') };
   await replaceFile(file, JSON.stringify(fresh));
   return fresh;

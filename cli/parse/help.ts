@@ -8,7 +8,8 @@ export function helpText(definition: CommandDefinition, called: string): string 
   const lines = [`${called} - ${definition.summary}`, ''];
   const usage = definition.usage.length === 0 ? [''] : definition.usage;
   usage.forEach((form, index) => lines.push(...usageLines(index === 0 ? 'Usage: ' : '       ', called, form)));
-  if (definition.operands !== undefined) lines.push('', definition.operands);
+  if (definition.operands !== undefined)
+    lines.push('', ...definition.operands.split('\n').flatMap((text) => wrap(text, width)));
   const rows = [...definition.options, ...commonOptions(definition)].map(
     (option) => [optionNames(option), option.help] as const,
   );
@@ -40,7 +41,9 @@ function row(left: string, text: string, column: number): string[] {
 function usageLines(lead: string, called: string, form: string): string[] {
   // Options in brackets stay whole.
   const pieces = form.match(/\[(?:[^[\]]|\[[^[\]]*\])*\]\S*|\{[^}]*\}|\S+/g) ?? [];
-  return fill([called, ...pieces], width - 11).map((line, index) => (index === 0 ? lead : ' '.repeat(11)) + line);
+  return fill([called, ...pieces], width - 11).map(
+    (line, index) => (index === 0 ? lead : ' '.repeat(8 + called.length)) + line,
+  );
 }
 
 function wrap(text: string, limit: number): string[] {

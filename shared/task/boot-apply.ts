@@ -53,7 +53,12 @@ export interface BootNode {
   readonly ipxe: string;
   /** True when this node may claim one boot token for each boot that was served to it. */
   readonly authorise: boolean;
-  /** sha256 of the image the node is to run, where it is to run one. */
+  /**
+   * sha256 of what the node is to load, where it is to run an image. Exactly the files named by some node are handed
+   * out over plain HTTP; whatever else the store holds is not.
+   */
+  readonly kernel?: string;
+  readonly initrd?: string;
   readonly image?: string;
 }
 

@@ -16,3 +16,18 @@ export type BootStage = (typeof bootStages)[number];
 /** Other things worth telling about a node. */
 export const nodeTroubles = ['failed', 'refused', 'unknown-node'] as const;
 export type NodeTrouble = (typeof nodeTroubles)[number];
+
+/** One thing seen of one boot; travels as NodeEvent of link.proto. */
+export interface NodeEvent {
+  /** Empty when nobody knows the machine. */
+  readonly node: string;
+  readonly stage: BootStage | NodeTrouble;
+  /** Milliseconds since the epoch, clock of the agent that reports. */
+  readonly at: number;
+  /** Lower case, with colons. */
+  readonly mac: string;
+  /** The kernel's boot id; empty before a kernel runs. */
+  readonly bootId: string;
+  /** One line for people. */
+  readonly detail: string;
+}

@@ -1,0 +1,49 @@
+import { normalMac } from '../../../shared/boot/address.ts';
+import type { BootNode } from '../../../shared/task/boot-apply.ts';
+import { filesOf, type BootState } from './state.ts';
+
+export interface Found {
+  readonly name: string;
+  readonly node: BootNode;
+}
+
+/** Who is meant by a MAC, an address; which files may be loaded. Made anew for every state. */
+export class Lookup {
+  readonly state: BootState;
+  readonly #macs = new Map<string, Found>();
+  readonly #addresses = new Map<string, Found>();
+  readonly #files: ReadonlySet<string>;
+
+  constructor(state: BootState) {
+    this.state = state;
+    for (const [name, node] of Object.entries(state.nodes)) {
+      const found = { name, node };
+      for (const mac of node.macs) this.#macs.set(mac, found);
+      this.#addresses.set(node.ip, found);
+    }
+    this.#files = filesOf(Object.values(state.nodes));
+  }
+
+  /** Any spelling of a MAC. */
+  byMac(mac: string): Found | undefined {
+    return this.#macs.get(normalMac(mac) ?? '');
+  }
+
+  byAddress(address: string | undefined): Found | undefined {
+    return this.#addresses.get(plainAddress(address));
+  }
+
+  /** The node of that MAC, when it speaks from its own address; undefined otherwise. */
+  speaking(mac: string, from: string | undefined): Found | undefined {
+    const found = this.byMac(mac);
+    return found && found.node.ip === plainAddress(from) ? found : undefined;
+  }
+
+  mayLoad(digest: string, now: number): boolean {
+    return this.#files.has(digest) || (this.state.retired[digest] ?? 0) > now;
+  }
+}
+
+function plainAddress(address: string | undefined): string {
+  return (address ?? '').replace(/^::ffff:/, '');
+}

@@ -1,0 +1,129 @@
+import { HostlerError } from '../errors/error.ts';
+import type { BlobRef, StoreAccess } from '../task/blob.ts';
+import type { BootApplySpec, BootNetwork, BootNode, BootServiceConfig } from '../task/boot-apply.ts';
+import { addressRange, isHostName, isInterfaceName, isIpv4, maskBits, normalMac } from './address.ts';
+
+/** Boot scripts are a few hundred bytes; more than this is not one. */
+const longestScript = 16 * 1024;
+const mostNodes = 100_000;
+
+/**
+ * A boot-apply specification, every value checked: what passes can stand in dnsmasq's configuration, in file names
+ * and in iPXE scripts as it is. Errors: `invalid_argument`, naming what is wrong.
+ */
+export function checkBootApply(spec: unknown): BootApplySpec {
+  const { service, nodes, blobs, from, allNodes } = record(spec, 'spec');
+  const entries = Object.entries(record(nodes, 'nodes'));
+  must(entries.length <= mostNodes, 'nodes', entries.length);
+  return {
+    service: checkService(service),
+    nodes: Object.fromEntries(
+      entries.map(([name, node]) => {
+        must(isHostName(name), 'node name', name);
+        return [name, node === null ? null : checkNode(name, node)];
+      }),
+    ),
+    blobs: list(blobs, 'blobs').map((blob) => checkBlob(blob)),
+    ...(from !== undefined && { from: checkAccess(from) }),
+    allNodes: allNodes === true,
+  };
+}
+
+export function checkService(value: unknown): BootServiceConfig {
+  const at = record(value, 'service');
+  const service: BootServiceConfig = {
+    interfaces: list(at['interfaces'], 'interfaces').map((one) => text(one, 'interface', isInterfaceName)),
+    address: text(at['address'], 'address', isIpv4),
+    httpPort: port(at['httpPort'], 'httpPort'),
+    httpsPort: port(at['httpsPort'], 'httpsPort'),
+    networks: list(at['networks'], 'networks').map(checkNetwork),
+    domain: text(at['domain'], 'domain', (word) => word === '' || isHostName(word)),
+    manager: text(at['manager'], 'manager', (word) => /^[A-Za-z0-9_.:[\]-]{1,270}$/.test(word)),
+    authority: text(at['authority'], 'authority', isSha256),
+    nameservers: list(at['nameservers'], 'nameservers').map((one) => text(one, 'nameserver', isIpv4)),
+  };
+  must(service.interfaces.length > 0 && service.interfaces.length <= 64, 'interfaces', service.interfaces.length);
+  must(service.networks.length <= 1000, 'networks', service.networks.length);
+  must(service.nameservers.length <= 16, 'nameservers', service.nameservers.length);
+  return service;
+}
+
+function checkNetwork(value: unknown): BootNetwork {
+  const at = record(value, 'network');
+  const seconds = at['leaseSeconds'];
+  must(typeof seconds === 'number' && Number.isSafeInteger(seconds) && seconds >= 120, 'leaseSeconds', seconds);
+  return {
+    name: text(at['name'], 'network name', (word) => /^[\x21-\x7e]{1,128}$/.test(word)),
+    net: text(at['net'], 'net', isIpv4),
+    mask: text(at['mask'], 'mask', (word) => maskBits(word) !== undefined),
+    gateway: text(at['gateway'], 'gateway', (word) => word === '' || word === '<xcatmaster>' || isIpv4(word)),
+    dynamicrange: text(at['dynamicrange'], 'dynamicrange', (word) => word === '' || addressRange(word) !== undefined),
+    leaseSeconds: seconds as number,
+  };
+}
+
+export function checkNode(name: string, value: unknown): BootNode {
+  const at = record(value, name);
+  const macs = list(at['macs'], `macs of ${name}`).map((mac) =>
+    text(mac, `mac of ${name}`, (word) => normalMac(word) === word),
+  );
+  must(macs.length <= 32, `macs of ${name}`, macs.length);
+  const digests = (['kernel', 'initrd', 'image'] as const).flatMap((key) =>
+    at[key] === undefined ? [] : [[key, text(at[key], `${key} of ${name}`, isSha256)] as const],
+  );
+  return {
+    macs,
+    ip: text(at['ip'], `ip of ${name}`, isIpv4),
+    hostname: text(at['hostname'], `hostname of ${name}`, isHostName),
+    state: text(at['state'], `state of ${name}`, (word) => /^[\x20-\x7e]{0,200}$/.test(word)),
+    ipxe: text(at['ipxe'], `script of ${name}`, (word) => word.startsWith('#!ipxe\n') && word.length <= longestScript),
+    authorise: at['authorise'] === true,
+    ...Object.fromEntries(digests),
+  };
+}
+
+function checkBlob(value: unknown): BlobRef {
+  const { digest, bytes } = record(value, 'blob');
+  must(typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes >= 0, 'bytes', bytes);
+  return { digest: text(digest, 'digest', isSha256), bytes: bytes as number };
+}
+
+function checkAccess(value: unknown): StoreAccess {
+  const { agent, endpoints } = record(value, 'from');
+  return {
+    agent: text(agent, 'agent', isHostName),
+    endpoints: list(endpoints, 'endpoints').map((one) =>
+      text(one, 'endpoint', (word) => /^(unix:\/|https:\/\/)/.test(word)),
+    ),
+  };
+}
+
+function isSha256(word: string): boolean {
+  return /^[0-9a-f]{64}$/.test(word);
+}
+
+function port(value: unknown, what: string): number {
+  must(typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value < 65536, what, value);
+  return value as number;
+}
+
+function text(value: unknown, what: string, good: (word: string) => boolean): string {
+  must(typeof value === 'string' && good(value), what, value);
+  return value as string;
+}
+
+function list(value: unknown, what: string): readonly unknown[] {
+  must(Array.isArray(value), what, value);
+  return value as readonly unknown[];
+}
+
+function record(value: unknown, what: string): Readonly<Record<string, unknown>> {
+  must(typeof value === 'object' && value !== null && !Array.isArray(value), what, value);
+  return value as Readonly<Record<string, unknown>>;
+}
+
+function must(good: boolean, what: string, value: unknown): void {
+  if (good) return;
+  const shown = (JSON.stringify(value) as string | undefined) ?? 'nothing';
+  throw new HostlerError('invalid_argument', `Not fit for a boot server: ${what} ${shown.slice(0, 200)}.`);
+}

@@ -1,0 +1,46 @@
+import { kernelWords } from '../identity/boot-token.ts';
+import { httpBase } from './address.ts';
+import { checkWords } from './ipxe.ts';
+
+export interface CommandLineOptions {
+  readonly node: string;
+  readonly address: string;
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  /** sha256 of the authority's certificate. */
+  readonly authority: string;
+  /** sha256 of the image. */
+  readonly image: string;
+  /** `nodehm.serialport`, `serialspeed`, `serialflow`; empty: no serial console. */
+  readonly serialport: string;
+  readonly serialspeed: string;
+  readonly serialflow: string;
+  /** Words of the node and of the image, already joined; `R::` words are for installed systems and left out. */
+  readonly addkcmdline: string;
+}
+
+/**
+ * The kernel's words for a node that is to run an image: addresses, fingerprint, digest, console, then what the
+ * administrator added. Nothing secret. Errors: `invalid_argument` for words that cannot be carried.
+ */
+export function commandLine(options: CommandLineOptions): string[] {
+  const words = [
+    `${kernelWords.server}=${httpBase(options.address, options.httpPort)}`,
+    `${kernelWords.secure}=https://${options.address}:${options.httpsPort}`,
+    `${kernelWords.authority}=${options.authority}`,
+    `${kernelWords.image}=${options.image}`,
+    `${kernelWords.node}=${options.node}`,
+    'ip=dhcp',
+    ...consoleWords(options),
+    ...options.addkcmdline.split(/\s+/).filter((word) => word !== '' && !word.startsWith('R::')),
+  ];
+  checkWords(words);
+  return words;
+}
+
+function consoleWords(options: CommandLineOptions): string[] {
+  if (options.serialport === '') return [];
+  const speed = options.serialspeed === '' ? '115200' : options.serialspeed;
+  const flow = /hard|cts/.test(options.serialflow) ? 'n8r' : '';
+  return ['console=tty0', `console=ttyS${options.serialport},${speed}${flow}`];
+}

@@ -1,0 +1,68 @@
+import { HostlerError } from '../../../shared/errors/error.ts';
+import type { NimImageResult, NimImageSpec } from '../../../shared/task/nim.ts';
+import type { NimMaster } from './master.ts';
+import { checkNimName } from './names.ts';
+import { ensureResource } from './resources.ts';
+
+/** Makes all resources of an image, one after the other; a rerun goes on where the last one stopped. */
+export async function makeImage(
+  master: NimMaster,
+  spec: NimImageSpec,
+  progress: (stage: string, done: number, total: number) => void,
+): Promise<NimImageResult> {
+  for (const resource of spec.resources) checkNimName(resource.name, `the ${resource.type} resource`);
+  const lines: string[] = [];
+  const resources: Record<string, string> = {};
+  if (!(await master.configured())) {
+    lines.push('Configuring NIM.');
+    await setUp(master, spec);
+  }
+  if (spec.nfsDomain !== undefined) {
+    await master.tool('chnfsdom', [spec.nfsDomain]);
+    await master.nim('change', 'master', [['nfs_domain', spec.nfsDomain]]);
+  }
+  const total = spec.resources.length;
+  for (const [done, resource] of spec.resources.entries()) {
+    progress(resource.type, done, total);
+    if (resource.type === 'spot' && spec.copySpot !== undefined && !(await master.show(resource.name)))
+      await copySpot(master, spec.copySpot);
+    const found = await ensureResource(master, resource);
+    if (found) lines.push(`Using existing ${resource.type} resource named '${resource.name}'.`);
+    if (resource.type === 'lpp_source' && !found) await completeLppSource(master, resource.make?.location ?? '');
+    const before = resources[resource.type];
+    resources[resource.type] = before === undefined ? resource.name : `${before},${resource.name}`;
+  }
+  progress('done', total, total);
+  return { resources, lines };
+}
+
+/** Once: a machine that already is a master, or another master's client, is left alone. */
+async function setUp(master: NimMaster, spec: NimImageSpec): Promise<void> {
+  const args = [
+    '-a',
+    `file_system=${spec.base}`,
+    '-a',
+    'mk_resource=no',
+    ...(spec.device === '' ? [] : ['-a', `device=${spec.device}`]),
+  ];
+  await master.tool('mkdir', ['-p', spec.base]);
+  const ran = await master.lasting('nim_master_setup', 'nim_master_setup', args);
+  if (ran.exit !== 0 || !(await master.configured())) {
+    throw new HostlerError(
+      'failed_precondition',
+      `NIM could not be set up on ${master.login.name}: ${(ran.stderr || ran.stdout).trim().slice(-1000)}. Set it up there by hand (nim_master_setup), then try again.`,
+    );
+  }
+}
+
+async function copySpot(master: NimMaster, copy: NonNullable<NimImageSpec['copySpot']>): Promise<void> {
+  const ran = await master.lasting(copy.to, 'cpcosi', ['-c', copy.from, '-l', copy.parent, copy.to]);
+  if (ran.exit !== 0)
+    throw new HostlerError('failed_precondition', `The SPOT ${copy.from} could not be copied: ${ran.stderr.trim()}`);
+}
+
+/** The openssh filesets are not in the support-image set, and nodes need them (what xCAT copies). */
+async function completeLppSource(master: NimMaster, location: string): Promise<void> {
+  const images = `${location}/installp/ppc`;
+  if (await master.exists(images)) await master.tool('inutoc', [images]);
+}

@@ -1,0 +1,126 @@
+import { HostlerError } from '../../../shared/errors/error.ts';
+import type { NimPairs, NimResourceSpec } from '../../../shared/task/nim.ts';
+import { resourceIsReady, type NimMaster } from './master.ts';
+import { checkNimName } from './names.ts';
+import { first, type NimObject } from './objects.ts';
+import { needFileSize, needSpace } from './space.ts';
+import { uncertain } from './uncertain.ts';
+
+/** Definitions that take minutes to hours. */
+const long: readonly string[] = ['lpp_source', 'spot', 'mksysb'];
+
+/**
+ * Check, act, check: a resource of the right name is used only after its type, place and state were looked at; else it
+ * is defined, and success is what lsnim shows afterwards. Returns true when it was found.
+ */
+export async function ensureResource(master: NimMaster, spec: NimResourceSpec): Promise<boolean> {
+  checkNimName(spec.name, `the ${spec.type} resource`);
+  const found = await master.show(spec.name);
+  if (found) {
+    checkFound(found, spec);
+    if (resourceIsReady(found)) return true;
+    if (!long.includes(spec.type) || spec.make === undefined || !(await master.underWay(spec.name)))
+      throw halfBuilt(found);
+  }
+  if (spec.make === undefined) {
+    throw new HostlerError(
+      'not_found',
+      `There is no ${spec.type} resource named ${spec.name} on ${master.login.name}. Make it first, or leave it out so that one is made.`,
+    );
+  }
+  await prepare(master, spec.type, spec.make);
+  await define(master, spec, spec.make);
+  const made = await master.show(spec.name);
+  if (!made) throw new HostlerError('internal', `NIM reported success, but ${spec.name} is not there.`);
+  checkFound(made, spec);
+  if (!resourceIsReady(made)) throw halfBuilt(made);
+  return false;
+}
+
+function checkFound(found: NimObject, spec: NimResourceSpec): void {
+  if (found.type !== spec.type) {
+    throw new HostlerError(
+      'already_exists',
+      `The NIM object ${spec.name} is of type ${found.type}, and a ${spec.type} of that name is wanted; NIM names are unique over all types. Choose another image name.`,
+    );
+  }
+  const location = first(found, 'location');
+  if (spec.make !== undefined && location !== spec.make.location) {
+    throw new HostlerError(
+      'already_exists',
+      `The ${spec.type} resource ${spec.name} exists at ${location}, not at ${spec.make.location}. Name it (${spec.type}=${spec.name}) to use it as it is, or remove it.`,
+    );
+  }
+}
+
+export function halfBuilt(object: NimObject): HostlerError {
+  return new HostlerError(
+    'failed_precondition',
+    `The ${object.type} resource ${object.name} exists but is not ready (Rstate "${first(object, 'Rstate')}"): it is being worked on by somebody else, or was left half-built. ` +
+      `It is not used. "hostler nim check ${object.name}" shows the steps to recover it.`,
+  );
+}
+
+type Making = NonNullable<NimResourceSpec['make']>;
+
+async function prepare(master: NimMaster, type: string, make: Making): Promise<void> {
+  const parent = type === 'spot' ? folderOf(folderOf(make.location)) : folderOf(make.location);
+  await master.tool('mkdir', ['-p', type === 'lpp_source' ? make.location : parent]);
+  if (type === 'lpp_source') await needSpace(master, make.location, uncertain.megabytes.lpp_source);
+  if (type === 'spot') await needSpace(master, parent, uncertain.megabytes.spot);
+  if (type === 'mksysb' && make.fromClient !== undefined) {
+    await needFileSize(master);
+    await needRunningClient(master, make.fromClient);
+  }
+  const content = make.template === undefined ? make.content : await edited(master, make.template, make.content ?? '');
+  if (content !== undefined) await master.tool('tee', [make.location], { input: content });
+}
+
+/** Its backup command is pushed to the client: it must be defined, and up. */
+async function needRunningClient(master: NimMaster, name: string): Promise<void> {
+  const client = await master.show(name);
+  if (client?.class !== 'machines')
+    throw new HostlerError(
+      'failed_precondition',
+      `${name} is not a NIM client of ${master.login.name}. Define it first: xcat2nim -t node -o ${name}.`,
+    );
+  if (first(client, 'Mstate') !== uncertain.running)
+    throw new HostlerError(
+      'failed_precondition',
+      `${name} is not running (Mstate "${first(client, 'Mstate')}"), and a mksysb is made by the running machine itself. Start it.`,
+    );
+}
+
+async function define(master: NimMaster, spec: NimResourceSpec, make: Making): Promise<void> {
+  const { type, name } = spec;
+  const given = type === 'spot' ? folderOf(folderOf(make.location)) : make.location;
+  const attributes: NimPairs = [
+    ['server', 'master'],
+    ['location', given],
+    ...make.attributes,
+    ...(make.fromClient === undefined
+      ? []
+      : ([
+          ['source', make.fromClient],
+          ['mk_image', 'yes'],
+        ] as const)),
+  ];
+  const simple = type === 'mksysb' && make.fromClient === undefined;
+  if (long.includes(type) && !simple) await master.nimLasting('define', name, attributes, { type });
+  else await master.nim('define', name, attributes, { type });
+}
+
+/** The master's own sample with some values replaced, each on a `KEY = value` line. */
+async function edited(master: NimMaster, template: NonNullable<Making['template']>, fallback: string): Promise<string> {
+  if (!(await master.exists(template.path))) return fallback;
+  const sample = await master.tool('cat', [template.path]);
+  return sample.replaceAll(/^(\s*)([A-Z_]+)(\s*=\s*)(.*)$/gm, (line, indent: string, key: string, equals: string) => {
+    const value = template.values[key];
+    return value === undefined ? line : `${indent}${key}${equals}${value}`;
+  });
+}
+
+/** The master's paths are POSIX paths whatever this machine is. */
+export function folderOf(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf('/'), 1));
+}

@@ -1,0 +1,56 @@
+import { HostlerError } from '../../shared/errors/error.ts';
+import { eventually } from '../lab/wait.ts';
+import type { Vm } from '../lab/vm.ts';
+import type { Commands } from './commands.ts';
+import type { Definitions } from './definitions.ts';
+import type { NodeState } from './node-state.ts';
+
+interface Evidence {
+  readonly commands: Commands;
+  readonly definitions: Definitions;
+  readonly state: NodeState;
+  readonly vm: Vm;
+  readonly signal: AbortSignal;
+}
+
+/** Everything that cannot be had by pretending. One line for each thing found true; throws at the first that is not. */
+export async function verify({ commands, definitions, state, vm, signal }: Evidence): Promise<string[]> {
+  const { node, nonce, image } = definitions;
+  const wanted = new RegExp(`quickstart: nonce ${nonce}, trace (.*)`);
+  const [, trace = ''] = await vm.console.waitFor(wanted, { timeoutMs: 20_000, signal });
+  const lines = [
+    `the serial console shows the nonce ${nonce} that went into the image`,
+    `a postscript left its trace: ${trace.trim()}`,
+  ];
+  expect(state['boot.notes']?.includes(nonce) === true, `the node's report does not have the nonce ${nonce}`);
+  lines.push("the node's own report has the nonce too");
+
+  const published = await digestOf(commands, image);
+  const computed = state['boot.digest'] ?? '';
+  expect(
+    computed !== '' && computed === published,
+    `the node says it runs ${computed || 'nothing'}, published is ${published}`,
+  );
+  lines.push(`the digest that the node computed is the published one: ${computed}`);
+
+  await eventually(
+    `the agent of ${node} is dismissed`,
+    async () =>
+      ((await commands.json('hostler', 'agents')) as { name: string; state: string }[]).find(
+        ({ name }) => name === node,
+      )?.state === 'away',
+    { timeoutMs: 20_000, signal },
+  );
+  lines.push(`the agent on ${node} has left (nodeagent=once)`);
+  lines.push(`kernel ${state['boot.kernel'] ?? ''}, boot id ${state['boot.id'] ?? ''}`);
+  return lines;
+}
+
+async function digestOf(commands: Commands, image: string): Promise<string> {
+  const text = await commands.quiet('lsdef', '-t', 'osimage', '-o', image, '--json');
+  return /"[^"]*digest[^"]*"\s*:\s*"([0-9a-f]{64})"/.exec(text)?.[1] ?? '(none)';
+}
+
+function expect(truth: boolean, otherwise: string): void {
+  if (!truth) throw new HostlerError('data_loss', otherwise);
+}

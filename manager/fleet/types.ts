@@ -65,8 +65,11 @@ export interface Fleet {
   send(agent: string, incarnation: string, task: FleetTask): void;
   cancel(agent: string, taskId: string, reason: string): void;
   dismiss(agent: string, reason: string): void;
-  /** The engine registers itself before the links open. */
-  listen(listener: TaskListener, arrived: (arrival: AgentArrival) => void): void;
+  /**
+   * The engine registers itself before the links open. An arrival counts as heard when `arrived` has resolved; until
+   * then it is told again, with `first`.
+   */
+  listen(listener: TaskListener, arrived: (arrival: AgentArrival) => Promise<void>): void;
 }
 
 /** What `hostler agents` shows and does. Names that are not known are refused with not_found. */

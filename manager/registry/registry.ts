@@ -27,10 +27,16 @@ class StoredRegistry implements Registry {
 
   constructor(store: Store) {
     this.#store = store;
-    this.#writer = new Writer(store, () => {
-      this.#dropAhead();
+    this.#writer = new Writer(store, {
+      extra: () => this.#reports.take(),
+      ended: (ok) => {
+        this.#reports.taken(ok);
+        if (!ok) this.#dropAhead();
+      },
     });
-    this.#reports = new Reports(this.view.reports, this.#writer);
+    this.#reports = new Reports(this.view.reports, () => {
+      this.#writer.add({ sync: false, prepare: () => [], written: () => undefined, failed: () => undefined });
+    });
   }
 
   async load(): Promise<void> {
@@ -160,7 +166,7 @@ class StoredRegistry implements Registry {
   }
 
   async close(): Promise<void> {
-    this.#reports.flush();
+    this.#reports.close();
     await this.#writer.close();
     await this.#store.close();
   }

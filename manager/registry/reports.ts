@@ -1,8 +1,8 @@
 import { HostlerError } from '../../shared/errors/error.ts';
+import type { Row } from '../../shared/verb/view.ts';
 import { objectKey } from './keys.ts';
 import type { StoreWrite } from './store.ts';
 import { type Rows, makeRow, rowText } from './tables.ts';
-import type { Writer } from './writer.ts';
 
 /** How long an observation may wait for the disk, in milliseconds. */
 const flushEvery = 500;
@@ -11,23 +11,29 @@ const mostObjects = 100_000;
 const mostKeys = 64;
 const longestValue = 32 * 1024;
 
-/** What agents report about objects: in memory at once, on disk within a second, only the last value of each. */
+/**
+ * What agents report about objects: in memory at once, on disk within a second, only the last value of each. Whatever
+ * is written for other reasons takes along what waits here: an observation is never later on disk than a commit that
+ * was asked for after it.
+ */
 export class Reports {
   readonly #rows: Rows;
-  readonly #writer: Writer;
-  readonly #dirty = new Map<string, readonly [type: string, name: string]>();
+  /** Asks for a batch, be it empty. */
+  readonly #askForBatch: () => void;
+  #dirty = new Map<string, readonly [type: string, name: string]>();
+  /** Of the batch that is being written. */
+  #taken = new Map<string, readonly [type: string, name: string]>();
   #objects = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(rows: Rows, writer: Writer) {
+  constructor(rows: Rows, askForBatch: () => void) {
     this.#rows = rows;
-    this.#writer = writer;
+    this.#askForBatch = askForBatch;
   }
 
   /** Takes over a row that was on the disk. */
-  load(type: string, name: string, text: Parameters<Rows['put']>[2]): void {
-    this.#rows.put(type, name, text);
-    this.#objects++;
+  load(type: string, name: string, row: Row): void {
+    this.#put(type, name, row);
   }
 
   observe(type: string, name: string, values: Readonly<Record<string, string | null>>): void {
@@ -43,9 +49,7 @@ export class Reports {
     }
     this.#put(type, name, merged.size === 0 ? undefined : makeRow(merged));
     this.#dirty.set(key, [type, name]);
-    this.#timer ??= setTimeout(() => {
-      this.flush();
-    }, flushEvery);
+    this.#schedule(flushEvery);
   }
 
   /** The object is gone, and what was reported about it goes with it. Part of the batch that removes the object. */
@@ -55,38 +59,46 @@ export class Reports {
 
   /** The batch with `forget` is written. */
   forgotten(type: string, name: string): void {
+    if (this.#rows.get(type, name) === undefined) return;
     this.#put(type, name, undefined);
-    this.#dirty.delete(objectKey('s', type, name));
+    // The same batch may have taken along an observation, behind the removal.
+    this.#dirty.set(objectKey('s', type, name), [type, name]);
+    this.#schedule(flushEvery);
   }
 
-  /** Hands what is not on the disk yet to the writer. */
-  flush(): void {
+  /** What is not on the disk yet, for the batch that is being put together. */
+  take(): StoreWrite[] {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#dirty.size === 0) return;
-    let taken: [string, readonly [string, string]][] = [];
-    this.#writer.add({
-      sync: false,
-      prepare: () => {
-        taken = [...this.#dirty];
-        this.#dirty.clear();
-        return taken.map(([key, [type, name]]) => {
-          const row = this.#rows.get(type, name);
-          return { key, value: row === undefined ? undefined : rowText(row) };
-        });
-      },
-      written: () => undefined,
-      failed: () => {
-        // Not lost: still in memory, and tried again.
-        for (const [key, object] of taken) this.#dirty.set(key, object);
-        this.#timer ??= setTimeout(() => {
-          this.flush();
-        }, flushEvery * 10).unref();
-      },
+    this.#taken = this.#dirty;
+    this.#dirty = new Map();
+    return [...this.#taken].map(([key, [type, name]]) => {
+      const row = this.#rows.get(type, name);
+      return { key, value: row === undefined ? undefined : rowText(row) };
     });
   }
 
-  #put(type: string, name: string, row: ReturnType<typeof makeRow> | undefined): void {
+  /** The batch for which `take` was asked is on the disk, or is not: then it is tried again a little later. */
+  taken(ok: boolean): void {
+    if (!ok && this.#taken.size > 0) {
+      this.#dirty = new Map([...this.#taken, ...this.#dirty]);
+      this.#schedule(flushEvery * 10);
+    }
+    this.#taken = new Map();
+  }
+
+  close(): void {
+    if (this.#dirty.size > 0) this.#askForBatch();
+  }
+
+  #schedule(milliseconds: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#askForBatch();
+    }, milliseconds);
+  }
+
+  #put(type: string, name: string, row: Row | undefined): void {
     const had = this.#rows.get(type, name) !== undefined;
     this.#rows.put(type, name, row);
     if (had !== (row !== undefined)) this.#objects += had ? -1 : 1;

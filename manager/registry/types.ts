@@ -70,7 +70,10 @@ export interface Registry {
     changes: readonly Change[],
     beside?: (result: CommitResult) => readonly SpaceWrites[],
   ): Promise<CommitResult>;
-  /** Reported state: visible at once, on disk within about a second, coalesced. null clears. */
+  /**
+   * Reported state: visible at once, on disk within about a second, coalesced. null clears. On disk no later than any
+   * commit or write that is asked for after it.
+   */
   observe(type: string, name: string, values: Readonly<Record<string, string | null>>): void;
   space(name: string): KeySpace;
   /** Newest first unless `from` is given. */

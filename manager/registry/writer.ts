@@ -11,6 +11,13 @@ export interface Waiting {
   failed(error: HostlerError): void;
 }
 
+export interface WriterHooks {
+  /** What else goes with a batch; asked when everybody else in it has prepared. */
+  extra(): readonly StoreWrite[];
+  /** The batch is on the disk, or is not; called before those who waited for it hear of it. */
+  ended(ok: boolean): void;
+}
+
 /** More than this waiting at once means that the disk does not keep up; callers are told so. */
 const longestQueue = 20_000;
 
@@ -20,15 +27,14 @@ const longestQueue = 20_000;
  */
 export class Writer {
   readonly #store: Store;
-  /** Called when a whole batch failed, before those who waited for it hear of it. */
-  readonly #batchFailed: () => void;
+  readonly #hooks: WriterHooks;
   #queue: Waiting[] = [];
   #busy: Promise<void> | undefined;
   #closed = false;
 
-  constructor(store: Store, batchFailed: () => void) {
+  constructor(store: Store, hooks: WriterHooks) {
     this.#store = store;
-    this.#batchFailed = batchFailed;
+    this.#hooks = hooks;
   }
 
   add(waiting: Waiting): void {
@@ -75,15 +81,17 @@ export class Writer {
         waiting.failed(HostlerError.from(thrown));
       }
     }
+    batch.push(...this.#hooks.extra());
     try {
       const sync = ready.some((waiting) => waiting.sync);
       if (batch.length > 0) await this.#store.write(batch, sync);
     } catch (thrown) {
-      this.#batchFailed();
+      this.#hooks.ended(false);
       const error = HostlerError.from(thrown, 'unavailable');
       for (const waiting of ready) waiting.failed(error);
       return;
     }
+    this.#hooks.ended(true);
     for (const waiting of ready) waiting.written();
   }
 }

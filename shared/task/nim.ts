@@ -55,3 +55,120 @@ export interface NimImageResult {
   readonly lines: readonly string[];
   readonly [key: string]: Json;
 }
+
+/** One machine as NIM is to know it. */
+export interface NimClientSpec {
+  readonly node: string;
+  /** NIM's name for it: the short host name, or `<node>_<image>`. */
+  readonly name: string;
+  readonly type: 'standalone' | 'diskless' | 'dataless';
+  /** Given to `nim -o define`, interfaces (`if1` ...) included. */
+  readonly define: NimPairs;
+  /** Given to the operation of the action. */
+  readonly attributes: NimPairs;
+}
+
+export interface NimClientsSpec {
+  /**
+   * define, change, remove: the machine's definition (xcat2nim). install: bos_inst. diskless: dkls_init or dtls_init.
+   * undiskless: reset, deallocate, remove. customize: cust.
+   */
+  readonly action: 'define' | 'change' | 'remove' | 'install' | 'diskless' | 'undiskless' | 'customize';
+  readonly clients: readonly NimClientSpec[];
+  /** Reset and take resources back first where the machine is not ready; define again where it exists. */
+  readonly force: boolean;
+  /** For remove and undiskless of a machine that runs: refuse, shut it down, or leave it running. */
+  readonly running: 'refuse' | 'shutdown' | 'leave';
+  /** Must be there and ready before any machine is touched (resolv_conf, script ...). */
+  readonly resources: readonly NimResourceSpec[];
+  /** SPOTs whose shared_root is refreshed first, where nobody uses it. */
+  readonly syncRoots: readonly { readonly spot: string; readonly sharedRoot: string }[];
+  readonly prescripts: readonly NimPrescripts[];
+  /** The word for the scripts' ACTION: standalone, diskless, remove. */
+  readonly scriptAction: string;
+}
+
+export interface NimPrescripts {
+  readonly when: 'begin' | 'end';
+  /** Absolute paths on the install server, in order. */
+  readonly scripts: readonly string[];
+  readonly nodes: readonly string[];
+}
+
+export interface NimClientsResult {
+  readonly done: readonly string[];
+  /** node to the sentence that says why. */
+  readonly failed: Readonly<Record<string, string>>;
+  readonly lines: readonly string[];
+  readonly [key: string]: Json;
+}
+
+export interface NimRemoveImageSpec {
+  readonly image: string;
+  /** In the order of removal. */
+  readonly resources: readonly { readonly type: string; readonly name: string }[];
+  /** Delete files too, below `base` only. */
+  readonly deleteFiles: boolean;
+  readonly base: string;
+}
+
+export interface NimRemoveImageResult {
+  readonly removed: readonly string[];
+  readonly kept: readonly string[];
+  readonly lines: readonly string[];
+  readonly [key: string]: Json;
+}
+
+export interface NimGroupsSpec {
+  readonly action: 'define' | 'remove';
+  readonly groups: readonly { readonly name: string; readonly members: readonly string[] }[];
+  readonly force: boolean;
+}
+
+export interface NimNetworksSpec {
+  readonly networks: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly net: string;
+    readonly mask: string;
+    readonly gateway: string;
+    /** Host name of the master's own interface in this network; empty: it has none. */
+    readonly masterHost: string;
+  }[];
+}
+
+export interface NimShowSpec {
+  /** Names; empty: everything. */
+  readonly names: readonly string[];
+  readonly long: boolean;
+  /** A class or type to show. */
+  readonly filter: string;
+}
+
+export interface NimCheckSpec {
+  /** Objects to look at; with their expected types and locations where known. */
+  readonly resources: readonly { readonly type: string; readonly name: string; readonly location: string }[];
+  /** Carry out the next step of the ladder for each broken one. */
+  readonly recover: boolean;
+}
+
+export interface NimStatusSpec {
+  readonly clients: readonly { readonly node: string; readonly name: string }[];
+}
+
+export interface NimStatusResult {
+  readonly nodes: Readonly<
+    Record<
+      string,
+      {
+        readonly cstate: string;
+        readonly mstate: string;
+        readonly info: string;
+        readonly result: string;
+        readonly error: string;
+        readonly type: string;
+      }
+    >
+  >;
+  readonly [key: string]: Json;
+}

@@ -1,0 +1,34 @@
+import type { Verb } from '../../shared/verb/verb.ts';
+import { chtab, tabch } from './chtab.ts';
+import { gettab } from './gettab.ts';
+import { nodeadd } from './nodeadd.ts';
+import { nodech } from './nodech.ts';
+import { nodegrpch } from './nodegrpch.ts';
+import { nodels } from './nodels.ts';
+import { nodepurge } from './nodepurge.ts';
+import { noderm } from './noderm.ts';
+import { nodestat } from './nodestat.ts';
+import { tabdump } from './tabdump.ts';
+import { tabgrep } from './tabgrep.ts';
+import { tabprune } from './tabprune.ts';
+import { tabrestore } from './tabrestore.ts';
+
+/** Everything that a user can ask for, by name. */
+export const verbs: ReadonlyMap<string, Verb> = new Map(
+  [
+    chtab,
+    gettab,
+    nodeadd,
+    nodech,
+    nodegrpch,
+    nodels,
+    nodepurge,
+    noderm,
+    nodestat,
+    tabch,
+    tabdump,
+    tabgrep,
+    tabprune,
+    tabrestore,
+  ].map((verb: Verb) => [verb.name, verb]),
+);

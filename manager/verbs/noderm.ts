@@ -1,0 +1,3 @@
+import { removingVerb } from './tables/remove-nodes.ts';
+
+export const noderm = removingVerb('noderm');

@@ -1,0 +1,68 @@
+import { csvHeader, csvLine } from '../../shared/csv/index.ts';
+import { objectTypes, tables, type Table } from '../../shared/schema/index.ts';
+import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
+import { end, type Verb } from '../../shared/verb/verb.ts';
+import { failed, printed } from './tables/answers.ts';
+import { type RowCondition, readRowCondition, rowFits } from './tables/row-conditions.ts';
+import { tableNamed, tableRows } from './tables/rows.ts';
+
+export const tabdump: Verb<null> = {
+  name: 'tabdump',
+  version: 1,
+  changes: false,
+  start(asked, known) {
+    const [name] = asked.operands;
+    if (name === undefined) {
+      const names = [...tables.keys()].sort();
+      return printed(names.map((each) => `${each}\n`).join(''));
+    }
+    const table = tableNamed(name);
+    if (table === undefined) return failed(asked, `No such table: ${name}`);
+    if (hasFlag(asked, 'd')) return printed(descriptions(table));
+    const conditions: RowCondition[] = [];
+    for (const text of asked.options['w'] ?? []) {
+      const condition = readRowCondition(text);
+      if (condition === undefined) return failed(asked, `The condition '${text}' is not of the form COLUMN==VALUE`);
+      if (!table.columns.includes(condition.column)) {
+        return failed(asked, `No column "${condition.column}" in table "${name}"`);
+      }
+      conditions.push(condition);
+    }
+    let rows = tableRows(known, table).filter((row) => rowFits(conditions, row.values));
+    const last = optionValue(asked, 'n');
+    if (last !== undefined) {
+      if (!/^\d+$/.test(last)) return failed(asked, `The value '${last}' of -n is not a number`);
+      if (!isLog(table)) return failed(asked, '-n is only for the tables auditlog and eventlog');
+      rows = last === '0' ? [] : rows.slice(-Number(last));
+    }
+    if (asked.json) return end({ do: 'data', value: rows.map(({ values }) => values) }, { do: 'done', exit: 0 });
+    const lines = rows.map(({ values }) => csvLine(table.columns.map((column) => values[column])));
+    return printed(`${[csvHeader(table.columns), ...lines].join('\n')}\n`);
+  },
+};
+
+export function isLog(table: Table): boolean {
+  return table.name === 'auditlog' || table.name === 'eventlog';
+}
+
+/** Column and meaning, as far as an attribute shows it. */
+function descriptions(table: Table): string {
+  const meanings = new Map<string, string>();
+  for (const { attributes } of objectTypes.values()) {
+    for (const { column, meaning } of attributes) if (!meanings.has(column)) meanings.set(column, meaning);
+  }
+  return table.columns
+    .map((column) => {
+      const meaning = meanings.get(`${table.name}.${column}`) ?? common.get(column) ?? 'no description';
+      return `${column}:${column.length < 7 ? '\t\t' : '\t'}${meaning}\n`;
+    })
+    .join('\n');
+}
+
+const common: ReadonlyMap<string, string> = new Map([
+  ['node', 'name of the node or of the group'],
+  ['key', 'name of the setting'],
+  ['value', 'the setting'],
+  ['comments', 'free text'],
+  ['disable', 'yes or 1: the row is not looked at'],
+]);

@@ -1,0 +1,50 @@
+import type { CsvRecord } from '../../../shared/csv/index.ts';
+import type { Table } from '../../../shared/schema/index.ts';
+import type { Change } from '../../../shared/verb/effect.ts';
+import type { View } from '../../../shared/verb/view.ts';
+import { changeRow, createRow, removeRow } from './changes.ts';
+import { hasFurtherRows, tableRows } from './rows.ts';
+
+/**
+ * The changes that make a table hold these records; with `add` the rows that are there and not among them stay.
+ * A row that is there under the same name is changed, so that what its object holds beside the table stays.
+ */
+export function tableChanges(
+  view: View,
+  table: Table,
+  records: readonly CsvRecord[],
+  add: boolean,
+): { readonly changes: readonly Change[] } | { readonly problem: string } {
+  const identity = (values: Readonly<Record<string, string>>): string =>
+    identityColumns(table)
+      .map((column) => values[column] ?? '')
+      .join('\n');
+  const present = new Map(tableRows(view, table).map((row) => [identity(row.values), row]));
+  const changes: Change[] = [];
+  const seen = new Set<string>();
+  for (const { line, values } of records) {
+    const key = identity(values);
+    seen.add(key);
+    const row = present.get(key);
+    if (row === undefined) {
+      const made = createRow(view, table, values);
+      if (made === undefined) {
+        return { problem: `The row on line ${line} has no value for ${table.named.join(', ')}` };
+      }
+      changes.push(made);
+    } else {
+      const unset = Object.keys(row.values).filter((column) => values[column] === undefined);
+      changes.push(changeRow(table, row, { ...Object.fromEntries(unset.map((column) => [column, ''])), ...values }));
+    }
+  }
+  if (!add) {
+    for (const [key, row] of present) if (!seen.has(key)) changes.push(...removeRow(view, table, row));
+  }
+  return { changes };
+}
+
+function identityColumns(table: Table): readonly string[] {
+  if (table.name === 'site') return ['key'];
+  if (hasFurtherRows(table)) return table.keys;
+  return table.qualifiedBy === undefined ? table.named : [...table.named, table.qualifiedBy];
+}

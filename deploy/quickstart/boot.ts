@@ -44,7 +44,7 @@ export async function watchBoot(commands: Commands, node: string, vm: Vm, signal
     if (/fail|refused/.test(status))
       throw new HostlerError(
         'aborted',
-        `the node is reported as '${status}': ${state['boot.trouble'] ?? 'no reason given'}`,
+        `the node is reported as '${status}': ${state['boot.error'] ?? 'no reason given'}`,
       );
     if (vm.over() !== undefined) throw new HostlerError('aborted', vm.over() ?? '');
     if (Date.now() - began > boundSeconds * 1000)

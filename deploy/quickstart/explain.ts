@@ -41,7 +41,7 @@ async function howFar(cluster: Cluster, node: string): Promise<string[]> {
     const status = state['status'] ?? '';
     return [
       `How far ${node} came: ${reached.length === 0 ? 'nothing was heard of it' : reached.join(', ')}${status === '' ? '' : ` (status ${status})`}`,
-      ...(state['boot.trouble'] === undefined ? [] : [`What was reported: ${state['boot.trouble']}`]),
+      ...(state['boot.error'] === undefined ? [] : [`What was reported: ${state['boot.error']}`]),
     ];
   } catch {
     return ['How far the node came is not known: the manager does not answer.'];

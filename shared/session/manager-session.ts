@@ -20,13 +20,13 @@ export interface Accepted {
   /** Highest number of the agent's that was applied in this incarnation. */
   readonly applied: number;
   readonly logOffsets: Readonly<Record<string, number>>;
-  /** Sent right after the welcome, numbered. */
-  readonly first: readonly ManagerBody[];
 }
 
 export interface ManagerSessionEvents {
   /** Throws HostlerError (or Refused, with a time to come back) when the agent is not to be served. */
   hello(hello: Hello__Output, protocol: number): Promise<Accepted> | Accepted;
+  /** The welcome was sent: from now on `post` and `send` may be used. */
+  welcomed?(): void;
   /**
    * Applies one message. Called in order, without waiting for the one before. What it does must be harmless when done
    * twice, and durable when the promise resolves. Throws when it could not be done: the agent sends it again.
@@ -57,6 +57,7 @@ export class ManagerSession {
   #receiver: Receiver | undefined;
   #kept = 0;
   #numbered = 0;
+  #protocol = 0;
   #keeping: Promise<void> | undefined;
   #ended = false;
 
@@ -114,6 +115,11 @@ export class ManagerSession {
     return this.#out(body, 0);
   }
 
+  /** Says from where on a log is wanted again. */
+  welcomeAgain(welcome: Pick<Accepted, 'managerVersion' | 'logOffsets'>): Promise<void> {
+    return this.send({ welcome: { ...welcome, protocol: this.#protocol, acknowledged: this.#kept } });
+  }
+
   openChannel(id: string): Channel {
     return this.#channels.open(id);
   }
@@ -135,6 +141,7 @@ export class ManagerSession {
     }
     this.#receiver = new Receiver(applied);
     this.#kept = applied;
+    this.#protocol = protocol;
     this.#numbered = message.acknowledged;
     await this.send({
       welcome: {
@@ -145,7 +152,7 @@ export class ManagerSession {
         acknowledged: applied,
       },
     });
-    for (const body of accepted.first) await this.post(body);
+    this.#events.welcomed?.();
   }
 
   async #take(message: FromAgent__Output, receiver: Receiver): Promise<void> {

@@ -1,0 +1,129 @@
+import type { ManagerSession } from '../../shared/session/manager-session.ts';
+import type { Facts } from '../../shared/task/facts.ts';
+import type { AgentSummary } from '../../shared/wire/generated/hostler/v1/AgentSummary.ts';
+import type { Candidate } from './placement.ts';
+import type { AgentRecord, LifeRecord, TaskRecord } from './records.ts';
+
+/** A task in the agent's hands, or on its way. */
+export interface OpenTask {
+  record: TaskRecord;
+  /** On disk: may be sent. */
+  stored: boolean;
+}
+
+/** One agent as the manager knows it now. */
+export class Member {
+  readonly name: string;
+  life: LifeRecord | undefined;
+  /** Highest number applied in the present life. */
+  applied: number;
+  readonly tasks = new Map<string, OpenTask>();
+  session: ManagerSession | undefined;
+  /** Serial of the certificate that the session was opened with. */
+  serial = '';
+  lastSeen: number;
+  /** Without a session: until then the agent still counts as there. */
+  expectedUntil = 0;
+  paceTold = 0;
+  /** Tasks whose records go away with the next stored acknowledgement. */
+  readonly ended = new Set<string>();
+  #facts: Partial<Facts> | undefined;
+  #factsOf: string | undefined;
+
+  constructor(name: string, life: LifeRecord | undefined, applied: number) {
+    this.name = name;
+    this.life = life;
+    this.applied = applied;
+    this.lastSeen = life?.lastSeen ?? 0;
+  }
+
+  present(now: number): boolean {
+    return this.session !== undefined || this.expectedUntil > now;
+  }
+
+  /** The few facts that the fleet itself looks at; parsed once for each report of facts. */
+  get facts(): Partial<Facts> {
+    const text = this.life?.facts ?? '';
+    if (this.#facts === undefined || this.#factsOf !== text) {
+      this.#factsOf = text;
+      this.#facts = readFacts(text);
+    }
+    return this.#facts;
+  }
+}
+
+/** An agent may send anything: what is not shaped as it should be is left out. */
+export function readFacts(text: string): Partial<Facts> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return {};
+  }
+  if (typeof value !== 'object' || value === null) return {};
+  const { arch, emulates, store, bootId, os, imageDigest } = value as Readonly<Record<string, unknown>>;
+  const osName = typeof os === 'object' && os !== null && 'name' in os ? String(os.name) : '';
+  return {
+    arch: typeof arch === 'string' ? arch : '',
+    emulates: strings(emulates),
+    store: strings(store),
+    bootId: typeof bootId === 'string' ? bootId : '',
+    os: { id: '', version: '', name: osName },
+    ...(typeof imageDigest === 'string' && /^[0-9a-f]{64}$/.test(imageDigest) ? { imageDigest } : {}),
+  };
+}
+
+function strings(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string').slice(0, 64) : [];
+}
+
+export function candidateOf(member: Member, record: AgentRecord, now: number): Candidate {
+  return {
+    name: member.name,
+    incarnation: member.life?.incarnation ?? '',
+    roles: record.roles,
+    present: record.standing === 'admitted' && member.life?.dismissed === undefined && member.present(now),
+    taskKinds: member.life?.taskKinds ?? {},
+    arch: member.facts.arch ?? '',
+    emulates: member.facts.emulates ?? [],
+    version: member.life?.version ?? '',
+    openTasks: member.tasks.size,
+  };
+}
+
+/** connected, away, waiting, revoked */
+export function stateOf(member: Member, record: AgentRecord, now: number): string {
+  if (record.standing !== 'admitted') return record.standing;
+  return member.present(now) ? 'connected' : 'away';
+}
+
+export function summaryOf(member: Member, record: AgentRecord, now: number): AgentSummary {
+  return {
+    name: record.name,
+    roles: [...record.roles],
+    state: stateOf(member, record, now),
+    version: member.life?.version ?? '',
+    link: member.life?.link ?? '',
+    lastSeen: member.lastSeen,
+    incarnation: member.life?.incarnation ?? '',
+    facts: member.life?.facts ?? '',
+    serial: record.certificates[0]?.serial ?? '',
+    expiresAt: record.certificates[0]?.expiresAt ?? 0,
+    kind: record.kind,
+  };
+}
+
+/** What `observe('agent', ...)` is told: the registry shows it beside the definitions. */
+export function rowOf(member: Member, record: AgentRecord, now: number): Readonly<Record<string, string | null>> {
+  const { arch = '', store = [], os, imageDigest } = member.facts;
+  return {
+    'agent.roles': record.roles.join(','),
+    'agent.kind': record.kind,
+    'agent.state': stateOf(member, record, now),
+    'agent.arch': arch || null,
+    'agent.os': os?.name || null,
+    'agent.store': store.length > 0 ? store.join(',') : null,
+    'agent.version': member.life?.version || null,
+    'agent.image': imageDigest ?? null,
+  };
+}

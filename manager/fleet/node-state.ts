@@ -1,0 +1,93 @@
+import { bootStages } from '../../shared/task/node-events.ts';
+import type { Row } from '../../shared/verb/view.ts';
+
+/** A NodeEvent, checked. */
+export interface SeenEvent {
+  readonly stage: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly bootId: string;
+  readonly detail: string;
+}
+
+export type Timeline = Readonly<Record<string, number>>;
+
+const rank: ReadonlyMap<string, number> = new Map(bootStages.map((stage, index) => [stage, index]));
+const rankOf = (stage: string): number => rank.get(stage) ?? -1;
+
+/**
+ * What becomes known of a node by one event, as reported values to be set (null: cleared); empty when it is no news.
+ * `known` is what was reported before, `currstate` the node's chain.currstate.
+ *
+ * A timeline belongs to one boot. Boot servers see a boot begin without knowing its id, and a machine asks for a lease
+ * several times in one boot (firmware, boot loader, initrd); so a new timeline begins when another boot id is told, when
+ * the boot loader starts again, or when a lease is given to a machine that had left its initrd (or failed) before.
+ */
+export function nodeStateAfter(
+  known: Row,
+  event: SeenEvent,
+  currstate: string,
+): Readonly<Record<string, string | null>> {
+  if (event.stage === 'refused') return { 'boot.error': event.detail || 'refused' };
+  if (event.stage !== 'failed' && !rank.has(event.stage)) return {};
+  // Told late, by an outbox that had to wait: the machine has booted again since.
+  if (event.bootId !== '' && event.bootId === known['boot.previous']) return {};
+  const before = readTimeline(known['boot.timeline']);
+  const fresh = beginsAnew(before, known['boot.id'] ?? '', event);
+  const kept: Timeline = fresh ? carriedOver(before, event, known) : before;
+  const bootId = event.bootId !== '' ? event.bootId : fresh ? '' : (known['boot.id'] ?? '');
+  const timeline = event.stage in kept ? kept : { ...kept, [event.stage]: event.at };
+  const status = event.stage === 'failed' ? 'failed' : statusOf(timeline, currstate);
+  const error = event.stage === 'failed' ? event.detail || 'failed' : fresh || event.stage === 'booted' ? null : undefined;
+  return {
+    'boot.timeline': JSON.stringify(timeline),
+    'boot.id': bootId === '' ? null : bootId,
+    ...(fresh && known['boot.id'] !== undefined ? { 'boot.previous': known['boot.id'] } : {}),
+    ...(error === undefined ? {} : { 'boot.error': error }),
+    ...(event.stage === 'dhcp' ? { 'boot.lease': String(event.at) } : {}),
+    ...(status === known['nodelist.status'] && !fresh
+      ? {}
+      : { 'nodelist.status': status, 'nodelist.statustime': statusTime(event.at) }),
+  };
+}
+
+function beginsAnew(before: Timeline, bootId: string, { stage, bootId: told }: SeenEvent): boolean {
+  if (told !== '' && bootId !== '' && told !== bootId) return true;
+  const furthest = Math.max(-1, ...Object.keys(before).map(rankOf));
+  if (stage === 'loader') return furthest >= rankOf('kernel') || 'failed' in before;
+  if (stage === 'dhcp') return furthest >= rankOf('switched') || 'failed' in before;
+  return false;
+}
+
+/** Of an earlier timeline only a lease that was given after everything else belongs to the boot that begins. */
+function carriedOver(before: Timeline, event: SeenEvent, known: Row): Timeline {
+  const lease = Number(known['boot.lease'] ?? 0);
+  const lastSeen = Math.max(0, ...Object.entries(before).map(([stage, at]) => (stage === 'dhcp' ? 0 : at)));
+  return event.stage !== 'dhcp' && lease > lastSeen && lease <= event.at ? { dhcp: lease } : {};
+}
+
+/** xCAT's words: netbooting or installing (by what nodeset asked for), booted. */
+function statusOf(timeline: Timeline, currstate: string): string {
+  if ('booted' in timeline) return 'booted';
+  if (/^install/.test(currstate)) return 'installing';
+  return /^(netboot|statelite|diskless|dataless)/.test(currstate) ? 'netbooting' : 'booting';
+}
+
+export function readTimeline(text: string | undefined): Timeline {
+  if (text === undefined) return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null) return {};
+    return Object.fromEntries(Object.entries(value).filter(([, at]) => typeof at === 'number')) as Timeline;
+  } catch {
+    return {}; // We wrote it; whatever else it is, the next boot writes it anew.
+  }
+}
+
+/** xCAT's `MM-DD-YYYY hh:mm:ss`, local time of the manager. */
+export function statusTime(at: number): string {
+  const date = new Date(at);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const day = `${two(date.getMonth() + 1)}-${two(date.getDate())}-${date.getFullYear()}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}

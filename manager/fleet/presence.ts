@@ -1,0 +1,107 @@
+import { Refused } from '../../shared/session/agent-session.ts';
+import type { ManagerSession } from '../../shared/session/manager-session.ts';
+import type { KeySpace } from '../registry/types.ts';
+import type { FleetLog } from './log.ts';
+import type { Member } from './member.ts';
+import { heartbeatEvery, paceDiffers, silenceAllowed } from './pace.ts';
+import type { Roster } from './roster.ts';
+import { records } from './store.ts';
+
+/** An agent whose connection broke counts as there for this long, in milliseconds: most are back at once. */
+const comeBack = 10_000;
+
+/** How often all agents are looked at, in milliseconds. */
+const round = 1_000;
+
+/** Who is connected, by links and heartbeats. One timer for the whole fleet. */
+export class Presence {
+  readonly #roster: Roster;
+  readonly #space: KeySpace;
+  readonly #log: FleetLog;
+  readonly #now: () => number;
+  readonly #expired: (member: Member) => boolean;
+  readonly #timer: NodeJS.Timeout;
+
+  /** `expired`: the certificate that the member's connection was opened with has run out since. */
+  constructor(
+    roster: Roster,
+    space: KeySpace,
+    log: FleetLog,
+    now: () => number,
+    expired: (member: Member) => boolean,
+  ) {
+    this.#expired = expired;
+    this.#roster = roster;
+    this.#space = space;
+    this.#log = log;
+    this.#now = now;
+    this.#timer = setInterval(() => this.look(), round);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Milliseconds between heartbeats, for a newcomer. */
+  pace(): number {
+    return heartbeatEvery(this.#roster.connected() + 1);
+  }
+
+  came(member: Member, session: ManagerSession, serial: string): void {
+    member.session = session;
+    member.serial = serial;
+    member.lastSeen = this.#now();
+    member.expectedUntil = 0;
+    member.paceTold = this.pace();
+    this.#log.info({ agent: member.name, incarnation: member.life?.incarnation }, 'agent connected');
+    this.#roster.publish(member.name);
+  }
+
+  /** `broke`: it did not say goodbye, so it may be back in a moment. */
+  left(member: Member, broke: boolean): void {
+    member.session = undefined;
+    member.expectedUntil = broke ? this.#now() + comeBack : 0;
+    if (broke) return;
+    this.#away(member);
+  }
+
+  /** One round over all agents. */
+  look(): void {
+    const now = this.#now();
+    const every = heartbeatEvery(this.#roster.connected());
+    for (const member of this.#roster.all()) {
+      const { session } = member;
+      if (session !== undefined) {
+        if (this.#expired(member)) {
+          void session.refuse(new Refused('unauthenticated', 'The certificate of this connection has expired.', 1));
+        } else if (now - member.lastSeen > silenceAllowed(Math.max(every, member.paceTold))) {
+          this.#silent(member, session);
+        } else if (paceDiffers(member.paceTold, every)) {
+          member.paceTold = every;
+          session.send({ pace: { heartbeatEvery: every } }).catch(() => undefined);
+        }
+      } else if (member.expectedUntil !== 0 && member.expectedUntil <= now) {
+        member.expectedUntil = 0;
+        this.#away(member);
+      }
+    }
+  }
+
+  #silent(member: Member, session: ManagerSession): void {
+    const seconds = Math.round((this.#now() - member.lastSeen) / 1000);
+    void session.refuse(new Refused('unavailable', `Nothing was heard of this agent for ${seconds} s.`, 1));
+    member.session = undefined;
+    this.#away(member);
+  }
+
+  #away(member: Member): void {
+    this.#log.info({ agent: member.name }, 'agent away');
+    this.#roster.publish(member.name);
+    if (member.life === undefined) return;
+    member.life = { ...member.life, connected: false, lastSeen: member.lastSeen };
+    this.#space.write([records.life(member.name, member.life)]).catch((thrown: unknown) => {
+      this.#log.error({ err: thrown, agent: member.name }, 'cannot note that the agent is away');
+    });
+  }
+}

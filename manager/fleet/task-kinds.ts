@@ -1,0 +1,16 @@
+import { bootApplyKind, bootApplyVersion } from '../../shared/task/boot-apply.ts';
+import { imageBuildKind, imageBuildVersion } from '../../shared/task/image-build.ts';
+import { imagePackKind, imagePackVersion } from '../../shared/task/image-pack.ts';
+import { scriptsKind, scriptsVersion } from '../../shared/task/scripts.ts';
+
+/** The version of each kind of task that this manager's verbs write. A kind that is not here is in its first version. */
+const versions: Readonly<Record<string, number>> = {
+  [bootApplyKind]: bootApplyVersion,
+  [imageBuildKind]: imageBuildVersion,
+  [imagePackKind]: imagePackVersion,
+  [scriptsKind]: scriptsVersion,
+};
+
+export function taskKindVersion(kind: string): number {
+  return versions[kind] ?? 1;
+}

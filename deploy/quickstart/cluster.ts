@@ -61,8 +61,12 @@ export class Cluster {
     await keepOnlyCache(home);
     showCommand(['hostler', 'agents', 'token', '--roles', 'build']);
     const token = (await this.commands.quiet('hostler', 'agents', 'token', '--roles', 'build')).trim();
-    const argv = [join(dist, 'hostler-agent'), '--home', home, '--manager', `unix:${join(this.home, 'manager.sock')}`];
-    showCommand([...argv, '...']);
+    const argv = [
+      join(dist, 'hostler-agent'),
+      ...['--home', home, '--manager', `unix:${join(this.home, 'manager.sock')}`],
+      ...['--name', 'builder', '--roles', 'build', '--install-dir', join(this.#dir, 'install')],
+    ];
+    showCommand(argv);
     // Arguments are seen by everybody on the machine; the token comes by the environment.
     this.#builder = Program.start('hostler-agent (build)', argv, join(this.#dir, 'logs', 'builder.log'), {
       HOSTLER_TOKEN: token,

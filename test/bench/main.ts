@@ -1,0 +1,28 @@
+/*
+ * npm run bench [NAME...]: measures the product beside its peers in one run (ARCHITECTURE.md, section 8) and prints JSON.
+ * What cannot be measured on this machine says why.
+ */
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { agentBench } from './agent.ts';
+import { cliBench } from './cli.ts';
+import type { Bench } from './measure.ts';
+
+const benches: readonly Bench[] = [cliBench, agentBench];
+
+const wanted = new Set(process.argv.slice(2));
+const results: Record<string, unknown> = {};
+for (const bench of benches.filter(({ name }) => wanted.size === 0 || wanted.has(name))) {
+  process.stderr.write(`measuring ${bench.name}\n`);
+  try {
+    results[bench.name] = await bench.run(AbortSignal.timeout(bench.bound * 1000));
+  } catch (thrown) {
+    results[bench.name] = { notMeasured: thrown instanceof Error ? thrown.message : String(thrown) };
+  }
+}
+const machine = {
+  cores: availableParallelism(),
+  processor: cpus()[0]?.model ?? '',
+  memoryBytes: totalmem(),
+  node: process.version,
+};
+process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), machine, results }, undefined, 2)}\n`);

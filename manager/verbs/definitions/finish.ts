@@ -1,0 +1,24 @@
+import type { Effect } from '../../../shared/verb/effect.ts';
+import type { ChangeSet } from './change-set.ts';
+import type { Talk } from './talk.ts';
+
+/**
+ * The commit, unless there is nothing to commit, or `strict` and something was refused: then false. `skipped`: objects
+ * that were left alone with a warning only.
+ */
+export function commit(talk: Talk, set: ChangeSet, strict: boolean, skipped = 0): boolean {
+  if (strict && talk.errors + skipped > 0) {
+    talk.error('Nothing was changed: some of it was refused, and --strict was given.');
+    return false;
+  }
+  const changes = set.changes();
+  if (changes.length > 0) talk.add({ do: 'commit', key: 'definitions', changes });
+  return true;
+}
+
+/** The last words of mkdef and chdef when an object was refused. */
+export const someFailed = 'One or more errors occured when attempting to create or modify xCAT object definitions.';
+
+export function endWith(talk: Talk): { state: null; effects: Effect[] } {
+  return { state: null, effects: talk.done() };
+}

@@ -73,7 +73,7 @@ function setColumns(asked: Asked, known: View, keys: Keys, operands: readonly st
     if (rows.length > 0) continue;
     const made = createRow(known, table, { ...keys, ...newValues(settings, {}) });
     if (made === undefined) {
-      return failed(asked, `A row of ${name} needs a value for ${table.named.join(', ')}`, refusedByDatabase);
+      return failed(asked, `A row of ${name} needs a value for ${table.named[0] ?? ''}`, refusedByDatabase);
     }
     changes.push(made);
   }

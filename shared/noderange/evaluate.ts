@@ -77,7 +77,10 @@ function evaluateAtom(atom: Atom, context: Context, depth: number): Iterable<str
       const texts = openBracket(atom.text, budget);
       if (texts === undefined) return unknown(atom.text, context);
       const found: string[] = [];
-      for (const text of texts) for (const name of evaluateAtom(parseAtom(text), context, depth + 1)) found.push(name);
+      for (const text of texts) {
+        const names = resolve(text, lookup) ?? evaluateAtom(parseAtom(text), context, depth + 1);
+        for (const name of names) found.push(name);
+      }
       return found;
     }
     case 'plus':

@@ -86,7 +86,8 @@ function placeOf(view: View, table: Table, values: Values): Place | undefined {
     return key === undefined || key === '' ? undefined : { type: 'site', name: clustersite, qualifier: key };
   }
   const keys = table.named.map((column) => values[column] ?? derivedName(table, column, values));
-  if (keys.some((key) => key === undefined || key === '')) return undefined;
+  // Secondary keys may be left out, as in SQLite: passwd rows without a user name.
+  if (keys[0] === undefined || keys[0] === '') return undefined;
   const name = rowName(keys.map((key) => key ?? ''));
   if (table.holder !== 'node') return { type: table.holder, name };
   const type = table.name === 'nodelist' ? 'node' : holderOf(view, name);

@@ -29,7 +29,7 @@ export function tableChanges(
     if (row === undefined) {
       const made = createRow(view, table, values);
       if (made === undefined) {
-        return { problem: `The row on line ${line} has no value for ${table.named.join(', ')}` };
+        return { problem: `The row on line ${line} has no value for ${table.named[0] ?? ''}` };
       }
       changes.push(made);
     } else {

@@ -20,7 +20,7 @@ export function tableRows(view: View, table: Table): TableRow[] {
   for (const type of holders(table)) {
     for (const [name, row] of view.rows(type)) rows.push(...rowsOf(table, type, name, row));
   }
-  return table.holder === 'node' ? onePerName(table, rows) : rows;
+  return rows.some(({ type, name }) => type === 'group' && view.has('node', name)) ? onePerName(table, rows) : rows;
 }
 
 /** The rows that have these values in these columns. Costs one look-up where the columns make the name. */
@@ -59,18 +59,32 @@ function furtherRows(view: View, table: Table): TableRow[] {
 
 function rowsOf(table: Table, type: string, name: string, row: Row): TableRow[] {
   const named = type === table.name && hasFurtherRows(table) ? table.keys : table.named;
-  const keys = rowKeys(name, named.length);
-  const own = Object.fromEntries(named.map((column, at) => [column, keys[at] ?? '']));
+  const own: Record<string, string> = {};
+  if (named.length === 1) own[named[0] ?? ''] = name;
+  else {
+    for (const [at, key] of rowKeys(name, named.length).entries()) if (key !== '') own[named[at] ?? ''] = key;
+  }
   if (table.qualifiedBy !== undefined) return qualifiedRows(table, table.qualifiedBy, type, name, row, own);
   let exists = alwaysThere(table, type);
   const values: Record<string, string> = own;
-  for (const column of table.columns) {
-    const value = row[`${table.name}.${column}`];
+  for (const [column, key] of columnKeys(table)) {
+    const value = row[key];
     if (value === undefined) continue;
     exists = true;
     if (value !== '') values[column] = value;
   }
   return exists ? [{ type, name, values }] : [];
+}
+
+const keysByTable = new WeakMap<Table, readonly (readonly [column: string, key: string])[]>();
+
+/** Each column with the key that its value is kept under. */
+function columnKeys(table: Table): readonly (readonly [column: string, key: string])[] {
+  const known = keysByTable.get(table);
+  if (known !== undefined) return known;
+  const made = table.columns.map((column) => [column, `${table.name}.${column}`] as const);
+  keysByTable.set(table, made);
+  return made;
 }
 
 /** Every object has a row in the table of its type's key; but what is kept under a group's name need not be a group. */

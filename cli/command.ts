@@ -25,6 +25,8 @@ export interface OptionDefinition {
   readonly complete?: string | readonly string[];
   /** One line. */
   readonly help: string;
+  /** Left out of help and completion: taken only so that the verb can refuse it in xCAT's words. */
+  readonly hidden?: boolean;
 }
 
 /** A command line after the options were taken out. */

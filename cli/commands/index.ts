@@ -1,6 +1,9 @@
 import type { CommandDefinition } from '../command.ts';
+import { chdef } from './chdef.ts';
 import { chtab } from './chtab.ts';
 import { gettab } from './gettab.ts';
+import { lsdef } from './lsdef.ts';
+import { mkdef } from './mkdef.ts';
 import { nodeadd } from './nodeadd.ts';
 import { nodech } from './nodech.ts';
 import { nodegrpch } from './nodegrpch.ts';
@@ -8,6 +11,7 @@ import { nodels } from './nodels.ts';
 import { nodepurge } from './nodepurge.ts';
 import { noderm } from './noderm.ts';
 import { nodestat } from './nodestat.ts';
+import { rmdef } from './rmdef.ts';
 import { tabch } from './tabch.ts';
 import { tabdump } from './tabdump.ts';
 import { tabgrep } from './tabgrep.ts';
@@ -16,6 +20,10 @@ import { tabrestore } from './tabrestore.ts';
 
 /** Every xCAT command name that we have, each its own link in dist/bin. In the order of the help text. */
 const definitions: readonly CommandDefinition[] = [
+  mkdef,
+  lsdef,
+  chdef,
+  rmdef,
   nodels,
   nodeadd,
   nodech,

@@ -10,7 +10,7 @@ export function helpText(definition: CommandDefinition, called: string): string 
   usage.forEach((form, index) => lines.push(...usageLines(index === 0 ? 'Usage: ' : '       ', called, form)));
   if (definition.operands !== undefined)
     lines.push('', ...definition.operands.split('\n').flatMap((text) => wrap(text, width)));
-  const rows = [...definition.options, ...commonOptions(definition)].map(
+  const rows = [...definition.options, ...commonOptions(definition)].filter((option) => option.hidden !== true).map(
     (option) => [optionNames(option), option.help] as const,
   );
   const column = Math.min(30, Math.max(...rows.map(([names]) => names.length)) + 4);

@@ -1,6 +1,9 @@
 import type { Verb } from '../../shared/verb/verb.ts';
+import { chdef } from './chdef.ts';
 import { chtab, tabch } from './chtab.ts';
 import { gettab } from './gettab.ts';
+import { lsdef } from './lsdef.ts';
+import { mkdef } from './mkdef.ts';
 import { nodeadd } from './nodeadd.ts';
 import { nodech } from './nodech.ts';
 import { nodegrpch } from './nodegrpch.ts';
@@ -8,6 +11,7 @@ import { nodels } from './nodels.ts';
 import { nodepurge } from './nodepurge.ts';
 import { noderm } from './noderm.ts';
 import { nodestat } from './nodestat.ts';
+import { rmdef } from './rmdef.ts';
 import { tabdump } from './tabdump.ts';
 import { tabgrep } from './tabgrep.ts';
 import { tabprune } from './tabprune.ts';
@@ -16,8 +20,11 @@ import { tabrestore } from './tabrestore.ts';
 /** Everything that a user can ask for, by name. */
 export const verbs: ReadonlyMap<string, Verb> = new Map(
   [
+    chdef,
     chtab,
     gettab,
+    lsdef,
+    mkdef,
     nodeadd,
     nodech,
     nodegrpch,
@@ -25,6 +32,7 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     nodepurge,
     noderm,
     nodestat,
+    rmdef,
     tabch,
     tabdump,
     tabgrep,

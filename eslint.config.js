@@ -58,7 +58,7 @@ export default tseslint.config(
   },
   {
     // The one place that starts programs; tests and tools of the project start theirs as they need.
-    files: ['shared/process/**', 'test/**', 'deploy/**'],
+    files: ['shared/process/**', 'proto/**', 'test/**', 'deploy/**'],
     rules: { 'no-restricted-imports': 'off' },
   },
   {

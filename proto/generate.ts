@@ -20,7 +20,7 @@ const protoFiles = ['api', 'enrolment', 'link'].map((name) => `hostler/v1/${name
 function run(program: string, args: readonly string[], cwd: string): void {
   const ended = spawnSync(join(top, 'node_modules', '.bin', program), args, { cwd, encoding: 'utf8' });
   if (ended.status === 0) return;
-  process.stderr.write(`${ended.stdout ?? ''}${ended.stderr ?? ''}`);
+  if (ended.error === undefined) process.stderr.write(ended.stdout + ended.stderr);
   throw new Error(`${program} ${args.join(' ')} failed (${ended.error?.message ?? `exit ${String(ended.status)}`})`);
 }
 

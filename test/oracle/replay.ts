@@ -28,6 +28,8 @@ export async function replayInProcess(cases: readonly Case[], start: readonly Ch
       if (plain !== undefined && name !== undefined && !systemPrograms.has(name)) {
         return attempt(() => system.run(plain.words, stdin));
       }
+      // Without a cell nothing of the machine may change.
+      if (line.includes('/install')) return { rc: 0, stdout: '', stderr: '' };
       return relay.run(line, stdin, cwd);
     };
     for (const recorded of cases) {

@@ -10,15 +10,16 @@ import type { Answer } from './cases.ts';
 /** Longer than any recorded line takes. */
 const bound = 60_000;
 
-/** Runs a line by bash with standard input from the text, or from nowhere. */
-export function bash(
-  line: string,
+/** Runs a program to its end with standard input from the text, or from nowhere. */
+export function run(
+  program: string,
+  argv: readonly string[],
   stdin: string | undefined,
   environment: NodeJS.ProcessEnv,
   cwd: string,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const child = spawn('bash', ['-c', line], {
+    const child = spawn(program, argv, {
       cwd,
       env: environment,
       stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
@@ -69,7 +70,7 @@ export class Relay {
 
   run(line: string, stdin: string | undefined, cwd: string): Promise<Answer> {
     const environment = { LC_ALL: 'C', PATH: `${this.#folder}:/usr/bin:/bin`, ORACLE_SOCKET: this.#socket };
-    return bash(line, stdin, environment, cwd);
+    return run('bash', ['-c', line], stdin, environment, cwd);
   }
 
   async stop(): Promise<void> {

@@ -11,11 +11,15 @@ const addedByDaemon: StartState = {
   notification: [{ filename: 'montbhandler.pm', tables: 'monitoring', tableops: 'a,d' }],
 };
 
+export function withDaemonRows(state: StartState): StartState {
+  return { ...state, ...addedByDaemon };
+}
+
 /** The objects that hold these table rows. `server`: our short host name in the place of the recorded one. */
 export function startObjects(state: StartState, server: string): Change[] {
   const view = new MemoryView();
   const changes: Change[] = [];
-  for (const [name, rows] of Object.entries({ ...state, ...addedByDaemon })) {
+  for (const [name, rows] of Object.entries(withDaemonRows(state))) {
     const table = tableNamed(name);
     if (table === undefined) throw new Error(`The start state has a table that nobody knows: ${name}`);
     for (const row of rows) {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { normalMac } from '../../shared/boot/address.ts';
 import { printable } from '../../shared/process/printable.ts';
 import { namesIn, textOf } from './read.ts';
 
@@ -8,6 +9,8 @@ export interface BootRecord {
   readonly digest: string;
   /** The boot server, `http://ADDRESS:PORT`. */
   readonly server: string;
+  /** Of the card that it booted from; empty when it is not told. */
+  readonly mac: string;
   /** Stage → when it was reached: seconds since the kernel started. */
   readonly stages: Readonly<Record<string, number>>;
 }
@@ -18,12 +21,13 @@ export function bootRecord(root: string): BootRecord | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return undefined;
-    const { digest, server, stages } = value as Partial<Record<keyof BootRecord, unknown>>;
+    const { digest, server, mac, stages } = value as Partial<Record<keyof BootRecord, unknown>>;
     if (typeof digest !== 'string' || !/^[0-9a-f]{64}$/.test(digest)) return undefined;
     const times = typeof stages === 'object' && stages !== null ? Object.entries(stages) : [];
     return {
       digest,
       server: typeof server === 'string' ? server : '',
+      mac: typeof mac === 'string' ? (normalMac(mac) ?? '') : '',
       stages: Object.fromEntries(
         times.map(([name, at]) => [name, Number(at)] as const).filter(([, at]) => Number.isFinite(at)),
       ),

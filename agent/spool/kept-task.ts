@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HostlerError } from '../../shared/errors/error.ts';
 import { isAlive } from '../../shared/process/alive.ts';
 import { endChildren, taskDirVariable } from '../../shared/process/children.ts';
+import { longestMessage } from '../../shared/session/limits.ts';
 import { startDetached } from '../../shared/process/detached.ts';
 import { TaskFeed } from './feed.ts';
 import type { TaskFolder } from './folder.ts';
@@ -235,16 +236,21 @@ export class KeptTask {
   }
 }
 
-function toWire(id: string, record: ResultRecord): NonNullable<Parameters<AgentLink['report']>[0]['result']> {
-  return {
-    id,
-    outcome: record.outcome,
-    result: record.outcome === 'done' ? JSON.stringify(record.result ?? null) : '',
-    code: record.code ?? '',
-    message: record.message ?? '',
-    startedAt: record.startedAt,
-    endedAt: record.endedAt,
-  };
+/** What a link message holds, with room for the rest of it. */
+const longestResult = longestMessage - 64 * 1024;
+
+type WireResult = NonNullable<Parameters<AgentLink['report']>[0]['result']>;
+
+function toWire(id: string, record: ResultRecord): WireResult {
+  const { startedAt, endedAt } = record;
+  const result = record.outcome === 'done' ? JSON.stringify(record.result ?? null) : '';
+  const bytes = Buffer.byteLength(result);
+  if (bytes > longestResult) {
+    const message = `The task was done, but its result of ${bytes} bytes is longer than a message may be.`;
+    return { id, outcome: 'failed', result: '', code: 'resource_exhausted', message, startedAt, endedAt };
+  }
+  const { outcome, code = '', message = '' } = record;
+  return { id, outcome, result, code, message, startedAt, endedAt };
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

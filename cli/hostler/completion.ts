@@ -63,7 +63,9 @@ export function completionScript(subCommands: readonly CommandDefinition[]): str
 }
 
 function optionWords(definition: CommandDefinition): string[] {
-  return [...definition.options, ...commonOptions(definition)].flatMap(optionForms);
+  return [...definition.options, ...commonOptions(definition)]
+    .filter(({ hidden }) => hidden !== true)
+    .flatMap(optionForms);
 }
 
 function optionForms(option: OptionDefinition): string[] {

@@ -72,7 +72,7 @@ function change(request: Request, view: View, talk: Talk): void {
     if (outcome.written) written.push({ type: object.type, name: object.name });
     if (outcome.created) created.push({ type: object.type, name: object.name });
   }
-  if (!commit(talk, set, options.strict)) return;
+  if (!commit(view, talk, set, options.strict)) return;
   talk.data({ written, created });
   if (failed) {
     talk.error(someFailed);
@@ -129,7 +129,7 @@ function changeOne(request: Request, object: Wanted, view: View, set: ChangeSet,
   dropDefaultScripts(view, type, name, values, talk);
   const stored = write(view, set, { type, name, fresh: !exists }, Object.fromEntries(values), withNew(around, values));
   written ||= stored;
-  return { written, failed: false, created: !exists && written };
+  return { written, failed: false, created: !exists && written && type !== 'site' };
 }
 
 function problemOf({ options }: Request, object: Wanted, exists: boolean, view: View): string | undefined {

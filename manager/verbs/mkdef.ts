@@ -89,8 +89,8 @@ function withTemplate(request: Request, view: View, talk: Talk): Request | undef
     talk.error('The template node cannot be the same as the node to create.');
     return undefined;
   }
-  for (const [attr, { value }] of attributesOf(view, type, name)) {
-    if ((attributes.get(attr) ?? '') === '') attributes.set(attr, value);
+  for (const [attr, { value, reported }] of attributesOf(view, type, name)) {
+    if (reported !== true && (attributes.get(attr) ?? '') === '') attributes.set(attr, value);
   }
   return { ...request, attributes };
 }
@@ -121,7 +121,7 @@ function make(request: Request, view: View, talk: Talk): void {
       objects.push({ type: object.type, name: object.name });
     }
   }
-  if (!commit(talk, set, options.strict, existing)) return;
+  if (!commit(view, talk, set, options.strict, existing)) return;
   talk.data({ written: objects });
   if (failed) {
     talk.error(someFailed);

@@ -46,7 +46,7 @@ function removeAll(request: Request, view: View, talk: Talk): void {
   }
   const set = new ChangeSet(view);
   for (const target of removed) remove(target, view, set);
-  if (!commit(talk, set, options.strict)) return;
+  if (!commit(view, talk, set, options.strict)) return;
   talk.data({ removed: removed.map(({ type, name }) => ({ type, name })) });
   if (removed.length === 0) {
     talk.line('No objects have been removed from the xCAT database.');

@@ -2,7 +2,7 @@ import type { View } from '../verb/view.ts';
 import { attribute } from './attributes.ts';
 import { perRevision } from './cache.ts';
 import { staticMembers } from './membership.ts';
-import { type Condition, meets, parseConditions } from './selection.ts';
+import { type Condition, meets, parseConditions, unreadable } from './selection.ts';
 import { byName } from './words.ts';
 
 export function isDynamicGroup(view: View, group: string): boolean {
@@ -28,7 +28,10 @@ function dynamicMembers(view: View, group: string): readonly string[] {
   const known = kept.get(group);
   if (known !== undefined) return known;
   const text = view.row('group', group)?.['nodegroup.wherevals'] ?? '';
-  const members = nodesMeeting(view, parseConditions(text.split('::')));
+  const conditions = parseConditions(text.split('::'));
+  // A group that cannot be read has no members; it must not make everything else unreadable.
+  const members =
+    conditions === undefined || unreadable(conditions) !== undefined ? [] : nodesMeeting(view, conditions);
   // Reported state changes without a new revision: what may depend on it is computed again.
   if (!hasReports(view)) kept.set(group, members);
   return members;

@@ -5,7 +5,7 @@ import {
   type Surroundings,
 } from '../../../shared/objects/change.ts';
 import { defaultScripts, holderOf, withoutDefaults } from '../../../shared/objects/index.ts';
-import { objectTypes } from '../../../shared/schema/index.ts';
+import { clustersite, objectTypes } from '../../../shared/schema/index.ts';
 import type { View } from '../../../shared/verb/view.ts';
 import type { ChangeSet } from './change-set.ts';
 import { defaultsRow } from '../../../shared/objects/scripts.ts';
@@ -33,7 +33,9 @@ export function write(
   const values = columnsFor(described, wanted, around);
   if (Object.keys(values).length === 0) return false;
   const type = target.type === 'pdu' ? holderOf(view, target.name) : target.type;
-  set.set(type, target.name, values, target.fresh && type === 'node');
+  // Whatever it is called in a stanza file, there is one site.
+  const name = type === 'site' ? clustersite : target.name;
+  set.set(type, name, values, target.fresh && type === 'node');
   return true;
 }
 

@@ -36,10 +36,8 @@ export function changeGroup(
   if (type === 'dynamic') return exists ? 'plain' : newDynamic(object, talk);
   if (!exists && !attributes.has('grouptype')) attributes.set('grouptype', 'static');
   const range = attributes.get('members') ?? '';
-  if (range === '' && !attributes.has('wherevals')) {
-    attributes.delete('members');
-    return 'plain';
-  }
+  // An empty list of members changes no membership.
+  if (range === '' && !attributes.has('wherevals')) return 'plain';
   const nodes = membersWanted(view, talk, range, request.conditions);
   const changed = changeMembers(request, name, nodes, exists, view, set, talk);
   // What stands in the column only says what kind of list it is; taking members away leaves it empty.
@@ -59,7 +57,7 @@ function newDynamic({ name, attributes }: Wanted, talk: Talk): 'refused' | 'plai
 }
 
 function changeMembers(
-  { options }: Request,
+  { options, askedType }: Request,
   group: string,
   nodes: readonly string[],
   exists: boolean,
@@ -70,7 +68,12 @@ function changeMembers(
   if (nodes.length === 0) return false;
   if (options.minus) {
     for (const node of nodes) {
-      if (!set.removeFromGroup(node, group)) talk.error(`${node} is not a member of '${group}'.`);
+      if (set.removeFromGroup(node, group)) continue;
+      talk.error(
+        askedType === 'group'
+          ? `${node} is not a member of '${group}'.`
+          : `${group} is not in the attribute of 'groups' for the '${node}' definition.`,
+      );
     }
     return true;
   }

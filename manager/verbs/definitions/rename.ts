@@ -20,7 +20,7 @@ export function rename(request: Request, to: string, view: View, talk: Talk): vo
   if (type !== 'site') {
     const set = new ChangeSet(view);
     move(type, from, to, view, set);
-    if (!commit(talk, set, options.strict)) return;
+    if (!commit(view, talk, set, options.strict)) return;
   }
   talk.data({ type, from, to });
   talk.line(`Changed the object name from ${from} to ${to}.`);

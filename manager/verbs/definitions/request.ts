@@ -127,7 +127,8 @@ function expandNames(command: Command, text: string, view: View, talk: Talk): re
     return expandNoderange(view, text, { verify, files: talk.asked.files }).nodes;
   } catch (error) {
     if (!(error instanceof HostlerError)) throw error;
-    return refuse(talk, error.message);
+    const readable = error.code !== 'invalid_argument' || !verify;
+    return refuse(talk, readable ? error.message : `Invalid regular expression ${text}, check the noderange syntax.`);
   }
 }
 

@@ -34,13 +34,13 @@ export const templates: ReadonlyMap<string, Template> = new Map<string, Template
     'cec-template': {
       type: 'node',
       attributes: {
-        groups: 'cec,all',
+        mtm: 'MANDATORY:machine type and model of the CEC',
+        serial: 'MANDATORY:serial number of the CEC',
         hcp: 'MANDATORY:the hardware control point of the CEC',
+        groups: 'cec,all',
         hwtype: 'cec',
         mgt: 'hmc',
-        mtm: 'MANDATORY:machine type and model of the CEC',
         nodetype: 'ppc',
-        serial: 'MANDATORY:serial number of the CEC',
         usercomment: 'the cec definition template',
       },
     },

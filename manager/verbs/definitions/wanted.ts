@@ -1,5 +1,5 @@
 import { attribute, joinNics, nicAttribute, splitNics } from '../../../shared/objects/index.ts';
-import { clustersite, objectTypes } from '../../../shared/schema/index.ts';
+import { objectTypes } from '../../../shared/schema/index.ts';
 import type { View } from '../../../shared/verb/view.ts';
 import { hasControlCharacter } from './names.ts';
 import type { Request } from './request.ts';
@@ -41,21 +41,21 @@ function fromStanzas(request: Request, found: Map<string, Wanted>, talk: Talk): 
       talk.error(`\nType '${objtype}' is not a valid xCAT object type.`);
       continue;
     }
-    const name = objtype === 'site' ? clustersite : header;
-    const wanted: Wanted = { type: objtype, name, attributes: new Map() };
+    const wanted: Wanted = { type: objtype, name: header, attributes: new Map() };
     const nics = new Map<string, Map<string, string>>();
     for (const [typed, value] of attributes) {
       const given = currentName(objtype, typed, header, talk);
       if (!isAttribute(objtype, given)) {
-        talk.error(`'${given}' is not a valid attribute name for an object type of '${objtype}'.`);
-      } else if (isReasonable(given, value, name, talk)) {
+        const shown = nicAttribute(given)?.attribute ?? given;
+        talk.error(`'${shown}' is not a valid attribute name for an object type of '${objtype}'.`);
+      } else if (isReasonable(given, value, header, talk)) {
         const nic = nicAttribute(given);
         if (nic === undefined || objtype === 'site') wanted.attributes.set(given, value);
         else nics.set(nic.attribute, (nics.get(nic.attribute) ?? new Map<string, string>()).set(nic.nic, value));
       }
     }
     for (const [attr, values] of nics) wanted.attributes.set(attr, collapse(values));
-    found.set(name, wanted);
+    found.set(header, wanted);
   }
 }
 

@@ -1,0 +1,138 @@
+import { attribute, objectNames } from '../../../shared/objects/index.ts';
+import { inNetwork } from '../../../shared/boot/address.ts';
+import type { NimClientSpec, NimPairs, NimResourceSpec } from '../../../shared/task/nim.ts';
+import type { View } from '../../../shared/verb/view.ts';
+import { shortName, site } from './common.ts';
+
+export interface ClientOptions {
+  readonly type: NimClientSpec['type'];
+  /** NIM's name for the machine; default the short host name. */
+  readonly name?: string;
+  readonly speed?: string;
+  readonly duplex?: string;
+  /** Replaces what is computed: `if1`, `netboot_kernel` ... */
+  readonly overrides?: ReadonlyMap<string, string>;
+}
+
+export interface Network {
+  readonly name: string;
+  readonly net: string;
+  readonly mask: string;
+  readonly gateway: string;
+}
+
+/** Masters of AIX 7.1 and later build 64-bit boot images only; `site.nimnetbootkernel` says otherwise (NIM facts, 9.3). */
+const netbootKernel = '64';
+
+/** How NIM is to know the node, or the sentence why it cannot. */
+export function clientDefinition(
+  known: View,
+  node: string,
+  options: ClientOptions,
+): { define: NimPairs } | { trouble: string } {
+  const ip = attribute(known, 'node', node, 'ip')?.value ?? '';
+  const network = ip === '' ? undefined : networkOf(known, ip);
+  if (ip !== '' && network === undefined)
+    return {
+      trouble: `No network definition contains the address ${ip} of node '${node}'. Define it: mkdef -t network.`,
+    };
+  if (network?.mask === '') return { trouble: `Missing network mask for node '${node}'.` };
+  const gateway = network === undefined ? '' : gatewayOf(known, network);
+  if (network !== undefined && gateway === '')
+    return {
+      trouble: `Missing gateway for node '${node}'. Set it: chdef -t network ${network.name} gateway=<address>.`,
+    };
+  const host = shortName(node);
+  const macs = macsOf(attribute(known, 'node', node, 'mac')?.value ?? '');
+  const bad = macs.find((mac) => !/^[0-9a-fA-F]{12}$/.test(mac));
+  if (bad !== undefined) return { trouble: `The MAC address '${bad}' of node '${node}' is not valid.` };
+  const interfaces = (macs.length === 0 ? ['0'] : macs).map(
+    (mac, index) => [`if${String(index + 1)}`, `find_net ${host} ${mac} ent`] as const,
+  );
+  const pairs: NimPairs = [
+    ...interfaces,
+    ['cable_type1', 'N/A'],
+    ['netboot_kernel', site(known, 'nimnetbootkernel') || netbootKernel],
+    ...(network === undefined ? [] : ([['net_definition', `ent ${network.mask} ${gateway}`]] as const)),
+    ['net_settings1', `${options.speed ?? '100'} ${options.duplex ?? 'full'}`],
+  ];
+  const overrides = options.overrides ?? new Map<string, string>();
+  const ownInterfaces = [...overrides.keys()].some((key) => /^if\d+$/.test(key));
+  const kept = pairs.filter(([key]) => !overrides.has(key) && !(ownInterfaces && /^if\d+$/.test(key)));
+  return { define: [...kept, ...overrides] };
+}
+
+export function networkOf(known: View, ip: string): Network | undefined {
+  for (const name of objectNames(known, 'network')) {
+    const value = (attr: string): string => attribute(known, 'network', name, attr)?.value ?? '';
+    if (inNetwork(ip, value('net'), value('mask')))
+      return { name, net: value('net'), mask: value('mask'), gateway: value('gateway') };
+  }
+  return undefined;
+}
+
+/** `<xcatmaster>` stands for the managing server. */
+export function gatewayOf(known: View, network: Network): string {
+  return network.gateway === '<xcatmaster>' ? site(known, 'master') : network.gateway;
+}
+
+/** `mac1!host1|mac2!*NOIP*`: the ones with an address, without colons. */
+function macsOf(text: string): string[] {
+  return text
+    .split('|')
+    .map((part) => part.split('!'))
+    .filter(([mac = '', host]) => mac !== '' && host !== '*NOIP*')
+    .map(([mac = '']) => mac.replaceAll(/[:.-]/g, '').toLowerCase());
+}
+
+/** The name servers of the node's network, else of the site; nothing where neither says any (NIM facts, 9.3). */
+export function resolvConf(known: View, node: string, base: string, masterName: string): NimResourceSpec | undefined {
+  const ip = attribute(known, 'node', node, 'ip')?.value ?? '';
+  const network = ip === '' ? undefined : networkOf(known, ip);
+  const own = (attr: string): string =>
+    network === undefined ? '' : (attribute(known, 'network', network.name, attr)?.value ?? '');
+  const fromNetwork = own('domain') !== '' && own('nameservers') !== '';
+  const domain = fromNetwork ? own('domain') : site(known, 'domain');
+  const servers = fromNetwork ? own('nameservers') : site(known, 'nameservers');
+  if (domain === '' || servers === '') return undefined;
+  const others = objectNames(known, 'network').map((name) => attribute(known, 'network', name, 'domain')?.value ?? '');
+  const search = [
+    ...new Set([
+      domain,
+      ...others.filter((text) => text !== ''),
+      ...(site(known, 'domain') === '' ? [] : [site(known, 'domain')]),
+    ]),
+  ];
+  const master = servers.includes('<xcatmaster>');
+  const addresses = servers
+    .split(',')
+    .map((server) => (server.trim() === '<xcatmaster>' ? site(known, 'master') : server.trim()));
+  const name = fromNetwork
+    ? `${(network?.name ?? '').replaceAll('.', '_')}_resolv_conf`
+    : master
+      ? `${shortName(masterName)}_resolv_conf`
+      : 'site_resolv_conf';
+  const content = `search ${search.join(' ')}\n${addresses
+    .filter((address) => address !== '')
+    .map((address) => `nameserver ${address}\n`)
+    .join('')}`;
+  return {
+    type: 'resolv_conf',
+    name,
+    make: { location: `${base}/resolv_conf/${name}/resolv.conf`, attributes: [], content },
+  };
+}
+
+/** `prescripts-begin="standalone:foo,bar|diskless:baz"`: the scripts for this action, with those of everybody in front. */
+export function prescriptsFor(text: string, action: string): string[] {
+  return text.split('|').flatMap((part) => {
+    const at = part.indexOf(':');
+    const word = at < 0 ? '' : part.slice(0, at).trim();
+    if (word !== '' && word !== action) return [];
+    return part
+      .slice(at + 1)
+      .split(',')
+      .map((script) => script.trim())
+      .filter((script) => script !== '');
+  });
+}

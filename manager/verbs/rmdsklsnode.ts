@@ -1,0 +1,44 @@
+import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
+import type { Step, Verb } from '../../shared/verb/verb.ts';
+import { onWork, prescripts, startWork, type ClientWork, type MasterWork } from './nim/client-work.ts';
+import { mastersOf, refuse, shortName } from './nim/common.ts';
+import { nodesAndPairs } from './nim/nodes.ts';
+
+/** Takes diskless and dataless machines out of NIM: reset, resources back, definition gone. */
+export const rmdsklsnode: Verb<ClientWork | null> = {
+  name: 'rmdsklsnode',
+  version: 1,
+  changes: true,
+  start(asked, known): Step<ClientWork | null> {
+    const line = nodesAndPairs(asked, known);
+    if ('state' in line) return line;
+    if (hasFlag(asked, 'f') && hasFlag(asked, 'r'))
+      return refuse(asked, "The '-f' and '-r' options cannot be used together.");
+    const image = optionValue(asked, 'i');
+    const work: MasterWork[] = [...mastersOf(known, line.nodes).values()].map(({ on, nodes }) => ({
+      on,
+      spec: {
+        action: 'undiskless',
+        clients: nodes.map((node) => ({
+          node,
+          name: image === undefined ? shortName(node) : `${shortName(node)}_${image}`,
+          type: 'diskless',
+          define: [],
+          attributes: [],
+        })),
+        force: true,
+        running: hasFlag(asked, 'f') ? 'shutdown' : hasFlag(asked, 'r') ? 'leave' : 'refuse',
+        resources: [],
+        syncRoots: [],
+        prescripts: prescripts(known, nodes, 'remove', `${asked.folders.install}/prescripts`),
+        scriptAction: 'remove',
+      },
+    }));
+    return startWork(asked, 'Remove AIX diskless nodes', work, {
+      attributes: {},
+      success: 'AIX/NIM diskless nodes were removed.',
+      failure: 'One or more errors occurred when attempting to remove AIX NIM diskless nodes.',
+    });
+  },
+  on: (state, report, known) => (state === null ? { state, effects: [] } : onWork(state, report, known)),
+};

@@ -25,7 +25,7 @@ import type { CancelAnswer, JobEvent, Jobs, Ran, VerbRequest } from './types.ts'
 export interface EngineOptions {
   readonly registry: Registry;
   readonly fleet: Fleet;
-  readonly verbs: readonly Verb[];
+  readonly verbs: ReadonlyMap<string, Verb>;
   /** The manager's short host name. */
   readonly server: string;
   readonly folders: Folders;
@@ -59,7 +59,7 @@ class Engine implements Jobs {
     const { registry, fleet, log, fatal, now = Date.now } = options;
     this.#options = options;
     this.#now = now;
-    this.#verbs = new Map(options.verbs.map((verb) => [verb.name, verb]));
+    this.#verbs = options.verbs;
     const events = registry.space(eventSpace);
     this.#archive = new Archive(registry.space(jobSpace), events);
     this.#tasks = new Tasks({ job: (id) => this.#live(id), events, log, now });

@@ -25,7 +25,7 @@ function positionOf(key: string): number {
 export interface Pending {
   readonly writes: readonly KeyWrite[];
   /** They are there: followers may see them. Or they never will be, which leaves a gap. */
-  settled(): void;
+  readonly settled: () => void;
 }
 
 /**

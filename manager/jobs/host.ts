@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { HostlerError } from '../../shared/errors/error.ts';
+import type { HostlerError } from '../../shared/errors/error.ts';
 import type { Fleet } from '../fleet/types.ts';
 import type { Registry } from '../registry/types.ts';
 import type { Job, JobHost } from './job.ts';

@@ -59,7 +59,7 @@ function changed(row: Row | undefined, change: Change): Row | undefined {
     if (value === null) values.delete(key);
     else values.set(key, value);
   }
-  return makeRow(values);
+  return makeRow(values, change.type === 'site');
 }
 
 /** Applies the changes in order; later ones see earlier ones. All or, with a conflict, none. Pure. */

@@ -45,20 +45,23 @@ async function migrate(store: Store, migration: Migration): Promise<void> {
 }
 
 export interface FormatOptions {
-  /** Keeps a copy of the database before it is changed; called at most once, with the format it has. */
-  readonly backup: (format: number) => Promise<void>;
+  /**
+   * Keeps a copy of the database before it is changed; called at most once, with the format it has. Resolves with the
+   * store to go on with, for the copying may need it closed.
+   */
+  readonly backup: (format: number) => Promise<Store>;
   readonly migrations?: readonly Migration[];
   /** Only tests write another format. */
   readonly format?: number;
 }
 
-/** Brings the database to the present format, or refuses one that is newer. */
-export async function bringToFormat(store: Store, options: FormatOptions): Promise<void> {
+/** Brings the database to the present format, or refuses one that is newer. Resolves with the store to go on with. */
+export async function bringToFormat(store: Store, options: FormatOptions): Promise<Store> {
   const wanted = options.format ?? currentFormat;
   const found = await storedFormat(store);
   if (found === undefined) {
     await store.write([{ key: metaKeys.format, value: String(wanted) }], true);
-    return;
+    return store;
   }
   if (!Number.isInteger(found) || found < 1) {
     throw new HostlerError('data_loss', 'The format number of the registry is damaged; restore a backup.');
@@ -70,8 +73,8 @@ export async function bringToFormat(store: Store, options: FormatOptions): Promi
         `Start the version that wrote it or a later one, or restore a backup made before it.`,
     );
   }
-  if (found === wanted) return;
-  await options.backup(found);
+  if (found === wanted) return store;
+  const kept = await options.backup(found);
   for (let format = found; format < wanted; format++) {
     const step = (options.migrations ?? migrations).find((migration) => migration.from === format);
     if (step === undefined) {
@@ -80,6 +83,7 @@ export async function bringToFormat(store: Store, options: FormatOptions): Promi
         `Nothing here brings a registry of format ${format} forward; use an earlier version first.`,
       );
     }
-    await migrate(store, step);
+    await migrate(kept, step);
   }
+  return kept;
 }

@@ -26,7 +26,7 @@ export interface Store {
 }
 
 /** What `level` and `memory-level` have in common. */
-export type Level = AbstractLevel<string | Buffer | Uint8Array, string, string>;
+export type Level = AbstractLevel<string | Buffer | Uint8Array>;
 
 export async function* levelEntries(level: Level, range: StoreRange): AsyncGenerator<readonly [string, string]> {
   const iterator = level.iterator({ ...range });

@@ -68,7 +68,8 @@ export function parseRow(json: string): Row {
   return Object.freeze(JSON.parse(json) as Row);
 }
 
-export function makeRow(values: Iterable<readonly [string, string]>): Row {
-  const sorted = [...values].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return parseRow(JSON.stringify(Object.fromEntries(sorted)));
+/** `ordered`: keys stay in the order in which they were set; for the one object (site) whose dump shows that order. */
+export function makeRow(values: Iterable<readonly [string, string]>, ordered = false): Row {
+  const entries = ordered ? [...values] : [...values].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return parseRow(JSON.stringify(Object.fromEntries(entries)));
 }

@@ -2,7 +2,7 @@ import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/gr
 import { type ErrorCode, HostlerError, errorCodes } from '../errors/error.ts';
 
 /** gRPC's status numbers in the order of `errorCodes`: cancelled is 1, unauthenticated 16. */
-const numbers: ReadonlyMap<ErrorCode, status> = new Map(errorCodes.map((code, index) => [code, index + 1]));
+const numbers: ReadonlyMap<string, number> = new Map(errorCodes.map((code, index) => [code, index + 1]));
 
 /** Status messages travel as an HTTP/2 trailer, where peers refuse more than 8 to 16 KiB in all. */
 const longestMessage = 3000;

@@ -1,0 +1,170 @@
+import type { Metadata, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
+import { once } from 'node:events';
+import type { Logger } from 'pino';
+import { HostlerError } from '../../shared/errors/error.ts';
+import { failStream } from '../../shared/wire/call.ts';
+import type { ApiHandlers } from '../../shared/wire/generated/hostler/v1/Api.ts';
+import type { StatusReply } from '../../shared/wire/generated/hostler/v1/StatusReply.ts';
+import { toStatus } from '../../shared/wire/status.ts';
+import type { FleetAdmin } from '../fleet/types.ts';
+import type { JobEvent, Jobs } from '../jobs/types.ts';
+import type { Registry } from '../registry/types.ts';
+import { type Caller, permission } from './policy.ts';
+import { objectQuery, verbRequest, wireRecord } from './translate.ts';
+
+export interface ApiOptions {
+  readonly registry: Registry;
+  readonly jobs: Jobs;
+  readonly fleet: FleetAdmin;
+  readonly log: Logger;
+  readonly isSecret: (column: string) => boolean;
+  /** Who calls; throws unauthenticated. */
+  readonly identify: (metadata: Metadata) => Promise<Caller>;
+  /** The user id the manager runs as. */
+  readonly owner: number;
+  readonly status: () => StatusReply;
+}
+
+/** The API: authenticates, authorises, translates, calls. */
+export class ApiService {
+  readonly #options: ApiOptions;
+
+  constructor(options: ApiOptions) {
+    this.#options = options;
+  }
+
+  /** For grpc-js `server.addService(apiService, ...)`. */
+  handlers(): ApiHandlers {
+    const { fleet, jobs, status } = this.#options;
+    return {
+      Run: this.#stream('', (call, caller, signal) => this.#run(call.request, caller, signal)),
+      Follow: this.#stream('jobs', async function* (call, _caller, signal) {
+        const { job, position, noWait } = call.request;
+        yield* jobs.follow(job, position, !noWait, signal);
+      }),
+      History: this.#stream('history', (call) => this.#history(call.request)),
+      Watch: this.#stream('watch', (call, _caller, signal) => this.#watch(call.request, signal)),
+      Cancel: this.#unary('cancel', ({ job }, caller) => this.#cancel(job, caller)),
+      ListJobs: this.#unary('jobs', async (query) => ({ jobs: await jobs.list(query) })),
+      ShowJob: this.#unary('jobs', ({ id }) => jobs.show(id)),
+      ListAgents: this.#unary('agents', async () => ({ agents: fleet.agents() })),
+      CreateToken: this.#unary('agents', async (request) => {
+        const { token, expiresAt } = await fleet.createToken(request);
+        return { token, expiresAt, caFingerprint: fleet.authority };
+      }),
+      ApproveAgent: this.#unary('agents', ({ name }) => fleet.approve(name)),
+      RevokeAgent: this.#unary('agents', ({ name }) => fleet.revoke(name)),
+      Status: this.#unary('status', async () => status()),
+    };
+  }
+
+  async *#run(
+    request: Parameters<typeof verbRequest>[0],
+    caller: Caller,
+    signal: AbortSignal,
+  ): AsyncGenerator<JobEvent> {
+    const { jobs, log } = this.#options;
+    this.#authorise(caller, request.verb);
+    const asked = verbRequest(request, caller.name);
+    const { command, correlation, user, plan } = asked;
+    log.info({ command, user, correlation, plan }, 'asked');
+    const ran = await jobs.run(asked);
+    if (ran.kind === 'ended') yield* ran.events;
+    else yield* jobs.follow(ran.id, 0, true, signal);
+  }
+
+  async #cancel(job: string, caller: Caller): Promise<{ state: string; message: string }> {
+    const { jobs, log } = this.#options;
+    const owner = await jobs.owner(job);
+    if (owner !== caller.name && this.#permission(caller, 'cancel') !== 'trusted') {
+      throw new HostlerError(
+        'permission_denied',
+        `Job ${job} was started by ${owner}; only ${owner} and administrators may cancel it.`,
+      );
+    }
+    log.info({ job, user: caller.name }, 'cancel asked');
+    return jobs.cancel(job, `cancelled by ${caller.name}`);
+  }
+
+  async *#history(query: {
+    object: string;
+    limit: number;
+    fromRevision: number;
+    toRevision: number;
+  }): AsyncGenerator<object> {
+    const { registry, isSecret } = this.#options;
+    const { object, limit, fromRevision: from, toRevision: to } = query;
+    const range = { ...(limit > 0 && { limit }), ...(from > 0 && { from }), ...(to > 0 && { to }) };
+    for await (const record of registry.history({ ...objectQuery(object), ...range }))
+      yield wireRecord(record, isSecret);
+  }
+
+  async *#watch(query: { object: string; fromRevision: number }, signal: AbortSignal): AsyncGenerator<object> {
+    const { registry, isSecret } = this.#options;
+    const from = query.fromRevision > 0 ? { from: query.fromRevision } : {};
+    const records = registry.watch({ ...objectQuery(query.object), ...from }, signal);
+    for await (const record of records) yield wireRecord(record, isSecret);
+  }
+
+  #permission(caller: Caller, command: string): ReturnType<typeof permission> {
+    return permission(this.#options.registry.view, caller, this.#options.owner, command);
+  }
+
+  #authorise(caller: Caller, command: string): void {
+    if (this.#permission(caller, command) !== 'denied') return;
+    this.#options.log.warn({ user: caller.name, command }, 'denied');
+    throw new HostlerError(
+      'permission_denied',
+      `${caller.name} may not run '${command.slice(0, 60)}'. An administrator can allow it with a policy object (mkdef -t policy).`,
+    );
+  }
+
+  /** Who calls and may; an empty command is authorised by the handler itself. */
+  async #admit(metadata: Metadata, command: string): Promise<Caller> {
+    const caller = await this.#options.identify(metadata);
+    if (command !== '') this.#authorise(caller, command);
+    return caller;
+  }
+
+  #problem(thrown: unknown, path: string): ReturnType<typeof toStatus> {
+    const error = HostlerError.from(thrown);
+    if (error.code === 'internal')
+      this.#options.log.error({ err: thrown, call: path }, 'A call failed by a fault of ours.');
+    return toStatus(error);
+  }
+
+  #unary<Request, Reply>(command: string, handle: (request: Request, caller: Caller) => Promise<Reply>) {
+    return (call: ServerUnaryCall<Request, Reply>, callback: sendUnaryData<Reply>): void => {
+      this.#admit(call.metadata, command)
+        .then((caller) => handle(call.request, caller))
+        .then(
+          (reply) => callback(null, reply),
+          (thrown: unknown) => callback(this.#problem(thrown, call.getPath())),
+        );
+    };
+  }
+
+  #stream<Request, Reply>(
+    command: string,
+    handle: (call: ServerWritableStream<Request, Reply>, caller: Caller, signal: AbortSignal) => AsyncIterable<Reply>,
+  ) {
+    return (call: ServerWritableStream<Request, Reply>): void => {
+      const left = new AbortController();
+      call.once('cancelled', () => left.abort());
+      call.once('close', () => left.abort());
+      const answer = async (): Promise<void> => {
+        const caller = await this.#admit(call.metadata, command);
+        for await (const message of handle(call, caller, left.signal)) {
+          if (left.signal.aborted) return;
+          if (!call.write(message)) await once(call, 'drain', { signal: left.signal });
+        }
+        call.end();
+      };
+      answer().catch((thrown: unknown) => {
+        if (left.signal.aborted) return;
+        const { code, details } = this.#problem(thrown, call.getPath());
+        failStream(call, Object.assign(new Error(details), { code }));
+      });
+    };
+  }
+}

@@ -26,14 +26,11 @@ function neutral(answer: Answer, server: string): Answer {
   return { rc: answer.rc, stdout: clean(answer.stdout), stderr: clean(answer.stderr) };
 }
 
-/** The same lines in any order, and within a line the same list members in any order. */
+/** The same lines in any order, and within a line the same items in any order. */
 function unordered(text: string): string {
   return text
     .split('\n')
-    .map((line) => {
-      const [head = '', ...rest] = line.split('=');
-      return [head, rest.join('=').split(',').sort().join(',')].join('=');
-    })
+    .map((line) => line.split(/[ ,=]/).sort().join(' '))
     .sort()
     .join('\n');
 }

@@ -38,10 +38,11 @@ export function merged(changes: readonly Change[]): Change[] {
     changes.filter(({ type, remove }) => type === 'node' && remove !== true).map(({ name }) => name),
   );
   const byObject = new Map<string, Change>();
-  for (const change of changes) {
+  for (const [at, change] of changes.entries()) {
     const moves = change.type === 'group' && made.has(change.name) && !isOfGroup(change);
     const type = moves ? 'node' : change.type;
-    const key = `${type}/${change.name}`;
+    // What says itself what it expects is not mixed with what was said before.
+    const key = `${type}/${change.name}${change.expected === undefined ? '' : `/${at}`}`;
     const known = byObject.get(key);
     byObject.set(key, { ...known, ...change, type, values: { ...known?.values, ...change.values } });
   }

@@ -51,7 +51,8 @@ export class Outbox implements Backlog {
   #newest: Message[] = [];
   #file: FileHandle | undefined;
   #waiting: Waiting[] = [];
-  #writing: Promise<void> | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #busy = false;
   #released = 0;
   #closed = false;
 
@@ -89,7 +90,8 @@ export class Outbox implements Backlog {
         return;
       }
       this.#waiting.push({ body, resolve, reject });
-      this.#writing ??= this.#writeAll().finally(() => (this.#writing = undefined));
+      // Idle is said at once when a round ends: who asks right then begins the next one.
+      if (!this.#busy) this.#writing = this.#writeAll();
     });
   }
 
@@ -175,6 +177,7 @@ export class Outbox implements Backlog {
   }
 
   async #writeAll(): Promise<void> {
+    this.#busy = true;
     // Others may come while one lot is written.
     while (this.#waiting.length > 0) {
       const lot = this.#waiting.splice(0);
@@ -188,6 +191,7 @@ export class Outbox implements Backlog {
         for (const { reject } of lot) reject(error);
       }
     }
+    this.#busy = false;
   }
 
   async #write(lot: readonly Waiting[]): Promise<void> {

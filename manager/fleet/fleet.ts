@@ -78,7 +78,7 @@ class TheFleet implements FleetRoom {
   readonly #sessions: Sessions;
   readonly #serving = new Set<Promise<void>>();
   #listener: TaskListener | undefined;
-  #arrived: ((arrival: AgentArrival) => void) | undefined;
+  #arrived: ((arrival: AgentArrival) => Promise<void>) | undefined;
   #channel: ((agent: string, channel: Channel) => void) | undefined;
 
   constructor(deps: FleetDeps, state: FleetState, authority: Authority, now: () => number) {
@@ -114,7 +114,7 @@ class TheFleet implements FleetRoom {
       admission: new Admission(newcomersPerSecond, newcomersAtOnce, now),
       space,
       listener,
-      arrived: (arrival) => this.#arrived?.(arrival),
+      arrived: async (arrival) => this.#arrived?.(arrival),
       channel: (agent, channel) => this.#channelOpened(agent, channel),
       version: deps.version,
       log,
@@ -124,7 +124,7 @@ class TheFleet implements FleetRoom {
     this.admin = this.#makeAdmin();
   }
 
-  listen(listener: TaskListener, arrived: (arrival: AgentArrival) => void): void {
+  listen(listener: TaskListener, arrived: (arrival: AgentArrival) => Promise<void>): void {
     this.#listener = listener;
     this.#arrived = arrived;
   }
@@ -207,7 +207,7 @@ class TheFleet implements FleetRoom {
     const { session } = member;
     if (session !== undefined && !certificates.some(({ serial }) => serial === member.serial)) {
       const message = `The certificate of '${record.name}' was revoked or replaced by a newer one.`;
-      await session.refuse(new Refused('unauthenticated', message, 0));
+      void session.refuse(new Refused('unauthenticated', message, 0));
       if (member.session === session) member.session = undefined;
     }
     if (standing === 'revoked') {

@@ -36,6 +36,8 @@ export interface LifeRecord {
   readonly facts: string;
   readonly since: number;
   readonly lastSeen: number;
+  /** The jobs engine has heard of this life. */
+  readonly heard: boolean;
   /** The agent has been told to leave, for this reason. */
   readonly dismissed?: string;
   /** The link was open when this was written: after a restart of the manager the agent is expected back. */

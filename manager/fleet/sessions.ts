@@ -34,7 +34,7 @@ export interface SessionsDeps {
   readonly admission: Admission;
   readonly space: KeySpace;
   readonly listener: () => TaskListener;
-  readonly arrived: (arrival: AgentArrival) => void;
+  readonly arrived: (arrival: AgentArrival) => Promise<void>;
   readonly channel: (agent: string, channel: Channel) => void;
   readonly version: string;
   readonly log: FleetLog;
@@ -76,7 +76,6 @@ class OneSession {
   readonly #session: ManagerSession;
   #member: Member | undefined;
   #known: ReadonlyMap<string, string> = new Map();
-  #first = false;
   /** Of tasks whose log had a hole: where it was asked for again. */
   readonly #holes = new Map<string, number>();
 
@@ -143,7 +142,6 @@ class OneSession {
   async #live(member: Member, hello: Hello__Output): Promise<void> {
     const { tasks, space, now } = this.#deps;
     const sameLife = member.life?.incarnation === hello.incarnation;
-    this.#first = !sameLife;
     if (!sameLife) await tasks.lose(member, hello.incarnation, newLife(member.name));
     const life: LifeRecord = {
       incarnation: hello.incarnation,
@@ -155,6 +153,7 @@ class OneSession {
       since: sameLife ? (member.life?.since ?? now()) : now(),
       lastSeen: now(),
       connected: true,
+      heard: sameLife && member.life?.heard === true,
       ...(sameLife && member.life?.dismissed !== undefined ? { dismissed: member.life.dismissed } : {}),
     };
     const writes: KeyWrite[] = [records.life(member.name, life)];
@@ -173,7 +172,7 @@ class OneSession {
   #welcomed(): void {
     const member = this.#member;
     if (member?.life === undefined) return;
-    const { presence, tasks, events, arrived } = this.#deps;
+    const { presence, tasks, log } = this.#deps;
     // Another connection may have been faster; the newest stays.
     if (member.session !== undefined) {
       void this.#session.refuse(new Refused('aborted', 'Another connection with the same certificate took over.', 60));
@@ -184,18 +183,23 @@ class OneSession {
     if (member.life.dismissed !== undefined) {
       this.#session.post({ dismiss: { reason: member.life.dismissed } }).catch(() => undefined);
     }
-    if (this.#first && this.#peer.kind === 'node') {
-      const bootId = member.facts.bootId ?? '';
-      events.observe(member.name, { stage: 'registered', at: this.#deps.now(), bootId, detail: '' });
-    }
-    arrived({
-      agent: member.name,
-      kind: this.#peer.kind,
-      incarnation: member.life.incarnation,
-      once: member.life.once,
-      first: this.#first,
-      facts: member.life.facts,
+    this.#announce(member, member.life).catch((thrown: unknown) => {
+      log.error({ err: thrown, agent: member.name }, 'the arrival of the agent could not be noted');
+      void this.#session.refuse(new Refused('internal', 'The manager could not note that this agent came.', 5));
     });
+  }
+
+  /** Tells the engine; again at every connection until it has heard of this life. */
+  async #announce(member: Member, { incarnation, once, facts, heard }: LifeRecord): Promise<void> {
+    const { events, arrived, now, space } = this.#deps;
+    const { name, kind } = this.#peer;
+    if (!heard && kind === 'node') {
+      events.observe(name, { stage: 'registered', at: now(), bootId: member.facts.bootId ?? '', detail: '' });
+    }
+    await arrived({ agent: name, kind, incarnation, once, first: !heard, facts });
+    if (heard || member.life?.incarnation !== incarnation) return;
+    member.life = { ...member.life, heard: true };
+    await space.write([records.life(name, member.life)]);
   }
 
   async #apply(message: FromAgent__Output): Promise<void> {

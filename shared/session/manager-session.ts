@@ -40,6 +40,9 @@ export interface ManagerSessionEvents {
   channel?(channel: Channel): void;
 }
 
+/** How long a refusal may take to be sent, in milliseconds. */
+const goodbye = 2_000;
+
 /** Seconds after which a refused agent comes back: soon where a new connection is the cure. */
 function comeBack(error: HostlerError): number {
   if (error instanceof Refused) return error.retryAfter;
@@ -58,7 +61,7 @@ export class ManagerSession {
   #kept = 0;
   #numbered = 0;
   #protocol = 0;
-  #keeping: Promise<void> | undefined;
+  #keeping = false;
   #ended = false;
 
   constructor(duplex: Duplex<FromAgent__Output, ToAgent>, events: ManagerSessionEvents) {
@@ -95,12 +98,16 @@ export class ManagerSession {
   async refuse(error: HostlerError): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
+    // Whoever does not read is not waited for.
+    const tooLate = setTimeout(() => this.#duplex.close(error), goodbye);
     try {
       await this.send({ refusal: { code: error.code, message: error.message, retryAfter: comeBack(error) } });
       this.#duplex.close();
     } catch {
       // The carrier is broken already; the agent comes back by itself.
       this.#duplex.close(error);
+    } finally {
+      clearTimeout(tooLate);
     }
   }
 
@@ -191,20 +198,27 @@ export class ManagerSession {
 
   /** One write at a time, for all that was applied meanwhile; then the acknowledgement. */
   #keepLater(): void {
-    this.#keeping ??= this.#keepAll()
-      .catch((thrown: unknown) => this.#duplex.close(HostlerError.from(thrown)))
-      .finally(() => (this.#keeping = undefined));
+    if (this.#keeping) return;
+    this.#keepAll().catch((thrown: unknown) => this.#duplex.close(HostlerError.from(thrown)));
   }
 
   async #keepAll(): Promise<void> {
-    while (true) {
-      let through = this.#kept;
-      while (this.#applying[0]?.done) through = this.#applying.shift()?.sequence ?? through;
-      if (through > this.#kept) await this.#events.keep(through);
-      this.#kept = through;
-      this.#moved.notify();
-      if (!this.#ended) await this.send({});
-      if (!this.#applying[0]?.done) return;
+    this.#keeping = true;
+    try {
+      do {
+        let through = this.#kept;
+        while (this.#applying[0]?.done) through = this.#applying.shift()?.sequence ?? through;
+        if (through > this.#kept) await this.#events.keep(through);
+        this.#kept = through;
+        this.#moved.notify();
+        if (!this.#ended) await this.send({});
+      } while (this.#nextIsDone());
+    } finally {
+      this.#keeping = false;
     }
+  }
+
+  #nextIsDone(): boolean {
+    return this.#applying[0]?.done === true;
   }
 }

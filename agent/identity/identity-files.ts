@@ -1,0 +1,90 @@
+import { X509Certificate, createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HostlerError } from '../../shared/errors/error.ts';
+import { replaceFile } from '../../shared/files/durable.ts';
+import { peerIdentity } from '../../shared/identity/certificate.ts';
+import type { AgentIdentity } from '../../shared/identity/names.ts';
+import type { TlsIdentity } from '../../shared/identity/tls.ts';
+
+/** Who this agent is, with what proves it. */
+export interface Identity extends TlsIdentity, AgentIdentity {
+  /** End of the certificate's validity, milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+export function identityFolder(home: string): string {
+  return join(home, 'identity');
+}
+
+/**
+ * `<home>/identity/`: `identity.pem` holds key and certificate in one file (0600), so that both change together;
+ * `ca.pem` the manager's authority; `next.key` a key whose certificate has been asked for.
+ */
+const files = { identity: 'identity.pem', authority: 'ca.pem', next: 'next.key' } as const;
+
+/** What an earlier enrolment left; undefined when there is none. Expired certificates are returned, too. */
+export async function loadIdentity(home: string): Promise<Identity | undefined> {
+  const folder = identityFolder(home);
+  const both = await readIfThere(join(folder, files.identity));
+  const authority = await readIfThere(join(folder, files.authority));
+  if (both === undefined || authority === undefined) return undefined;
+  const key = block(both, 'PRIVATE KEY');
+  const certificate = block(both, 'CERTIFICATE');
+  if (key === undefined || certificate === undefined) return undefined;
+  return assemble(key, certificate, authority);
+}
+
+/** Durable when it resolves. */
+export async function saveIdentity(home: string, identity: TlsIdentity): Promise<Identity> {
+  const whole = assemble(identity.key, identity.certificate, identity.authority);
+  const folder = identityFolder(home);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await replaceFile(join(folder, files.authority), identity.authority, 0o644);
+  await replaceFile(join(folder, files.identity), `${identity.key.trim()}\n${identity.certificate.trim()}\n`, 0o600);
+  return whole;
+}
+
+/** The key that is to be certified next (PEM): the same one again until a certificate for it arrived. */
+export async function nextKey(home: string, certified: string | undefined): Promise<string> {
+  const folder = identityFolder(home);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, files.next);
+  const waiting = await readIfThere(path);
+  if (waiting !== undefined && waiting.trim() !== certified?.trim() && isKey(waiting)) return waiting;
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  await replaceFile(path, key, 0o600);
+  return key;
+}
+
+function assemble(key: string, certificate: string, authority: string): Identity {
+  const parsed = new X509Certificate(certificate);
+  const who = peerIdentity(parsed);
+  if (who === undefined || !parsed.checkPrivateKey(createPrivateKey(key)) || !parsed.verify(new X509Certificate(authority).publicKey)) {
+    throw new HostlerError('internal', 'The certificate is not one of an agent with this key and authority.');
+  }
+  return { ...who, key, certificate, authority, expiresAt: Date.parse(parsed.validTo) };
+}
+
+function isKey(text: string): boolean {
+  try {
+    return createPrivateKey(text).asymmetricKeyType === 'ec';
+  } catch {
+    return false;
+  }
+}
+
+function block(text: string, label: string): string | undefined {
+  const found = new RegExp(`-----BEGIN ${label}-----[^-]+-----END ${label}-----`).exec(text)?.[0];
+  return found === undefined ? undefined : `${found}\n`;
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (thrown) {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return undefined;
+    throw thrown;
+  }
+}

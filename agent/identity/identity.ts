@@ -1,0 +1,140 @@
+import { HostlerError } from '../../shared/errors/error.ts';
+import { pause } from '../../shared/session/signals.ts';
+import type { EnrolmentReply__Output } from '../../shared/wire/generated/hostler/v1/EnrolmentReply.ts';
+import { Backoff } from '../link/backoff.ts';
+import type { LinkLog } from '../link/link.ts';
+import { learnAuthority } from './authority-pin.ts';
+import { type JoinAsked, askBoot, askJoin, askRenew, fingerprintIn } from './enrol.ts';
+import { type Identity, loadIdentity, nextKey, saveIdentity } from './identity-files.ts';
+
+export interface EnsureOptions {
+  /** The agent's home; what is kept stands in `<home>/identity`. */
+  readonly home: string;
+  /** `HOST:PORT` or `unix:PATH`. */
+  readonly manager: string;
+  /** How to get an identity when there is none (or it has expired). */
+  readonly proof?:
+    | { readonly by: 'join'; readonly token: string; readonly name: string; readonly roles: readonly string[] }
+    /** `authority`: sha256 of the manager's authority certificate, from the kernel command line. */
+    | { readonly by: 'boot'; readonly token: string; readonly authority: string };
+  readonly version: string;
+  readonly incarnation: string;
+  readonly log: LinkLog;
+  readonly signal: AbortSignal;
+}
+
+/** Codes that time may cure; with all others asking again is of no use. */
+const passing: ReadonlySet<string> = new Set(['unavailable', 'deadline_exceeded', 'resource_exhausted', 'internal']);
+
+/**
+ * This agent's identity: the one it has while that is valid, else a new one by the proof. Waits for a manager that cannot
+ * be reached and for approval, until the signal aborts; throws HostlerError when the manager refuses.
+ */
+export async function ensureIdentity(options: EnsureOptions): Promise<Identity> {
+  const existing = await loadIdentity(options.home);
+  const { proof } = options;
+  // A node that booted proves its boot, whatever an image or a kept disk has brought along.
+  if (existing !== undefined && existing.expiresAt > Date.now() && proof?.by !== 'boot') return existing;
+  if (proof === undefined) {
+    throw new HostlerError(
+      'failed_precondition',
+      existing === undefined
+        ? "This agent is not enrolled. Give it a join token: --token T, from 'hostler agents token --roles ROLE'."
+        : `The certificate of the agent '${existing.name}' expired. Give it a new join token: --token T, from 'hostler agents token'.`,
+    );
+  }
+  const key = await nextKey(options.home, existing?.key);
+  const backoff = new Backoff(1_000, 30_000);
+  while (true) {
+    try {
+      const { reply, authority } = await enrolOnce(options, proof, key);
+      if (reply.granted) {
+        const identity = await saveIdentity(options.home, { key, certificate: reply.certificate, authority });
+        options.log.info({ agent: identity.name, roles: identity.roles, serial: identity.serial }, 'enrolled');
+        return identity;
+      }
+      options.log.info({ agent: reply.agent }, reply.message);
+    } catch (thrown) {
+      const error = HostlerError.from(thrown);
+      if (options.signal.aborted || !passing.has(error.code)) throw error;
+      options.log.warn({ err: error }, 'not enrolled yet');
+    }
+    await pause(500 + backoff.next(), options.signal);
+    if (options.signal.aborted) throw HostlerError.from(options.signal.reason, 'cancelled');
+  }
+}
+
+async function enrolOnce(
+  { manager, version, incarnation, signal }: EnsureOptions,
+  proof: NonNullable<EnsureOptions['proof']>,
+  key: string,
+): Promise<{ reply: EnrolmentReply__Output; authority: string }> {
+  if (proof.by === 'boot') {
+    const authority = await learnAuthority(manager, proof.authority, signal);
+    return { reply: await askBoot(manager, authority, { token: proof.token, version, incarnation }, key, signal), authority };
+  }
+  const authority = await learnAuthority(manager, fingerprintIn(proof.token), signal);
+  const asked: JoinAsked = { token: proof.token, name: proof.name, roles: proof.roles, version, incarnation };
+  return { reply: await askJoin(manager, authority, asked, key, signal), authority };
+}
+
+export interface KeptIdentity {
+  current(): Identity;
+  stop(): Promise<void>;
+}
+
+/**
+ * Keeps the certificate valid: a new key and certificate after two thirds of its life. What has a connection open goes on
+ * with the old one; who connects anew asks `current()`.
+ */
+export function keepRenewed(
+  identity: Identity,
+  options: Pick<EnsureOptions, 'home' | 'manager' | 'log'> & { readonly renewed?: (identity: Identity) => void },
+): KeptIdentity {
+  const stopping = new AbortController();
+  let current = identity;
+
+  async function run(): Promise<void> {
+    const backoff = new Backoff(10_000, 3600_000);
+    let due = renewalDue(current);
+    while (!stopping.signal.aborted) {
+      // setTimeout takes 31 bits, and machines sleep: look at least once a day.
+      await pause(Math.min(Math.max(due - Date.now(), 1_000), 24 * 3600_000), stopping.signal);
+      if (stopping.signal.aborted || Date.now() < due) continue;
+      try {
+        current = await renewIdentity(current, options, stopping.signal);
+        due = renewalDue(current);
+        backoff.reset();
+        options.renewed?.(current);
+        options.log.info({ agent: current.name, serial: current.serial }, 'certificate renewed');
+      } catch (thrown) {
+        if (!stopping.signal.aborted) options.log.warn({ err: HostlerError.from(thrown) }, 'certificate not renewed yet');
+        await pause(backoff.next(), stopping.signal);
+      }
+    }
+  }
+
+  const running = run();
+  return {
+    current: () => current,
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+/** When two thirds of what is left now are over. */
+function renewalDue(identity: Identity): number {
+  return identity.expiresAt - (identity.expiresAt - Date.now()) / 3;
+}
+
+export async function renewIdentity(
+  identity: Identity,
+  { home, manager }: Pick<EnsureOptions, 'home' | 'manager'>,
+  signal: AbortSignal,
+): Promise<Identity> {
+  const key = await nextKey(home, identity.key);
+  const reply = await askRenew(manager, identity, key, signal);
+  return saveIdentity(home, { key, certificate: reply.certificate, authority: identity.authority });
+}

@@ -1,0 +1,141 @@
+import type { Duplex as NodeDuplex } from 'node:stream';
+import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
+import { HostlerError } from '../../../shared/errors/error.ts';
+import { peerIdentity } from '../../../shared/identity/certificate.ts';
+import type { AgentIdentity } from '../../../shared/identity/names.ts';
+import { longestMessage } from '../../../shared/session/limits.ts';
+import { streamDuplex } from '../../../shared/session/stream-duplex.ts';
+import { apiService, enrolmentService, linkService } from '../../../shared/wire/definitions.ts';
+import type { EnrolmentHandlers } from '../../../shared/wire/generated/hostler/v1/Enrolment.ts';
+import type { EnrolmentReply } from '../../../shared/wire/generated/hostler/v1/EnrolmentReply.ts';
+import type { FromAgent__Output } from '../../../shared/wire/generated/hostler/v1/FromAgent.ts';
+import type { LinkHandlers } from '../../../shared/wire/generated/hostler/v1/Link.ts';
+import type { ToAgent } from '../../../shared/wire/generated/hostler/v1/ToAgent.ts';
+import { toStatus } from '../../../shared/wire/status.ts';
+import { printable } from '../authority/boot-authority.ts';
+import type { FleetRoom } from '../fleet.ts';
+import type { FleetLog } from '../log.ts';
+
+/** Room for the numbers around a message of the longest kind. */
+const envelope = 1024;
+
+const serverOptions = {
+  'grpc.max_receive_message_length': longestMessage + envelope,
+  'grpc.max_send_message_length': longestMessage + envelope,
+  'grpc.max_concurrent_streams': 16,
+  'grpc.keepalive_time_ms': 120_000,
+  'grpc.keepalive_timeout_ms': 20_000,
+  // Whoever enrolled, or was refused, and stays connected without a call.
+  'grpc.max_connection_idle_ms': 60_000,
+} as const;
+
+export interface GrpcLink {
+  /** Takes a connection after its TLS handshake (manager/fleet/listener.ts). */
+  accept(socket: NodeDuplex): void;
+  close(): void;
+}
+
+/** Link and enrolment over gRPC, for connections that the listener brings. */
+export function openGrpcLink(fleet: Pick<FleetRoom, 'serve' | 'enrolment'>, log: FleetLog): GrpcLink {
+  const server = new Server(serverOptions);
+  server.addService(linkService, linkHandlers(fleet, log));
+  server.addService(enrolmentService, enrolmentHandlers(fleet, log));
+  server.addService(apiService, noApi());
+  // TLS is the listener's; by its socket gRPC still knows who is there.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  return {
+    accept: (socket) => injector.injectConnection(socket),
+    close: () => {
+      injector.destroy();
+      server.forceShutdown();
+    },
+  };
+}
+
+function linkHandlers(fleet: Pick<FleetRoom, 'serve'>, log: FleetLog): LinkHandlers {
+  return {
+    Connect(call: ServerDuplexStream<FromAgent__Output, ToAgent>) {
+      const peer = peerOf(call);
+      if (peer === undefined) {
+        refuse(call, log);
+        return;
+      }
+      let ended = false;
+      const finish = (reason?: HostlerError): void => {
+        if (ended) return;
+        ended = true;
+        if (reason === undefined) call.end();
+        else call.emit('error', toStatus(reason));
+      };
+      void fleet.serve(streamDuplex<FromAgent__Output, ToAgent>(call, finish, `Agent ${peer.name}`), peer, 'grpc');
+    },
+  };
+}
+
+function refuse(call: ServerDuplexStream<FromAgent__Output, ToAgent>, log: FleetLog): void {
+  log.warn({ peer: call.getPeer() }, 'a link without a valid certificate was refused');
+  call.on('error', () => undefined);
+  const message =
+    "The link needs a certificate of this manager's authority that is not expired. Join again with a new token.";
+  call.write({ refusal: { code: 'unauthenticated', message, retryAfter: 0 } });
+  call.resume();
+  call.end();
+}
+
+function enrolmentHandlers(fleet: Pick<FleetRoom, 'enrolment'>, log: FleetLog): EnrolmentHandlers {
+  const { enrolment } = fleet;
+  type Callback = (error: ReturnType<typeof toStatus> | null, reply?: EnrolmentReply) => void;
+  const answer = (
+    what: string,
+    who: string,
+    call: { getPeer(): string },
+    ask: () => Promise<EnrolmentReply>,
+    callback: Callback,
+  ): void => {
+    // Inside a promise, so that what is thrown at once is answered like the rest.
+    Promise.resolve()
+      .then(ask)
+      .then(
+        (reply) => callback(null, reply),
+        (thrown: unknown) => {
+          const error = HostlerError.from(thrown);
+          const level = error.code === 'internal' ? 'error' : 'warn';
+          log[level]({ peer: call.getPeer(), who: printable(who), code: error.code, err: error.cause }, `${what} refused: ${error.message}`);
+          callback(toStatus(error));
+        },
+      );
+  };
+  return {
+    Join: (call, callback) => answer('join', call.request.name, call, () => enrolment.join(call.request), callback),
+    Boot: (call, callback) => answer('boot enrolment', '', call, () => enrolment.boot(call.request), callback),
+    Renew(call, callback) {
+      const peer = peerOf(call);
+      const ask = (): Promise<EnrolmentReply> => {
+        if (peer === undefined) throw new HostlerError('unauthenticated', 'Renewal needs a valid certificate. Join again with a new token.');
+        return enrolment.renew(peer, call.request);
+      };
+      answer('renewal', peer?.name ?? '', call, ask, callback);
+    },
+  };
+}
+
+/** The agent that the connection's certificate names; undefined without one that our authority signed and that is in time. */
+function peerOf(call: { getAuthContext(): { sslPeerCertificate?: import('node:tls').PeerCertificate } }): AgentIdentity | undefined {
+  const certificate = call.getAuthContext().sslPeerCertificate;
+  return certificate === undefined ? undefined : peerIdentity(certificate);
+}
+
+/** What the manager's socket serves to people is not served here: no certificate stands for a person yet. */
+function noApi(): Record<string, (call: unknown, callback?: unknown) => void> {
+  const status = toStatus(
+    new HostlerError(
+      'unimplemented',
+      "Commands are served on the manager's own socket only: log in on the manager's machine, or set HOSTLER_HOME there.",
+    ),
+  );
+  const refuseCall = (call: unknown, callback?: unknown): void => {
+    if (typeof callback === 'function') callback(status);
+    else if (typeof call === 'object' && call !== null && 'emit' in call && typeof call.emit === 'function') call.emit('error', status);
+  };
+  return Object.fromEntries(Object.keys(apiService).map((name) => [name, refuseCall]));
+}

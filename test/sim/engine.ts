@@ -1,0 +1,103 @@
+import type { AgentArrival, TaskEnd, TaskListener } from '../../manager/fleet/types.ts';
+
+/** What happened to one task, in order. */
+export interface TaskHistory {
+  starts: number;
+  /** Every end that was told, duplicates and all. */
+  readonly ends: { readonly agent: string; readonly end: TaskEnd }[];
+  readonly losses: string[];
+  log: Buffer[];
+  logBytes: number;
+}
+
+/**
+ * A jobs engine that only keeps what it is told. It outlives managers, as the real one's database does: a second telling of
+ * the same end is applied once (`applied`) and counted (`ends`).
+ */
+export class SimEngine implements TaskListener {
+  readonly tasks = new Map<string, TaskHistory>();
+  /** Ends that took effect, in the order they did. */
+  readonly applied: { readonly id: string; readonly agent: string; readonly end: TaskEnd }[] = [];
+  readonly arrivals: AgentArrival[] = [];
+  readonly progressed: string[] = [];
+  onArrival: ((arrival: AgentArrival) => void) | undefined;
+  /** Called before an end is kept: tests delay or fail it here. */
+  beforeResult: ((id: string) => Promise<void>) | undefined;
+  #waiters: (() => void)[] = [];
+
+  of(id: string): TaskHistory {
+    const known = this.tasks.get(id);
+    if (known !== undefined) return known;
+    const fresh: TaskHistory = { starts: 0, ends: [], losses: [], log: [], logBytes: 0 };
+    this.tasks.set(id, fresh);
+    return fresh;
+  }
+
+  started(id: string): void {
+    this.of(id).starts++;
+    this.#changed();
+  }
+
+  progress(id: string): void {
+    this.progressed.push(id);
+    this.#changed();
+  }
+
+  logOffset(id: string): number {
+    return this.of(id).logBytes;
+  }
+
+  log(id: string, offset: number, text: Uint8Array): void {
+    const history = this.of(id);
+    if (offset !== history.logBytes) throw new Error(`log of ${id} at ${offset}, have ${history.logBytes}`);
+    history.log.push(Buffer.from(text));
+    history.logBytes += text.length;
+    this.#changed();
+  }
+
+  async result(id: string, agent: string, end: TaskEnd): Promise<void> {
+    await this.beforeResult?.(id);
+    const history = this.of(id);
+    const first = history.ends.length === 0 && history.losses.length === 0;
+    history.ends.push({ agent, end });
+    if (first) this.applied.push({ id, agent, end });
+    this.#changed();
+  }
+
+  async lost(id: string, _agent: string, message: string): Promise<void> {
+    this.of(id).losses.push(message);
+    this.#changed();
+  }
+
+  async arrived(arrival: AgentArrival): Promise<void> {
+    this.arrivals.push(arrival);
+    this.onArrival?.(arrival);
+    this.#changed();
+  }
+
+  /** Waits, with a bound, until something is so. */
+  async until(what: string, condition: () => boolean, milliseconds = 10_000): Promise<void> {
+    await until(what, condition, milliseconds, (wake) => this.#waiters.push(wake));
+  }
+
+  #changed(): void {
+    for (const wake of this.#waiters.splice(0)) wake();
+  }
+}
+
+/** Waits until the condition holds; looks again every few milliseconds, and whenever it is woken. */
+export async function until(
+  what: string,
+  condition: () => boolean,
+  milliseconds = 10_000,
+  listen?: (wake: () => void) => void,
+): Promise<void> {
+  const late = Date.now() + milliseconds;
+  while (!condition()) {
+    if (Date.now() > late) throw new Error(`waited ${milliseconds} ms in vain: ${what}`);
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve, 10);
+      listen?.(resolve);
+    });
+  }
+}

@@ -1,0 +1,135 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Lifetimes } from '../../manager/fleet/authority/authority.ts';
+import { type FleetRoom, createFleet } from '../../manager/fleet/fleet.ts';
+import { openGrpcLink } from '../../manager/fleet/links/grpc.ts';
+import { type Listening, openListener } from '../../manager/fleet/listener.ts';
+import type { FleetLog } from '../../manager/fleet/log.ts';
+import { openMemoryStore } from '../../manager/registry/memory-store.ts';
+import { openRegistry } from '../../manager/registry/registry.ts';
+import type { Registry } from '../../manager/registry/types.ts';
+import type { ProtocolRange } from '../../shared/session/protocol.ts';
+import { SimEngine } from './engine.ts';
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** Keeps what is logged, for tests to look at. */
+export function collectLog(into: LogLine[]): FleetLog {
+  const at =
+    (level: string) =>
+    (fields: object, message: string): void => {
+      into.push({ level, message, fields: { ...fields } });
+    };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+export interface SimManagerOptions {
+  readonly home: string;
+  readonly now?: () => number;
+  readonly lifetimes?: Lifetimes;
+  readonly speaks?: ProtocolRange;
+  /** Absent: one in memory. It outlives restarts. */
+  readonly registry?: Registry;
+  readonly engine?: SimEngine;
+  /** Absent: only the Unix socket. */
+  readonly tcp?: { readonly host: string; readonly port: number };
+}
+
+/** The manager's fleet for real (authority, enrolment, links, mutual TLS) with a jobs engine that only keeps what it hears. */
+export class SimManager {
+  readonly engine: SimEngine;
+  readonly registry: Registry;
+  readonly lines: LogLine[] = [];
+  readonly socketPath: string;
+  readonly #options: SimManagerOptions;
+  #fleet: FleetRoom | undefined;
+  #listening: Listening | undefined;
+  #closeLink: (() => void) | undefined;
+
+  private constructor(options: SimManagerOptions, registry: Registry) {
+    this.#options = options;
+    this.registry = registry;
+    this.engine = options.engine ?? new SimEngine();
+    this.socketPath = join(options.home, 'manager.sock');
+  }
+
+  static async start(options: SimManagerOptions): Promise<SimManager> {
+    await mkdir(options.home, { recursive: true });
+    const manager = new SimManager(options, options.registry ?? (await openRegistry(await openMemoryStore())));
+    await manager.up();
+    return manager;
+  }
+
+  get fleet(): FleetRoom {
+    if (this.#fleet === undefined) throw new Error('the manager is down');
+    return this.#fleet;
+  }
+
+  get address(): string {
+    return this.#options.tcp === undefined
+      ? `unix:${this.socketPath}`
+      : `${this.#options.tcp.host}:${String(this.#listening?.port)}`;
+  }
+
+  async up(): Promise<void> {
+    const { home, now, lifetimes, speaks } = this.#options;
+    const log = collectLog(this.lines);
+    const fleet = await createFleet({
+      registry: this.registry,
+      home,
+      log,
+      version: '0.0.0-sim',
+      ...(now === undefined ? {} : { now }),
+      ...(lifetimes === undefined ? {} : { lifetimes }),
+      ...(speaks === undefined ? {} : { speaks }),
+    });
+    fleet.listen(this.engine, (arrival) => this.engine.arrived(arrival));
+    const link = openGrpcLink(fleet, log);
+    const port = this.#listening?.port ?? this.#options.tcp?.port ?? 0;
+    this.#listening = await openListener(
+      {
+        socketPath: this.socketPath,
+        ...(this.#options.tcp === undefined ? {} : { tcp: { host: this.#options.tcp.host, port } }),
+      },
+      {
+        identity: () => fleet.authority.issueManager(),
+        onTls: (socket) => link.accept(socket),
+        onPlain: (socket) => socket.destroy(),
+        log,
+      },
+    );
+    this.#closeLink = () => link.close();
+    this.#fleet = fleet;
+  }
+
+  /** As `kill -9` would: connections are cut, nothing is said, nothing is tidied up. */
+  async crash(): Promise<void> {
+    const fleet = this.#fleet;
+    this.#fleet = undefined;
+    await this.#listening?.close();
+    this.#closeLink?.();
+    await fleet?.close();
+  }
+
+  async stop(): Promise<void> {
+    const fleet = this.#fleet;
+    this.#fleet = undefined;
+    await fleet?.close();
+    await this.#listening?.close();
+    this.#closeLink?.();
+    await this.registry.close();
+  }
+
+  async token(request: Partial<Parameters<FleetRoom['admin']['createToken']>[0]> = {}): Promise<string> {
+    const asked = { roles: ['build'], name: '', lifetime: 0, uses: 0, approval: false, ...request };
+    return (await this.fleet.admin.createToken(asked)).token;
+  }
+
+  logged(pattern: RegExp): LogLine[] {
+    return this.lines.filter(({ message }) => pattern.test(message));
+  }
+}

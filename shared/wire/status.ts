@@ -1,14 +1,30 @@
 import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
 import { type ErrorCode, HostlerError, errorCodes } from '../errors/error.ts';
 
-/** gRPC's status numbers in the order of `errorCodes`: cancelled is 1, unauthenticated 16. */
-const numbers: ReadonlyMap<string, number> = new Map(errorCodes.map((code, index) => [code, index + 1]));
+const numbers: Readonly<Record<ErrorCode, status>> = {
+  cancelled: status.CANCELLED,
+  unknown: status.UNKNOWN,
+  invalid_argument: status.INVALID_ARGUMENT,
+  deadline_exceeded: status.DEADLINE_EXCEEDED,
+  not_found: status.NOT_FOUND,
+  already_exists: status.ALREADY_EXISTS,
+  permission_denied: status.PERMISSION_DENIED,
+  resource_exhausted: status.RESOURCE_EXHAUSTED,
+  failed_precondition: status.FAILED_PRECONDITION,
+  aborted: status.ABORTED,
+  out_of_range: status.OUT_OF_RANGE,
+  unimplemented: status.UNIMPLEMENTED,
+  internal: status.INTERNAL,
+  unavailable: status.UNAVAILABLE,
+  data_loss: status.DATA_LOSS,
+  unauthenticated: status.UNAUTHENTICATED,
+};
 
 /** Status messages travel as an HTTP/2 trailer, where peers refuse more than 8 to 16 KiB in all. */
 const longestMessage = 3000;
 
 export function toStatusNumber(code: ErrorCode): status {
-  return numbers.get(code) ?? status.UNKNOWN;
+  return numbers[code];
 }
 
 export function fromStatusNumber(number: number): ErrorCode {

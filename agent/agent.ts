@@ -4,6 +4,7 @@ import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { HostlerError } from '../shared/errors/error.ts';
 import type { TlsIdentity } from '../shared/identity/tls.ts';
+import type { Logger } from '../shared/log/log.ts';
 import { programVersion } from '../shared/text/version.ts';
 import { collectFacts } from './facts/facts.ts';
 import type { BootRecord } from './facts/image.ts';
@@ -13,7 +14,6 @@ import { openLink } from './link/link.ts';
 import { Outbox } from './link/outbox.ts';
 import type { AgentLink, HelloFacts } from './link/types.ts';
 import { say } from './log.ts';
-import type { AgentLog } from './log.ts';
 import { startServices } from './services/index.ts';
 import type { Address } from './store/server.ts';
 import { isLock, tryLock } from './services/lock.ts';
@@ -47,7 +47,7 @@ export interface AgentOptions {
   /** A netbooted node: what the initrd left. */
   readonly booted?: BootRecord | undefined;
   readonly kinds: readonly TaskKind[];
-  readonly log: AgentLog;
+  readonly log: Logger;
   readonly signal: AbortSignal;
   enrol(incarnation: Incarnation): Promise<Enrolled>;
 }
@@ -180,7 +180,7 @@ class End {
   readonly comes: Promise<number>;
   isDismissed = false;
   readonly #once: boolean;
-  readonly #log: AgentLog;
+  readonly #log: Logger;
   #resolve: (code: number) => void = () => {};
 
   constructor({ once, log, signal }: AgentOptions) {

@@ -90,7 +90,8 @@ function parse(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
   } catch (cause) {
-    throw wrong(cause instanceof Error ? cause.message : String(cause), cause);
+    // Node explains at length how an argument could begin with a dash.
+    throw wrong((cause instanceof Error ? cause.message : String(cause)).split('. ')[0] ?? '', cause);
   }
 }
 

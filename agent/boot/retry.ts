@@ -10,8 +10,13 @@ const longestMs = 30_000;
  * Tries until it works: a machine that boots has nothing better to do, and ten thousand of them must not come back at
  * once. `say` hears each new reason once. Ends only with the signal.
  */
-export async function persist<T>(act: () => Promise<T>, say: (line: string) => void, signal: AbortSignal): Promise<T> {
-  const backoff = new Backoff(firstMs, longestMs);
+export async function persist<T>(
+  act: () => Promise<T>,
+  say: (line: string) => void,
+  signal: AbortSignal,
+  shortestMs = firstMs,
+): Promise<T> {
+  const backoff = new Backoff(shortestMs, longestMs);
   let said = '';
   for (;;) {
     signal.throwIfAborted();
@@ -22,7 +27,7 @@ export async function persist<T>(act: () => Promise<T>, say: (line: string) => v
       const { message } = HostlerError.from(thrown);
       if (message !== said) say(`${message} Trying again.`);
       said = message;
-      await sleep(firstMs / 2 + backoff.next(), undefined, { signal });
+      await sleep(shortestMs / 2 + backoff.next(), undefined, { signal });
     }
   }
 }

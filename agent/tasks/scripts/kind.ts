@@ -1,5 +1,6 @@
 import { storePaths } from '../../../shared/task/blob.ts';
-import { storedIdentity } from '../../identity/identity.ts';
+import { HostlerError } from '../../../shared/errors/error.ts';
+import { loadIdentity } from '../../identity/identity-files.ts';
 import { download } from '../../store/client.ts';
 import { scriptsIn } from './scripts.ts';
 
@@ -9,6 +10,8 @@ export const scripts = scriptsIn({
   log: '/var/log/xcat/xcat.log',
   scriptMs: 1_800_000,
   fetch: async (spec, name, file, { home, signal }) => {
-    await download(spec.store, storePaths.postscript(name), file, { identity: await storedIdentity(home), signal });
+    const identity = await loadIdentity(home);
+    if (identity === undefined) throw new HostlerError('unauthenticated', 'This node has no certificate.');
+    await download(spec.store, storePaths.postscript(name), file, { identity, signal });
   },
 });

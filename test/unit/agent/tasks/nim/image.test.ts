@@ -14,15 +14,30 @@ afterEach(() => {
 
 function diskless(): NimImageSpec {
   const { base, media } = lab;
-  const folder = (type: string) => ({ type, name: `61cosi_${type}`, make: { location: join(base, type, `61cosi_${type}`), attributes: [] } });
+  const folder = (type: string) => ({
+    type,
+    name: `61cosi_${type}`,
+    make: { location: join(base, type, `61cosi_${type}`), attributes: [] },
+  });
   return {
     image: '61cosi',
     base,
     device: media,
     resources: [
-      { type: 'lpp_source', name: '61cosi_lpp_source', make: { location: join(base, 'lpp_source/61cosi_lpp_source'), attributes: [['source', media]] } },
-      { type: 'spot', name: '61cosi', make: { location: join(base, 'spot/61cosi/usr'), attributes: [['source', '61cosi_lpp_source']] } },
-      { ...folder('shared_root'), make: { location: join(base, 'shared_root/61cosi_shared_root'), attributes: [['spot', '61cosi']] } },
+      {
+        type: 'lpp_source',
+        name: '61cosi_lpp_source',
+        make: { location: join(base, 'lpp_source/61cosi_lpp_source'), attributes: [['source', media]] },
+      },
+      {
+        type: 'spot',
+        name: '61cosi',
+        make: { location: join(base, 'spot/61cosi/usr'), attributes: [['source', '61cosi_lpp_source']] },
+      },
+      {
+        ...folder('shared_root'),
+        make: { location: join(base, 'shared_root/61cosi_shared_root'), attributes: [['spot', '61cosi']] },
+      },
       folder('paging'),
     ],
   };
@@ -30,7 +45,12 @@ function diskless(): NimImageSpec {
 
 test('sets NIM up once and makes what a stateless image needs', async () => {
   const result = await makeImage(lab.master, diskless(), () => {});
-  expect(result.resources).toEqual({ lpp_source: '61cosi_lpp_source', spot: '61cosi', shared_root: '61cosi_shared_root', paging: '61cosi_paging' });
+  expect(result.resources).toEqual({
+    lpp_source: '61cosi_lpp_source',
+    spot: '61cosi',
+    shared_root: '61cosi_shared_root',
+    paging: '61cosi_paging',
+  });
   expect(result.lines).toEqual(['Configuring NIM.']);
   const again = await makeImage(lab.master, diskless(), () => {});
   expect(again.lines).toContain("Using existing spot resource named '61cosi'.");
@@ -48,6 +68,9 @@ test('does not take a half-built SPOT for a whole one', async () => {
 
 test('refuses a resource of the right name at another place', async () => {
   await makeImage(lab.master, diskless(), () => {});
-  const other = { ...diskless(), resources: [{ type: 'paging', name: '61cosi_paging', make: { location: '/elsewhere/paging', attributes: [] } }] };
+  const other = {
+    ...diskless(),
+    resources: [{ type: 'paging', name: '61cosi_paging', make: { location: '/elsewhere/paging', attributes: [] } }],
+  };
   await expect(makeImage(lab.master, other, () => {})).rejects.toThrow(/exists at .*, not at \/elsewhere/);
 });

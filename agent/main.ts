@@ -1,0 +1,115 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { HostlerError } from '../shared/errors/error.ts';
+import type { Logger } from '../shared/log/log.ts';
+import { programVersion } from '../shared/text/version.ts';
+import { parseCall, usage } from './arguments.ts';
+import type { Call, RunOptions } from './arguments.ts';
+import { say } from './log.ts';
+
+/*
+ * `hostler-agent`. What a call does not need is not loaded: a task's process should start fast and stay small.
+ */
+
+async function main(): Promise<number> {
+  const call = parseCall(process.argv.slice(2), process.env);
+  // Nothing that is started from here has any business with it.
+  delete process.env['HOSTLER_TOKEN'];
+  switch (call.what) {
+    case 'help':
+      process.stdout.write(usage);
+      return 0;
+    case 'version':
+      process.stdout.write(`hostler-agent ${programVersion()}\n`);
+      return 0;
+    case 'task':
+      return task(call);
+    case 'run':
+      return stay(call.options);
+    case 'boot':
+      return boot();
+  }
+}
+
+async function task({ dir, cleanUp }: Extract<Call, { what: 'task' }>): Promise<number> {
+  const { cleanUpTask, runTask } = await import('./spool/task-process.ts');
+  const { taskKinds } = await import('./tasks/index.ts');
+  return (cleanUp ? cleanUpTask : runTask)(dir, taskKinds);
+}
+
+async function stay(options: RunOptions): Promise<number> {
+  // The process list shows arguments; a token must not stand there longer than it takes to read it.
+  if (options.token !== undefined) process.title = 'hostler-agent';
+  const { home, manager, token, name } = options;
+  const { runAgent, enrol, openLog, taskKinds } = await rooms();
+  const log = openLog(home);
+  const signal = stopSignal();
+  return runAgent({
+    ...options,
+    roles: options.roles.length === 0 ? undefined : options.roles,
+    kinds: taskKinds,
+    log,
+    signal,
+    enrol: (incarnation) => {
+      const proof = token !== undefined && { proof: { by: 'join', token, name, roles: options.roles } as const };
+      return enrol({ home, manager, ...proof, log, signal }, incarnation);
+    },
+  });
+}
+
+async function boot(): Promise<number> {
+  const { runAgent, openLog, taskKinds } = await rooms();
+  const { bootHome: home, enrolBooted, kernelCommandLine } = await import('./boot/boot.ts');
+  const { imageSettings } = await import('./boot/image-settings.ts');
+  const { bootRecord } = await import('./facts/image.ts');
+  const log = openLog(home);
+  const signal = stopSignal();
+  return runAgent({
+    home,
+    installDir: join(home, 'install'),
+    tftpDir: join(home, 'tftpboot'),
+    roles: undefined,
+    once: imageSettings().mode === 'once',
+    serve: [],
+    booted: bootRecord('/'),
+    kinds: taskKinds,
+    log,
+    signal,
+    enrol: (incarnation) => enrolBooted({ home, log, signal, commandLine: kernelCommandLine() }, incarnation),
+  });
+}
+
+async function rooms() {
+  const { runAgent } = await import('./agent.ts');
+  const { enrol } = await import('./enrol.ts');
+  const logs = await import('../shared/log/log.ts');
+  const { taskKinds } = await import('./tasks/index.ts');
+  const openLog = (home: string): Logger => {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    return logs.openLog({ file: join(home, 'agent.log'), level: 'info', program: 'hostler' });
+  };
+  return { runAgent, enrol, openLog, taskKinds };
+}
+
+/** SIGTERM and Ctrl-C ask the agent to leave; its tasks go on. A second Ctrl-C does not wait. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      if (stop.signal.aborted && name === 'SIGINT') process.exit(130);
+      stop.abort(new HostlerError('cancelled', `the agent was told to stop (${name})`));
+    });
+  }
+  process.on('SIGHUP', () => {});
+  return stop.signal;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (thrown: unknown) => {
+    const error = HostlerError.from(thrown);
+    const stopped = error.code === 'cancelled';
+    if (!stopped) say(error.message);
+    process.exit(stopped ? 0 : error.code === 'invalid_argument' ? 2 : 1);
+  },
+);

@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parseCall } from '../../../agent/arguments.ts';
+import { imageSettings } from '../../../agent/boot/image-settings.ts';
+
+const base = ['--home', '/h', '--manager', 'mn:7788', '--name', 'w1'];
+const options = (...more: string[]): object => {
+  const call = parseCall([...base, ...more], {});
+  return call.what === 'run' ? call.options : {};
+};
+
+test('the usual calls', () => {
+  expect(options()).toEqual({
+    home: '/h',
+    manager: 'mn:7788',
+    name: 'w1',
+    roles: [],
+    installDir: '/h/install',
+    tftpDir: '/h/tftpboot',
+    once: false,
+    serve: [],
+  });
+  expect(
+    options('--roles', 'build,store', '--once', '--install-dir', '/install', '--serve', '[::1]:80', '--serve', 'a:1'),
+  ).toMatchObject({
+    roles: ['build', 'store'],
+    once: true,
+    installDir: '/install',
+    serve: [
+      { host: '::1', port: 80 },
+      { host: 'a', port: 1 },
+    ],
+  });
+  expect(parseCall(['--boot'], {})).toEqual({ what: 'boot' });
+  expect(parseCall(['task', '/t', '--clean-up'], {})).toEqual({ what: 'task', dir: '/t', cleanUp: true });
+  expect(parseCall(['--help', ...base], {})).toEqual({ what: 'help' });
+});
+
+test('a token from a file, the environment or, if it must be, an argument', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'hostler-arguments-'));
+  try {
+    writeFileSync(join(dir, 'token'), 'from-file\n');
+    expect(options('--token-file', join(dir, 'token'))).toMatchObject({ token: 'from-file' });
+    expect(options('--token', 'plain')).toMatchObject({ token: 'plain' });
+    expect(parseCall(base, { HOSTLER_TOKEN: 'env' })).toMatchObject({ options: { token: 'env' } });
+    expect(options()).not.toHaveProperty('token');
+    expect(() => options('--token-file', join(dir, 'gone'))).toThrow(/cannot be read/);
+    expect(() => options('--token', 'x', '--token-file', 'y')).toThrow(/exclude/);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test('what is wrong is named', () => {
+  const wrong: [string[], RegExp][] = [
+    [['--manager', 'mn:1'], /--home/],
+    [['--home', '/h'], /--manager/],
+    [[...base, '--roles', 'build,cook'], /no role 'cook'/],
+    [[...base, '--name', '../x'], /cannot be the name/],
+    [[...base, '--frobnicate'], /frobnicate/],
+    [[...base, 'extra'], /'extra'/],
+    [[...base, '--nats', 'nats://x'], /NATS/],
+    [[...base, '--serve', 'x'], /no address/],
+    [['task'], /folder/],
+  ];
+  for (const [argv, why] of wrong) expect(() => parseCall(argv, {}), argv.join(' ')).toThrow(why);
+});
+
+test('an image without a clear word leaves no process behind', () => {
+  expect(imageSettings('/nonexistent')).toEqual({ mode: 'once' });
+});

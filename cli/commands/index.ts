@@ -1,4 +1,12 @@
 import type { CommandDefinition } from '../command.ts';
+import { mknimimage } from './mknimimage.ts';
+import { rmnimimage } from './rmnimimage.ts';
+import { chkosimage } from './chkosimage.ts';
+import { xcat2nim } from './xcat2nim.ts';
+import { nimnodeset } from './nimnodeset.ts';
+import { mkdsklsnode } from './mkdsklsnode.ts';
+import { rmdsklsnode } from './rmdsklsnode.ts';
+import { nimnodecust } from './nimnodecust.ts';
 import { chdef } from './chdef.ts';
 import { chtab } from './chtab.ts';
 import { gettab } from './gettab.ts';
@@ -38,6 +46,14 @@ const definitions: readonly CommandDefinition[] = [
   tabch,
   tabrestore,
   tabprune,
+  mknimimage,
+  rmnimimage,
+  chkosimage,
+  xcat2nim,
+  nimnodeset,
+  mkdsklsnode,
+  rmdsklsnode,
+  nimnodecust,
 ];
 
 const byName = new Map(definitions.map((definition) => [definition.name, definition]));

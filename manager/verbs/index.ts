@@ -1,4 +1,13 @@
 import type { Verb } from '../../shared/verb/verb.ts';
+import { mknimimage } from './mknimimage.ts';
+import { rmnimimage } from './rmnimimage.ts';
+import { chkosimage } from './chkosimage.ts';
+import { xcat2nim } from './xcat2nim.ts';
+import { nimnodeset } from './nimnodeset.ts';
+import { mkdsklsnode } from './mkdsklsnode.ts';
+import { rmdsklsnode } from './rmdsklsnode.ts';
+import { nimnodecust } from './nimnodecust.ts';
+import { nim } from './nim.ts';
 import { chdef } from './chdef.ts';
 import { chtab, tabch } from './chtab.ts';
 import { gettab } from './gettab.ts';
@@ -38,5 +47,14 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     tabgrep,
     tabprune,
     tabrestore,
+    mknimimage,
+    rmnimimage,
+    chkosimage,
+    xcat2nim,
+    nimnodeset,
+    mkdsklsnode,
+    rmdsklsnode,
+    nimnodecust,
+    nim,
   ].map((verb: Verb) => [verb.name, verb]),
 );

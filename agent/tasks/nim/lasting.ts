@@ -45,7 +45,7 @@ export interface Lasting {
   /** Folder on the master for such work. */
   readonly folder: string;
   log(line: string): void;
-  /** Between looks; tests make it short. */
+  /** The longest time between two looks. */
   readonly everyMs?: number;
 }
 
@@ -81,6 +81,8 @@ async function follow(login: Login, lasting: Lasting, key: string, dir: string):
   let offset = 1;
   let stdout = '';
   let starting = 0;
+  // Short work is not waited for long, and long work is not looked at too often.
+  let wait = 20;
   for (;;) {
     const seen = await patiently(lasting, () => login.run('sh', ['-c', look, 'sh', dir, String(offset)]));
     const end = seen.stdout.indexOf('\n');
@@ -101,7 +103,8 @@ async function follow(login: Login, lasting: Lasting, key: string, dir: string):
         `The work on ${key} ended on ${login.name} without a result: its process was killed, or the machine was restarted. ${stderr.trim()}`.trim(),
       );
     }
-    await sleep(lasting.everyMs ?? 2_000);
+    await sleep(wait);
+    wait = Math.min(wait * 1.5, lasting.everyMs ?? 2_000);
   }
 }
 

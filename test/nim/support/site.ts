@@ -1,0 +1,95 @@
+import { mkdirSync } from 'node:fs';
+import { nimTasks } from '../../../agent/tasks/nim/index.ts';
+import { findCommand } from '../../../cli/commands/index.ts';
+import { parseCommandLine } from '../../../cli/parse/getopt.ts';
+import { verbs } from '../../../manager/verbs/index.ts';
+import { HostlerError } from '../../../shared/errors/error.ts';
+import type { Effect, Json, Report } from '../../../shared/verb/effect.ts';
+import { asked } from '../../unit/support/asked.ts';
+import { MemoryView, type Objects } from '../../unit/support/view.ts';
+import { nimLab, type NimLab } from './lab.ts';
+
+export interface Answer {
+  readonly exit: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A cluster without processes: command lines, verbs and tasks as they are, one after the other, against a stand-in. */
+export interface NimSite extends NimLab {
+  readonly view: MemoryView;
+  /** Runs a command line as the CLI, the jobs engine and the agent would; words are separated by single blanks. */
+  hostler(line: string, input?: string): Promise<Answer>;
+}
+
+export async function nimSite(objects: Objects = {}): Promise<NimSite> {
+  const lab = await nimLab();
+  const view = new MemoryView(objects);
+  const install = `${lab.dir}/install`;
+  mkdirSync(`${install}/prescripts`, { recursive: true });
+  return {
+    ...lab,
+    view,
+    async hostler(line, input) {
+      const [name = '', ...words] = line.split(' ');
+      const definition = findCommand(name);
+      const verb = verbs.get(name);
+      if (!definition || !verb) throw new Error(`there is no command ${name}`);
+      const { options, operands } = parseCommandLine(definition, words);
+      let out = '';
+      let err = '';
+      let exit: number | undefined;
+      const queue: Effect[] = [];
+      const folders = { install, tftp: `${lab.dir}/tftpboot`, hostsFile: `${lab.dir}/hosts` };
+      let step = verb.start(
+        asked(name, { options, operands, folders, ...(input === undefined ? {} : { input }) }),
+        view,
+      );
+      queue.push(...step.effects);
+      for (let effect = queue.shift(); effect !== undefined; effect = queue.shift()) {
+        let report: Report | undefined;
+        if (effect.do === 'say') {
+          if (effect.error === true) err += effect.text;
+          else out += effect.text;
+        } else if (effect.do === 'commit') {
+          view.commit(effect.changes);
+          report = { about: 'commit', key: effect.key, outcome: 'done', revision: view.revision };
+        } else if (effect.do === 'observe') view.observe(effect.type, effect.name, effect.values);
+        else if (effect.do === 'run') report = await runTask(lab, effect.task.key, effect.task.kind, effect.task.spec);
+        else if (effect.do === 'done') exit = effect.exit;
+        else if (effect.do === 'refuse') {
+          err += `${effect.message}\n`;
+          exit = effect.exit ?? 1;
+        }
+        if (report !== undefined && verb.on !== undefined && exit === undefined) {
+          step = verb.on(step.state, report, view);
+          queue.push(...step.effects);
+        }
+      }
+      return { exit: exit ?? -1, out, err };
+    },
+  };
+}
+
+async function runTask(lab: NimLab, key: string, kind: string, spec: Json): Promise<Report> {
+  const task = nimTasks.find((one) => one.kind === kind);
+  if (!task) throw new Error(`no task ${kind}`);
+  try {
+    const context = {
+      id: `test.${key}`,
+      spec,
+      dir: lab.dir,
+      home: lab.dir,
+      installDir: `${lab.dir}/install`,
+      tftpDir: `${lab.dir}/tftpboot`,
+      correlation: 'test',
+      signal: new AbortController().signal,
+      log: (line: string) => void lab.log.push(line),
+      progress: () => {},
+    };
+    return { about: 'task', key, outcome: 'done', agent: 'aixmn', result: await task.run(context) };
+  } catch (thrown) {
+    const error = HostlerError.from(thrown);
+    return { about: 'task', key, outcome: 'failed', agent: 'aixmn', code: error.code, message: error.message };
+  }
+}

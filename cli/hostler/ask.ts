@@ -30,6 +30,11 @@ export function wantsJson(line: CommandLine): boolean {
 }
 
 export function printJson(value: unknown): number {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  process.stdout.write(jsonLine(value));
   return 0;
+}
+
+/** Without the marks that the wire format puts beside optional values. */
+export function jsonLine(value: unknown): string {
+  return `${JSON.stringify(value, (key, item: unknown) => (key.startsWith('_') ? undefined : item))}\n`;
 }

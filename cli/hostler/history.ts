@@ -5,7 +5,7 @@ import { callProblem } from '../connect/problem.ts';
 import { interruptedExit } from '../run/interrupt.ts';
 import { clockTime } from '../show/format.ts';
 import { terminalWriter } from '../show/writer.ts';
-import { numberOption, wantsJson, withManager } from './ask.ts';
+import { jsonLine, numberOption, wantsJson, withManager } from './ask.ts';
 
 export async function showHistory(line: CommandLine, command: string): Promise<number> {
   const request = {
@@ -42,7 +42,7 @@ async function printRecords(
   return withManager(command, async (manager) => {
     try {
       for await (const record of open(manager, signal)) {
-        await writer.out(wantsJson(line) ? `${JSON.stringify(record)}\n` : recordText(record));
+        await writer.out(wantsJson(line) ? jsonLine(record) : recordText(record));
       }
       return 0;
     } catch (thrown) {

@@ -10,9 +10,9 @@ export function helpText(definition: CommandDefinition, called: string): string 
   usage.forEach((form, index) => lines.push(...usageLines(index === 0 ? 'Usage: ' : '       ', called, form)));
   if (definition.operands !== undefined)
     lines.push('', ...definition.operands.split('\n').flatMap((text) => wrap(text, width)));
-  const rows = [...definition.options, ...commonOptions(definition)].filter((option) => option.hidden !== true).map(
-    (option) => [optionNames(option), option.help] as const,
-  );
+  const rows = [...definition.options, ...commonOptions(definition)]
+    .filter((option) => option.hidden !== true)
+    .map((option) => [optionNames(option), option.help] as const);
   const column = Math.min(30, Math.max(...rows.map(([names]) => names.length)) + 4);
   lines.push('', 'Options:');
   for (const [names, text] of rows) lines.push(...row(`  ${names}`, text, column));

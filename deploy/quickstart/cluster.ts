@@ -10,6 +10,8 @@ import { showCommand } from './show.ts';
 
 const managerPort = 7443;
 const readyMs = 30_000;
+/** In the environment of everything that a run starts, and of what that starts: names the run's folder. */
+const startedBy = 'HOSTLER_QUICKSTART_DIR';
 
 /** Manager and boot agent inside the private network, build agent outside of it. */
 export class Cluster {
@@ -47,7 +49,7 @@ export class Cluster {
       ...['--agent-roles', 'boot,store'],
     ]);
     showCommand(argv);
-    const manager = Program.start('hostler-manager', argv, join(dir, 'logs', 'manager.log'));
+    const manager = Program.start('hostler-manager', argv, join(dir, 'logs', 'manager.log'), { [startedBy]: dir });
     const bin = join(dist, 'bin');
     const cluster = new Cluster(dir, bin, home, manager, new Commands(bin, home, signal));
     await manager.until('the start of the manager', () => existsSync(join(home, 'manager.sock')), readyMs, signal);
@@ -120,14 +122,13 @@ async function keepOnlyCache(home: string): Promise<void> {
   }
 }
 
-/** Ends agents, managers and task processes of an earlier run in this folder that was killed. */
+/** Ends whatever an earlier run in this folder left behind because it was killed: agents, managers, tasks. */
 export async function endLeftovers(dir: string): Promise<void> {
   for (const entry of await readdir('/proc')) {
     const pid = Number(entry);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
-    const words = (await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '')).split('\0');
-    const ours = words.some((word) => /\/hostler-(agent|manager)$/.test(word));
-    if (!ours || !words.some((word) => word.startsWith(`${dir}/`))) continue;
+    const environment = (await readFile(`/proc/${entry}/environ`, 'latin1').catch(() => '')).split('\0');
+    if (!environment.includes(`${startedBy}=${dir}`)) continue;
     try {
       process.kill(pid, 'SIGKILL');
     } catch {

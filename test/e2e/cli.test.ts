@@ -43,10 +43,10 @@ describe('the commands, against a manager', () => {
   });
 
   it('change nothing with --plan, and say what would change', async () => {
-    const planned = await run('chdef', ['-t', 'node', '-o', 'n01', 'comments=rack 1', '--plan']);
+    const planned = await run('chdef', ['-t', 'node', '-o', 'n01', 'usercomment=rack 1', '--plan']);
     expect(planned).toMatchObject({ exit: 0 });
     expect(planned.stdout).toContain('rack 1');
-    expect((await run('lsdef', ['n01', '-i', 'comments'])).stdout).not.toContain('rack 1');
+    expect((await run('lsdef', ['n01', '-i', 'usercomment'])).stdout).not.toContain('rack 1');
   });
 
   it('answer with JSON where they print data', async () => {
@@ -67,22 +67,21 @@ describe('the commands, against a manager', () => {
     expect((await run('hostler', ['history'])).stdout).not.toContain('hunter2');
   });
 
-  it('show changes as they are made', async () => {
+  it('show changes as they are made', { timeout: 20_000 }, async () => {
     const watch = spawn(join(dist, 'bin/hostler'), ['watch', 'node', '--json'], {
       env: { ...process.env, ...manager.env },
     });
+    // The watch may begin a moment after the first change: change until it was seen.
+    let number = 0;
+    const timer = setInterval(() => {
+      number += 1;
+      void run('chdef', ['-t', 'node', '-o', 'n10', `usercomment=change ${String(number)}`]);
+    }, 500);
     try {
-      const seen = once(watch.stdout, 'data');
-      // The watch may begin a moment after the first change: change until it was seen.
-      let number = 0;
-      const timer = setInterval(
-        () => void run('chdef', ['-t', 'node', '-o', 'n10', `comments=change ${String((number += 1))}`]),
-        300,
-      );
-      const [data] = (await seen) as [Buffer];
-      clearInterval(timer);
+      const [data] = (await once(watch.stdout, 'data')) as [Buffer];
       expect(data.toString()).toMatch(/"name":"n10"/);
     } finally {
+      clearInterval(timer);
       watch.kill('SIGKILL');
     }
   });

@@ -1,17 +1,14 @@
 import type { CommandDefinition } from '../command.ts';
-import { mknimimage } from './mknimimage.ts';
-import { rmnimimage } from './rmnimimage.ts';
-import { chkosimage } from './chkosimage.ts';
-import { xcat2nim } from './xcat2nim.ts';
-import { nimnodeset } from './nimnodeset.ts';
-import { mkdsklsnode } from './mkdsklsnode.ts';
-import { rmdsklsnode } from './rmdsklsnode.ts';
-import { nimnodecust } from './nimnodecust.ts';
 import { chdef } from './chdef.ts';
+import { chkosimage } from './chkosimage.ts';
 import { chtab } from './chtab.ts';
 import { gettab } from './gettab.ts';
 import { lsdef } from './lsdef.ts';
 import { mkdef } from './mkdef.ts';
+import { mkdsklsnode } from './mkdsklsnode.ts';
+import { mknimimage } from './mknimimage.ts';
+import { nimnodecust } from './nimnodecust.ts';
+import { nimnodeset } from './nimnodeset.ts';
 import { nodeadd } from './nodeadd.ts';
 import { nodech } from './nodech.ts';
 import { nodegrpch } from './nodegrpch.ts';
@@ -20,11 +17,14 @@ import { nodepurge } from './nodepurge.ts';
 import { noderm } from './noderm.ts';
 import { nodestat } from './nodestat.ts';
 import { rmdef } from './rmdef.ts';
+import { rmdsklsnode } from './rmdsklsnode.ts';
+import { rmnimimage } from './rmnimimage.ts';
 import { tabch } from './tabch.ts';
 import { tabdump } from './tabdump.ts';
 import { tabgrep } from './tabgrep.ts';
 import { tabprune } from './tabprune.ts';
 import { tabrestore } from './tabrestore.ts';
+import { xcat2nim } from './xcat2nim.ts';
 
 /** Every xCAT command name that we have, each its own link in dist/bin. In the order of the help text. */
 const definitions: readonly CommandDefinition[] = [
@@ -46,14 +46,14 @@ const definitions: readonly CommandDefinition[] = [
   tabch,
   tabrestore,
   tabprune,
-  mknimimage,
-  rmnimimage,
   chkosimage,
-  xcat2nim,
-  nimnodeset,
   mkdsklsnode,
-  rmdsklsnode,
+  mknimimage,
   nimnodecust,
+  nimnodeset,
+  rmdsklsnode,
+  rmnimimage,
+  xcat2nim,
 ];
 
 const byName = new Map(definitions.map((definition) => [definition.name, definition]));

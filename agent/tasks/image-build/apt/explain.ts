@@ -1,0 +1,46 @@
+import { HostlerError } from '../../../../shared/errors/error.ts';
+import type { ErrorCode } from '../../../../shared/errors/error.ts';
+
+/** Longest excerpt of a program's own words in an error. */
+const mostLines = 12;
+
+/** What apt, dpkg or mmdebstrap said went wrong, the failing package's own message first. */
+export function explainApt(output: string, what: string, cause?: unknown): HostlerError {
+  const lines = output.split('\n').map((line) => line.trimEnd());
+  const missing = [
+    ...new Set(lines.flatMap((line) => /^E: (?:Unable to locate package (\S+)|Package '([^']+)' has no installation candidate)/.exec(line)?.slice(1) ?? [])),
+  ].filter((name) => name !== undefined);
+  if (missing.length > 0) {
+    const names = missing.join(', ');
+    return new HostlerError(
+      'not_found',
+      missing.length === 1
+        ? `The package ${names} does not exist in the sources of this build. Correct its name in the pkglist, or name a source that has it in pkgdir.`
+        : `These packages do not exist in the sources of this build: ${names}. Correct their names in the pkglist, or name a source that has them in pkgdir.`,
+      { cause },
+    );
+  }
+  if (lines.some((line) => /No space left on device|not enough free space|You don't have enough free space/.test(line))) {
+    return new HostlerError('resource_exhausted', `${what}: the disk is full (No space left on device). What was half made is taken away again.`, { cause });
+  }
+  const telling = excerpt(lines);
+  return new HostlerError(codeOf(lines), `${what}:\n${telling.join('\n')}`, { cause });
+}
+
+function codeOf(lines: readonly string[]): ErrorCode {
+  return lines.some((line) => /^E: Failed to fetch|Could not resolve|Connection (?:failed|timed out|refused)/.test(line)) ? 'unavailable' : 'failed_precondition';
+}
+
+function excerpt(lines: readonly string[]): string[] {
+  // What the package's own script printed stands right before dpkg's complaint about it.
+  const complaint = lines.findIndex((line) => /^dpkg: error processing (?:package|archive)/.test(line));
+  if (complaint >= 0) {
+    const since = Math.max(0, complaint - 6);
+    return lines.slice(since, complaint + 3).filter((line) => line !== '');
+  }
+  const errors = lines.filter((line) => /^\s*(?:E|Err|W|dpkg|gpgv?|The following packages have unmet|.* : Depends):?/.test(line) && !line.startsWith('W: Download'));
+  const unmet = lines.findIndex((line) => line.startsWith('The following packages have unmet dependencies'));
+  const found = unmet >= 0 ? lines.slice(unmet, unmet + mostLines) : errors.filter((line) => /^(?:E|Err|dpkg)/.test(line));
+  const chosen = (found.length > 0 ? found : lines).filter((line) => line !== '' && !line.startsWith('E: mmdebstrap failed'));
+  return chosen.slice(-mostLines);
+}

@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { join } from 'node:path';
+
+export interface TreeEntry {
+  /** `./etc/passwd`; the tree itself is `.` */
+  readonly path: string;
+  readonly info: Stats;
+}
+
+/** Everything in a tree, folders before what they hold, by name. Asks the kernel in order: quicker than in parallel. */
+export function walk(root: string): TreeEntry[] {
+  const found: TreeEntry[] = [{ path: '.', info: lstatSync(root) }];
+  const enter = (path: string): void => {
+    for (const name of readdirSync(join(root, path)).sort()) {
+      const entry = { path: `${path}/${name}`, info: lstatSync(join(root, path, name)) };
+      found.push(entry);
+      if (entry.info.isDirectory()) enter(entry.path);
+    }
+  };
+  enter('.');
+  return found;
+}
+
+/** The same for trees that are the same: names, kinds, owners, modes, sizes, times and links, not contents. */
+export function treeDigest(root: string, entries: readonly TreeEntry[]): string {
+  const hash = createHash('sha256');
+  for (const { path, info } of entries) {
+    const size = info.isDirectory() ? 0 : info.size;
+    const link = info.isSymbolicLink() ? readlinkSync(join(root, path)) : '';
+    hash.update([path, info.mode, info.uid, info.gid, size, Math.floor(info.mtimeMs / 1000), info.rdev, link].join('\0')).update('\n');
+  }
+  return hash.digest('hex');
+}
+
+/** Seconds since the epoch of what was changed last. */
+export function newestTime(entries: readonly TreeEntry[]): number {
+  return entries.reduce((newest, { info }) => Math.max(newest, Math.floor(info.mtimeMs / 1000)), 0);
+}

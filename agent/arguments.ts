@@ -16,8 +16,8 @@ export interface RunOptions {
   readonly home: string;
   /** HOST:PORT or unix:PATH */
   readonly manager: string;
-  /** Absent: the agent has its certificate already. */
-  readonly token?: string;
+  /** The join token, where there is one; read when it is needed. Throws when its file cannot be read. */
+  readonly token: () => string | undefined;
   readonly name: string;
   readonly roles: readonly string[];
   readonly installDir: string;
@@ -104,11 +104,10 @@ function runOptions(values: Values, env: NodeJS.ProcessEnv): RunOptions {
   const asked = (values.roles ?? '').split(',').filter((role) => role !== '');
   const unknown = asked.find((role) => !isRole(role));
   if (unknown !== undefined) throw wrong(`there is no role '${unknown}'; roles are ${roles.join(', ')}`);
-  const token = tokenOf(values, env);
   return {
     home,
     manager: values.manager,
-    ...(token !== undefined && { token }),
+    token: tokenOf(values, env),
     name,
     roles: asked,
     installDir: resolve(values['install-dir'] ?? join(home, 'install')),
@@ -126,15 +125,17 @@ function addressOf(text: string): Address {
   return { host, port };
 }
 
-function tokenOf(values: Values, env: NodeJS.ProcessEnv): string | undefined {
-  const file = values['token-file'];
+function tokenOf(values: Values, env: NodeJS.ProcessEnv): () => string | undefined {
+  const { token = env['HOSTLER_TOKEN'], 'token-file': file } = values;
   if (values.token !== undefined && file !== undefined) throw wrong('--token and --token-file exclude each other');
-  if (file === undefined) return values.token ?? (env['HOSTLER_TOKEN'] || undefined);
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch (cause) {
-    throw wrong(`the token file cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
-  }
+  if (file === undefined) return () => token || undefined;
+  return () => {
+    try {
+      return readFileSync(file, 'utf8').trim();
+    } catch (cause) {
+      throw wrong(`the token file cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+    }
+  };
 }
 
 function wrong(why: string, cause?: unknown): HostlerError {

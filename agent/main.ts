@@ -39,9 +39,10 @@ async function task({ dir, cleanUp }: Extract<Call, { what: 'task' }>): Promise<
 
 async function stay(options: RunOptions): Promise<number> {
   // The process list shows arguments; a token must not stand there longer than it takes to read it.
-  if (options.token !== undefined) process.title = 'hostler-agent';
-  const { home, manager, token, name } = options;
+  process.title = `hostler-agent ${options.home}`;
+  const { home, manager, name } = options;
   const { runAgent, enrol, openLog, taskKinds } = await rooms();
+  const { loadIdentity } = await import('./identity/identity-files.ts');
   const log = openLog(home);
   const signal = stopSignal();
   return runAgent({
@@ -50,7 +51,9 @@ async function stay(options: RunOptions): Promise<number> {
     kinds: taskKinds,
     log,
     signal,
-    enrol: (incarnation) => {
+    enrol: async (incarnation) => {
+      const valid = ((await loadIdentity(home))?.expiresAt ?? 0) > Date.now();
+      const token = valid ? undefined : options.token();
       const proof = token !== undefined && { proof: { by: 'join', token, name, roles: options.roles } as const };
       return enrol({ home, manager, ...proof, log, signal }, incarnation);
     },

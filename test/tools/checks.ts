@@ -53,7 +53,16 @@ const neutral: Check = {
   },
 };
 
-export const types = program('types', 'npx tsc -p .', 'tsc', '--noEmit', '-p', '.');
+export const types = program(
+  'types',
+  'npx tsc -p .',
+  'tsc',
+  '-p',
+  '.',
+  '--incremental',
+  '--tsBuildInfoFile',
+  'node_modules/.cache/tsbuildinfo',
+);
 
 /** Everything that is checked without running the product; needs dist/. */
 export const checks: readonly Check[] = [
@@ -72,7 +81,7 @@ export const checks: readonly Check[] = [
     'deploy',
     'test',
   ),
-  program('formatting', 'npm run format', 'prettier', '--check', '--log-level', 'warn', '.'),
+  program('formatting', 'npm run format', 'prettier', '--check', '--cache', '--log-level', 'warn', '.'),
   program('unused code', 'npx knip', 'knip', '--no-progress'),
   program('contract', 'npm run generate', 'tsx', 'proto/generate.ts', '--check'),
   agentSize,

@@ -89,17 +89,12 @@ async function main(): Promise<void> {
       join(fresh, 'package.json'),
       `${JSON.stringify({ name: 'hostler', version, type: 'commonjs', private: true })}\n`,
     );
-    const missing = programs.filter((program) => !existsSync(join(root, program.entry)));
-    for (const program of missing)
-      process.stderr.write(`build: ${program.entry} is missing, ${program.name} is not built\n`);
-    await Promise.all(
-      programs.filter((program) => !missing.includes(program)).map((program) => bundle(program, version, fresh)),
-    );
+    await Promise.all(programs.map((program) => bundle(program, version, fresh)));
     await nativeModules(fresh);
     await links(fresh);
-    if (existsSync(join(root, 'share'))) await cp(join(root, 'share'), join(fresh, 'share'), { recursive: true });
-    if (existsSync(join(root, 'deploy/systemd')))
-      await cp(join(root, 'deploy/systemd'), join(fresh, 'systemd'), { recursive: true });
+    await cp(join(root, 'share'), join(fresh, 'share'), { recursive: true });
+    await cp(join(root, 'deploy/systemd'), join(fresh, 'systemd'), { recursive: true });
+    await cp(join(root, 'README.md'), join(fresh, 'README.md'));
     const old = join(root, 'dist.old');
     await rm(old, { recursive: true, force: true });
     if (existsSync(dist)) await rename(dist, old);

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { HostlerError } from '../../shared/errors/error.ts';
 import type { Facts } from '../../shared/task/facts.ts';
 import type { AgentArrival } from '../fleet/types.ts';
 import type { VerbRequest } from './types.ts';
@@ -7,14 +6,14 @@ import type { VerbRequest } from './types.ts';
 /** The verb that says what is to be done with a node that has just booted. */
 export const bootnodeVerb = 'bootnode';
 
+/** A node whose facts make no sense has booted all the same. */
 function parseFacts(text: string): Partial<Facts> {
   try {
-    const facts: unknown = JSON.parse(text === '' ? '{}' : text);
-    if (typeof facts === 'object' && facts !== null) return facts;
-  } catch (cause) {
-    throw new HostlerError('invalid_argument', 'A node reported facts that are not JSON.', { cause });
+    const facts: unknown = JSON.parse(text);
+    return typeof facts === 'object' && facts !== null ? facts : {};
+  } catch {
+    return {};
   }
-  throw new HostlerError('invalid_argument', 'A node reported facts that are no object.');
 }
 
 /** Facts come from outside: what is not text of a sensible length is not passed on. */

@@ -67,9 +67,7 @@ class Engine implements Jobs {
     const tasks = this.#tasks;
     const ended = (job: Job): void => this.#jobEnded(job);
     this.#host = new Host({ registry, fleet, log, now, fatal, tasks, jobByNumber, ended });
-    this.#timer = setInterval(() => {
-      for (const job of this.#jobs.values()) tasks.checkDeadline(job, (step, reason) => this.#host.stop(step, reason));
-    }, deadlineEvery).unref();
+    this.#timer = setInterval(() => this.checkDeadlines(), deadlineEvery).unref();
   }
 
   /** Takes up what was running when the last manager ended. To be called once, before the links open. */
@@ -120,6 +118,11 @@ class Engine implements Jobs {
     }
     const message = `The job was begun by another version of Hostler and cannot go on: ${why}. Start the command anew.`;
     await job.change((draft) => draft.end({ status: 'failed', exit: 1, code: 'failed_precondition', message }));
+  }
+
+  checkDeadlines(): void {
+    for (const job of this.#jobs.values())
+      this.#tasks.checkDeadline(job, (step, reason) => this.#host.stop(step, reason));
   }
 
   changes(verb: string): boolean | undefined {

@@ -44,6 +44,8 @@ export interface Jobs {
   /** Who started the job. Throws not_found. */
   owner(job: string): Promise<string>;
   running(): number;
+  /** Gives up tasks whose agents keep no deadline. Happens by itself every few seconds. */
+  checkDeadlines(): void;
   /** Takes nothing new and waits for what is being written. Tasks go on; the next start takes up the jobs. */
   close(): Promise<void>;
 }

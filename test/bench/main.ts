@@ -5,9 +5,10 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { agentBench } from './agent.ts';
 import { cliBench } from './cli.ts';
+import { fleetBench, memoryBench } from './fleet.ts';
 import type { Bench } from './measure.ts';
 
-const benches: readonly Bench[] = [cliBench, agentBench];
+const benches: readonly Bench[] = [cliBench, agentBench, memoryBench, fleetBench];
 
 const wanted = new Set(process.argv.slice(2));
 const results: Record<string, unknown> = {};

@@ -13,7 +13,7 @@ import { fillOsimage, nfsOptionsProblem } from './definitions/osimage.ts';
 import { rename } from './definitions/rename.ts';
 import { readRequest, type Request } from './definitions/request.ts';
 import { Talk } from './definitions/talk.ts';
-import { collectWanted, type Wanted } from './definitions/wanted.ts';
+import { collectWanted, comingFrom, type Wanted } from './definitions/wanted.ts';
 
 /** Changes definitions, creates those that are not there, renames one. Facts on objects, section 13. */
 export const chdef: Verb<null> = {
@@ -65,9 +65,10 @@ function change(request: Request, view: View, talk: Talk): void {
   const created: { type: string; name: string }[] = [];
   let failed = !clean;
   const named = wanted.filter((object) => hasValidName(object, view));
-  complainAboutNames(wanted, named, talk);
+  if (named.length < wanted.length) complainAboutNames(wanted, view, talk);
+  const coming = comingFrom(wanted);
   for (const object of named) {
-    const outcome = changeOne(request, object, view, set, talk);
+    const outcome = changeOne(request, object, coming, view, set, talk);
     failed ||= outcome.failed;
     if (outcome.written) written.push({ type: object.type, name: object.name });
     if (outcome.created) created.push({ type: object.type, name: object.name });
@@ -96,15 +97,22 @@ function hasValidName({ type, name }: Wanted, view: View): boolean {
   return objectExists(view, type, name) || ((type !== 'node' || !name.includes('.')) && isValidName(name, type));
 }
 
-function complainAboutNames(wanted: readonly Wanted[], valid: readonly Wanted[], talk: Talk): void {
-  const bad = wanted.filter((object) => !valid.includes(object));
+function complainAboutNames(wanted: readonly Wanted[], view: View, talk: Talk): void {
+  const bad = wanted.filter((object) => !hasValidName(object, view));
   const dotted = bad.filter(({ type, name }) => type === 'node' && name.includes('.')).map(({ name }) => name);
   const invalid = bad.map(({ name }) => name).filter((name) => !dotted.includes(name));
   if (dotted.length > 0) talk.error(dottedName(dotted.join(',')));
   if (invalid.length > 0) talk.error(invalidName(invalid.join(',')));
 }
 
-function changeOne(request: Request, object: Wanted, view: View, set: ChangeSet, talk: Talk): Outcome {
+function changeOne(
+  request: Request,
+  object: Wanted,
+  coming: ReturnType<typeof comingFrom>,
+  view: View,
+  set: ChangeSet,
+  talk: Talk,
+): Outcome {
   const { options } = request;
   const { type, name, attributes } = object;
   const exists = objectExists(view, type, name);
@@ -123,7 +131,7 @@ function changeOne(request: Request, object: Wanted, view: View, set: ChangeSet,
     if (options.fill && !fillChanged(view, object, talk)) return { ...refused, failed: false };
     if (!exists && !attributes.has('imagetype')) attributes.set('imagetype', 'NIM');
   }
-  const around = surroundings(view, type, name, Object.fromEntries(attributes));
+  const around = surroundings(view, type, name, Object.fromEntries(attributes), coming);
   if (!conditionsHold(type, Object.fromEntries(attributes), around, talk)) return refused;
   const values = options.plus || options.minus ? combined(request, object, view, talk) : attributes;
   dropDefaultScripts(view, type, name, values, talk);

@@ -13,7 +13,7 @@ import { fillOsimage, nfsOptionsProblem } from './definitions/osimage.ts';
 import { readRequest, type Request } from './definitions/request.ts';
 import { Talk } from './definitions/talk.ts';
 import { templates } from './definitions/templates.ts';
-import { collectWanted, type Wanted } from './definitions/wanted.ts';
+import { collectWanted, comingFrom, type Wanted } from './definitions/wanted.ts';
 
 /** Creates definitions. What is refused is refused object by object, the rest is one commit. Facts on objects, section 12. */
 export const mkdef: Verb<null> = {
@@ -112,8 +112,9 @@ function make(request: Request, view: View, talk: Talk): void {
   const objects: { type: string; name: string }[] = [];
   let failed = false;
   let existing = 0;
+  const coming = comingFrom(wanted);
   for (const object of wanted) {
-    const outcome = makeOne(request, object, view, set, talk);
+    const outcome = makeOne(request, object, coming, view, set, talk);
     if (outcome === 'failed') failed = true;
     if (outcome === 'exists') existing += 1;
     if (outcome === 'written') {
@@ -140,7 +141,14 @@ function make(request: Request, view: View, talk: Talk): void {
 
 type Outcome = 'written' | 'nothing' | 'exists' | 'failed';
 
-function makeOne(request: Request, object: Wanted, view: View, set: ChangeSet, talk: Talk): Outcome {
+function makeOne(
+  request: Request,
+  object: Wanted,
+  coming: ReturnType<typeof comingFrom>,
+  view: View,
+  set: ChangeSet,
+  talk: Talk,
+): Outcome {
   const { options } = request;
   const { type, name, attributes } = object;
   const exists = objectExists(view, type, name);
@@ -156,7 +164,7 @@ function makeOne(request: Request, object: Wanted, view: View, set: ChangeSet, t
     return fail(talk, `Attribute 'groups' is not specified for node '${name}', skipping to the next node.`);
   }
   if (type === 'group' && !groupAllowed(request, object, talk)) return 'failed';
-  const around = nothingThere(view, object);
+  const around = nothingThere(view, object, coming);
   if (!conditionsHold(type, Object.fromEntries(attributes), around, talk)) return 'failed';
   const nfs = type === 'osimage' ? nfsOptionsProblem(attributes.get('nfsrootopts')) : undefined;
   if (nfs !== undefined) return fail(talk, nfs);
@@ -179,8 +187,12 @@ function networkProblem(view: View, object: Wanted, exists: boolean): string | u
 }
 
 /** What is there now does not count: it is not there, or is going to be replaced. Groups that are named do count. */
-function nothingThere(view: View, { type, name, attributes }: Wanted): Surroundings {
-  return { ...surroundings(view, type, name, Object.fromEntries(attributes)), known: () => undefined };
+function nothingThere(
+  view: View,
+  { type, name, attributes }: Wanted,
+  coming: ReturnType<typeof comingFrom>,
+): Surroundings {
+  return { ...surroundings(view, type, name, Object.fromEntries(attributes), coming), known: () => undefined };
 }
 
 function groupAllowed({ options }: Request, { name, attributes }: Wanted, talk: Talk): boolean {

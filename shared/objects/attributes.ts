@@ -3,10 +3,8 @@ import type { Row, View } from '../verb/view.ts';
 import { type ColumnValue, columnValue, disabledTables, effectiveRow, isDisabled } from './columns.ts';
 import { listContains } from './words.ts';
 
-export interface AttributeValue extends ColumnValue {
-  /** `table.column`, where it is kept. */
-  readonly column: string;
-}
+/** The value of an attribute is that of the column it shows. */
+export type AttributeValue = ColumnValue;
 
 /**
  * The attributes of an object that have a value, in schema order: for a node what it has, inherits and was reported
@@ -38,7 +36,7 @@ export function attribute(view: View, type: string, name: string, attr: string):
       if (!listContains(held?.value, entry.when.value)) continue;
     }
     const value = row === undefined ? columnValue(view, name, entry.column) : rawValue(row, entry);
-    if (value !== undefined) found = { ...value, column: entry.column };
+    if (value !== undefined) found = value;
   }
   return found;
 }
@@ -56,7 +54,9 @@ function ownRow(view: View, type: string, name: string): Row {
 
 function rawValue(row: Row, entry: Attribute): ColumnValue | undefined {
   const value = row[entry.column];
-  return value === undefined || value === '' || isDisabled(row[`${entry.table}.disable`]) ? undefined : { value };
+  return value === undefined || value === '' || isDisabled(row[`${entry.table}.disable`])
+    ? undefined
+    : { value, column: entry.column };
 }
 
 function rawColumns(row: Row): ReadonlyMap<string, ColumnValue> {
@@ -66,49 +66,49 @@ function rawColumns(row: Row): ReadonlyMap<string, ColumnValue> {
     const value = row[column];
     if (value === undefined || value === '') continue;
     if (disabled?.has(column.slice(0, column.indexOf('.'))) === true && !column.endsWith('.disable')) continue;
-    columns.set(column, { value });
+    columns.set(column, { value, column });
   }
   return columns;
 }
 
-interface Place {
-  readonly index: number;
-  readonly entry: Attribute;
-}
+/** Where a column shows in the list of a type's attributes. */
+const places = new Map<string, ReadonlyMap<string, readonly number[]>>();
 
-/** Entries of a type by the column they show. */
-const places = new Map<string, ReadonlyMap<string, readonly Place[]>>();
-
-function placesOf(type: ObjectType): ReadonlyMap<string, readonly Place[]> {
+function placesOf(type: ObjectType): ReadonlyMap<string, readonly number[]> {
   const known = places.get(type.name);
   if (known !== undefined) return known;
-  const made = new Map<string, Place[]>();
+  const made = new Map<string, number[]>();
   type.attributes.forEach((entry, index) => {
     if (entry.name === type.key) return;
     const list = made.get(entry.column);
-    if (list === undefined) made.set(entry.column, [{ index, entry }]);
-    else list.push({ index, entry });
+    if (list === undefined) made.set(entry.column, [index]);
+    else list.push(index);
   });
   places.set(type.name, made);
   return made;
 }
 
-/** In schema order the last entry whose condition holds wins. Starts from the values, so that unset ones cost nothing. */
+/**
+ * In schema order the last entry whose condition holds wins. Starts from the values, so that the many attributes
+ * without one cost nothing.
+ */
 function fromColumns(typeName: string, columns: ReadonlyMap<string, ColumnValue>): ReadonlyMap<string, AttributeValue> {
   const type = objectTypes.get(typeName);
   const result = new Map<string, AttributeValue>();
   if (type === undefined) return result;
   const known = placesOf(type);
-  const present: { place: Place; value: ColumnValue }[] = [];
-  for (const [column, value] of columns) {
+  const indices: number[] = [];
+  for (const column of columns.keys()) {
     const list = known.get(column);
-    if (list !== undefined) for (const place of list) present.push({ place, value });
+    if (list !== undefined) indices.push(...list);
   }
-  present.sort((a, b) => a.place.index - b.place.index);
-  for (const { place, value } of present) {
-    const { when, name, column } = place.entry;
-    if (when !== undefined && !listContains(result.get(when.attribute)?.value, when.value)) continue;
-    result.set(name, { ...value, column });
+  indices.sort((a, b) => a - b);
+  for (const index of indices) {
+    const entry = type.attributes[index];
+    const value = entry === undefined ? undefined : columns.get(entry.column);
+    if (entry === undefined || value === undefined) continue;
+    if (entry.when !== undefined && !listContains(result.get(entry.when.attribute)?.value, entry.when.value)) continue;
+    result.set(entry.name, value);
   }
   return result;
 }

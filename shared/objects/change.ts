@@ -2,7 +2,7 @@ import { HostlerError } from '../errors/error.ts';
 import { clustersite, type ObjectType, objectTypes } from '../schema/index.ts';
 import type { Change } from '../verb/effect.ts';
 import type { View } from '../verb/view.ts';
-import { attribute, attributesOf } from './attributes.ts';
+import { attribute } from './attributes.ts';
 import { holderOf, objectExists } from './existence.ts';
 import { commaList, listContains } from './words.ts';
 
@@ -45,14 +45,22 @@ export function changeFor(view: View, type: string, name: string, wanted: Attrib
   };
 }
 
-/** Looks things up only when a condition asks for them. */
-export function surroundings(view: View, type: string, name: string, wanted: AttributeChanges): Surroundings {
+/**
+ * Looks things up only when a condition asks for them. `coming`: what the same command gives to groups.
+ */
+export function surroundings(
+  view: View,
+  type: string,
+  name: string,
+  wanted: AttributeChanges,
+  coming?: (group: string, attribute: string) => string | undefined,
+): Surroundings {
   const groups = type === 'node' && wanted['groups'] != null ? commaList(wanted['groups']) : [];
   return {
     known: (attr) => attribute(view, type, name, attr)?.value,
     groups: (attr) =>
       groups.flatMap((group) => {
-        const value = attributesOf(view, 'group', group).get(attr)?.value;
+        const value = coming?.(group, attr) ?? attribute(view, 'group', group, attr)?.value;
         return value === undefined ? [] : [value];
       }),
   };
@@ -62,7 +70,7 @@ export function surroundings(view: View, type: string, name: string, wanted: Att
 export function conditionFailures(type: ObjectType, wanted: AttributeChanges, around: Surroundings): string[] {
   const failing = new Map<string, string>();
   const needed = new Map<string, Set<string>>();
-  for (const attr of new Set(type.attributes.map(({ name }) => name))) {
+  for (const attr of Object.keys(wanted)) {
     const entries = wanted[attr] == null ? undefined : type.byName.get(attr);
     if (entries === undefined || entries.some(({ when }) => when === undefined || holds(when, wanted, around)))
       continue;
@@ -72,7 +80,10 @@ export function conditionFailures(type: ObjectType, wanted: AttributeChanges, ar
       needed.set(when.attribute, (needed.get(when.attribute) ?? new Set()).add(when.value));
     }
   }
-  return [...failing].map(([attr, condition]) => {
+  if (failing.size === 0) return [];
+  const position = (attr: string): number => type.attributes.findIndex(({ name }) => name === attr);
+  const inOrder = [...failing].sort(([a], [b]) => position(a) - position(b));
+  return inOrder.map(([attr, condition]) => {
     const values = [...(needed.get(condition) ?? [])].sort().join(' or ');
     return `Cannot set the attr='${attr}' attribute unless ${condition} value is ${values}.`;
   });

@@ -8,6 +8,8 @@ import { commaList } from './words.ts';
 /** What one `table.column` is for a node, and who says so: the node itself, one of its groups, or an agent. */
 export interface ColumnValue {
   readonly value: string;
+  /** `table.column`, where it is kept. */
+  readonly column: string;
   /** The group it was inherited from. */
   readonly group?: string;
   readonly reported?: true;
@@ -22,7 +24,7 @@ const nextRecord = '+=NEXTRECORD';
 /** One column of one node; costs a look at the node and its groups, not at the cluster. */
 export function columnValue(view: View, node: string, column: string): ColumnValue | undefined {
   const reported = view.reported('node', node)?.[column];
-  if (reported !== undefined && reported !== '') return { value: reported, reported: true };
+  if (reported !== undefined && reported !== '') return { value: reported, column, reported: true };
   const first = firstValue(view, node, column, 0);
   return first === undefined ? undefined : finish(view, node, column, first);
 }
@@ -36,7 +38,7 @@ export function effectiveRow(view: View, node: string): ReadonlyMap<string, Colu
       const value = row[column];
       if (value === undefined || value === '' || result.has(column)) continue;
       if (disabled !== undefined && disabled.has(tableOf(column))) continue;
-      result.set(column, { value });
+      result.set(column, { value, column });
     }
   }
   for (const [column, inherited] of inheritedLayer(view, node)) if (!result.has(column)) result.set(column, inherited);
@@ -48,7 +50,7 @@ export function effectiveRow(view: View, node: string): ReadonlyMap<string, Colu
   const reports = view.reported('node', node);
   for (const column in reports) {
     const value = reports[column];
-    if (value !== undefined && value !== '') result.set(column, { value, reported: true });
+    if (value !== undefined && value !== '') result.set(column, { value, column, reported: true });
   }
   return result;
 }
@@ -68,7 +70,7 @@ function firstValue(view: View, node: string, column: string, skip: number): Col
   if (skip === 0) {
     for (const row of ownRows(view, node)) {
       const value = row[column];
-      if (value !== undefined && value !== '' && !isDisabled(row[`${table}.disable`])) return { value };
+      if (value !== undefined && value !== '' && !isDisabled(row[`${table}.disable`])) return { value, column };
     }
   }
   if (notInherited.has(table)) return undefined;
@@ -77,7 +79,7 @@ function firstValue(view: View, node: string, column: string, skip: number): Col
     const group = groups[at] ?? '';
     const row = view.row('group', group);
     const value = row?.[column];
-    if (value !== undefined && value !== '' && !isDisabled(row?.[`${table}.disable`])) return { value, group };
+    if (value !== undefined && value !== '' && !isDisabled(row?.[`${table}.disable`])) return { value, column, group };
   }
   return undefined;
 }
@@ -101,7 +103,7 @@ function inheritedLayer(view: View, node: string): ReadonlyMap<string, ColumnVal
       const table = tableOf(column);
       if (value === undefined || value === '' || made.has(column) || notInherited.has(table)) continue;
       if (disabled !== undefined && disabled.has(table)) continue;
-      made.set(column, { value, group });
+      made.set(column, { value, column, group });
     }
   }
   known.set(key, made);

@@ -13,6 +13,14 @@ export interface Wanted {
   readonly attributes: Map<string, string>;
 }
 
+/** What the command itself gives to groups: nodes that it creates in them may rely on it. */
+export function comingFrom(wanted: readonly Wanted[]): (group: string, attribute: string) => string | undefined {
+  const groups = new Map(
+    wanted.filter(({ type }) => type === 'group').map((object) => [object.name, object.attributes]),
+  );
+  return (group, attr) => groups.get(group)?.get(attr);
+}
+
 /** Longer values are no attributes but files. */
 const longestValue = 65_536;
 

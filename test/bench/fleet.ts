@@ -104,12 +104,13 @@ export const fleetBench: Bench = {
       await until('the results', () => manager.engine.applied.length === many, signal);
       const answered = Date.now();
       const [first] = agents;
+      if (first === undefined) throw new Error('no agent connected');
       const messages = 2_000;
       const reports = Array.from({ length: messages }, (_, number) =>
-        first?.link.report({ nodeEvent: { node: 'n', stage: 'dhcp', at: number, mac: '', bootId: '', detail: '' } }),
+        first.link.report({ nodeEvent: { node: 'n', stage: 'dhcp', at: number, mac: '', bootId: '', detail: '' } }),
       );
       await Promise.all(reports);
-      await first?.link.drained(signal);
+      await first.link.drained(signal);
       const drained = Date.now();
       return {
         agents: many,

@@ -33,7 +33,9 @@ export function grpcTarget(address: string): string {
 
 export function mutualCredentials(identity: TlsIdentity): ChannelCredentials {
   const { checkServerIdentity, key, cert, ca, minVersion } = tlsOptionsFor(identity, managerName);
-  return credentials.createFromSecureContext(createSecureContext({ key, cert, ca, minVersion }), { checkServerIdentity });
+  return credentials.createFromSecureContext(createSecureContext({ key, cert, ca, minVersion }), {
+    checkServerIdentity,
+  });
 }
 
 /** For an agent that has no certificate yet. */

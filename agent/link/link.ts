@@ -10,7 +10,9 @@ import type { Outbox } from './outbox.ts';
 import type { AgentLink, HelloFacts, LinkListener } from './types.ts';
 
 /** One attempt to reach the manager: gRPC, later NATS, in tests memory. Need not be connected when it returns. */
-export type Carrier = (signal: AbortSignal) => Duplex<ToAgent__Output, FromAgent> | Promise<Duplex<ToAgent__Output, FromAgent>>;
+export type Carrier = (
+  signal: AbortSignal,
+) => Duplex<ToAgent__Output, FromAgent> | Promise<Duplex<ToAgent__Output, FromAgent>>;
 
 /** The part of a pino logger that is used. */
 export interface LinkLog {
@@ -101,8 +103,15 @@ export function openLink(deps: LinkDeps): AgentLink {
     report: (body) => deps.outbox.add(body),
     tell: (body) => session?.tell(body) ?? false,
     async ready(signal) {
-      while (session?.welcomed !== true && !signal.aborted && !stopping.signal.aborted) await connection.next(signal);
-      await session?.ready(signal);
+      while (!signal.aborted && !stopping.signal.aborted) {
+        const now = session;
+        if (now?.open === true) {
+          await now.ready(signal);
+          if (now.open) return;
+        } else {
+          await connection.next(signal);
+        }
+      }
     },
     drained: (signal) => deps.outbox.drained(signal),
     openChannel(id) {
@@ -110,7 +119,7 @@ export function openLink(deps: LinkDeps): AgentLink {
       return session.openChannel(id);
     },
     get connected() {
-      return session?.welcomed === true;
+      return session?.open === true;
     },
     async stop() {
       stopping.abort();

@@ -187,7 +187,8 @@ export class Outbox implements Backlog {
         const cause = thrown instanceof HostlerError ? thrown : undefined;
         const why = thrown instanceof Error ? thrown.message : String(thrown);
         const error =
-          cause ?? new HostlerError('internal', `Cannot write to the outbox ${this.#folder}: ${why}`, { cause: thrown });
+          cause ??
+          new HostlerError('internal', `Cannot write to the outbox ${this.#folder}: ${why}`, { cause: thrown });
         for (const { reject } of lot) reject(error);
       }
     }
@@ -240,13 +241,17 @@ export class Outbox implements Backlog {
   }
 }
 
-function asMessage({ sequence, acknowledged: _acknowledged, ...body }: AgentBody & { sequence: number; acknowledged?: number }): Message {
+function asMessage({
+  sequence,
+  acknowledged: _acknowledged,
+  ...body
+}: AgentBody & { sequence: number; acknowledged?: number }): Message {
   return { sequence, body };
 }
 
 /** All of it on disk, or an error; what a failed write left behind is overwritten by the next one. */
 async function writeWhole(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at);
     at += bytesWritten;
   }

@@ -24,7 +24,9 @@ export interface LinkListener {
 }
 
 /** What every connection begins with; asked for anew each time. */
-export type HelloFacts = Required<Pick<Hello, 'version' | 'incarnation' | 'taskKinds' | 'roles' | 'openTasks' | 'facts' | 'once'>>;
+export type HelloFacts = Required<
+  Pick<Hello, 'version' | 'incarnation' | 'taskKinds' | 'roles' | 'openTasks' | 'facts' | 'once'>
+>;
 
 /** The agent's side of the link, whatever carries it. Connects and reconnects by itself until stopped. */
 export interface AgentLink {

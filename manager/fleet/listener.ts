@@ -47,7 +47,8 @@ export async function openListener(at: ListenAt, deps: ListenerDeps): Promise<Li
   const door = new Door(deps, await deps.identity());
   const servers: Server[] = [];
   try {
-    if (at.socketPath !== undefined) servers.push(await listenOnPath(at.socketPath, (socket) => door.enter(socket, true)));
+    if (at.socketPath !== undefined)
+      servers.push(await listenOnPath(at.socketPath, (socket) => door.enter(socket, true)));
     let port: number | undefined;
     if (at.tcp !== undefined) {
       const server = await listen((socket) => door.enter(socket, false), at.tcp, `${at.tcp.host}:${at.tcp.port}`);

@@ -47,7 +47,10 @@ export class NodeEvents {
       return;
     }
     if (!stages.has(event.stage)) {
-      this.#log.warn({ agent: from.name, node: printable(event.node), stage: printable(event.stage) }, 'unknown boot stage');
+      this.#log.warn(
+        { agent: from.name, node: printable(event.node), stage: printable(event.stage) },
+        'unknown boot stage',
+      );
       return;
     }
     const detail = printable(event.detail);

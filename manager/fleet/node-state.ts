@@ -38,7 +38,8 @@ export function nodeStateAfter(
   const bootId = event.bootId !== '' ? event.bootId : fresh ? '' : (known['boot.id'] ?? '');
   const timeline = event.stage in kept ? kept : { ...kept, [event.stage]: event.at };
   const status = event.stage === 'failed' ? 'failed' : statusOf(timeline, currstate);
-  const error = event.stage === 'failed' ? event.detail || 'failed' : fresh || event.stage === 'booted' ? null : undefined;
+  const error =
+    event.stage === 'failed' ? event.detail || 'failed' : fresh || event.stage === 'booted' ? null : undefined;
   return {
     'boot.timeline': JSON.stringify(timeline),
     'boot.id': bootId === '' ? null : bootId,

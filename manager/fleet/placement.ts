@@ -25,8 +25,7 @@ export function placeTask(wanted: Requirement, kind: string, candidates: readonl
   const capable = present.filter(({ taskKinds }) => (taskKinds[kind] ?? 0) >= taskKindVersion(kind));
   const fitting = capable.filter((agent) => archRank(wanted, agent) < archRanks.no);
   const [best] = [...fitting].sort(
-    (a, b) =>
-      archRank(wanted, a) - archRank(wanted, b) || a.openTasks - b.openTasks || (a.name < b.name ? -1 : 1),
+    (a, b) => archRank(wanted, a) - archRank(wanted, b) || a.openTasks - b.openTasks || (a.name < b.name ? -1 : 1),
   );
   if (best !== undefined) return { outcome: 'placed', agent: best.name, incarnation: best.incarnation };
   return { outcome: 'nobody', ...explain(wanted, kind, { all: candidates, named, withRole, present, capable }) };
@@ -48,16 +47,25 @@ interface Sieve {
   readonly capable: readonly Candidate[];
 }
 
-function explain(wanted: Requirement, kind: string, found: Sieve): { code: 'unavailable' | 'failed_precondition'; message: string } {
+function explain(
+  wanted: Requirement,
+  kind: string,
+  found: Sieve,
+): { code: 'unavailable' | 'failed_precondition'; message: string } {
   const missing = (message: string) => ({ code: 'failed_precondition', message }) as const;
   if (wanted.agent !== undefined) {
     const agent = `the agent '${wanted.agent}'`;
     if (found.named.length === 0) return missing(`There is no agent '${wanted.agent}'. ${howToStart(wanted.role)}`);
     if (found.withRole.length === 0) {
-      return missing(`The agent '${wanted.agent}' does not have the role '${wanted.role ?? ''}'. ${howToStart(wanted.role)}`);
+      return missing(
+        `The agent '${wanted.agent}' does not have the role '${wanted.role ?? ''}'. ${howToStart(wanted.role)}`,
+      );
     }
     if (found.present.length === 0) {
-      return { code: 'unavailable', message: `The agent '${wanted.agent}' is not connected. Start it, or look at its log.` };
+      return {
+        code: 'unavailable',
+        message: `The agent '${wanted.agent}' is not connected. Start it, or look at its log.`,
+      };
     }
     if (found.capable.length === 0) return missing(tooOld(agent, kind, found.present));
     return missing(`The agent '${wanted.agent}' runs on ${archOf(found.capable)}, not on ${wanted.arch ?? ''}.`);

@@ -23,13 +23,7 @@ export class Presence {
   readonly #timer: NodeJS.Timeout;
 
   /** `expired`: the certificate that the member's connection was opened with has run out since. */
-  constructor(
-    roster: Roster,
-    space: KeySpace,
-    log: FleetLog,
-    now: () => number,
-    expired: (member: Member) => boolean,
-  ) {
+  constructor(roster: Roster, space: KeySpace, log: FleetLog, now: () => number, expired: (member: Member) => boolean) {
     this.#expired = expired;
     this.#roster = roster;
     this.#space = space;

@@ -226,7 +226,10 @@ class OneSession {
   #owns(member: Member, id: string): boolean {
     if (member.tasks.has(id)) return true;
     if (!member.ended.has(id)) {
-      this.#deps.log.warn({ agent: member.name, task: id.slice(0, 80) }, 'the agent spoke of a task that is not its own');
+      this.#deps.log.warn(
+        { agent: member.name, task: id.slice(0, 80) },
+        'the agent spoke of a task that is not its own',
+      );
     }
     return false;
   }

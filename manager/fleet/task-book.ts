@@ -143,6 +143,9 @@ function endOf({ outcome, result, code, message, startedAt, endedAt }: TaskResul
   if (outcome === 'failed' || outcome === 'cancelled') {
     return { outcome, code: isErrorCode(code) ? code : 'unknown', message, startedAt, endedAt };
   }
-  const odd = new HostlerError('internal', `The agent ended the task with '${outcome.slice(0, 40)}', which means nothing here.`);
+  const odd = new HostlerError(
+    'internal',
+    `The agent ended the task with '${outcome.slice(0, 40)}', which means nothing here.`,
+  );
   return { outcome: 'failed', code: odd.code, message: odd.message, startedAt, endedAt };
 }

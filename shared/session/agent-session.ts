@@ -89,8 +89,9 @@ export class AgentSession {
     return this.#received.received;
   }
 
-  get welcomed(): boolean {
-    return this.#welcomed;
+  /** Welcomed, and not ended yet. */
+  get open(): boolean {
+    return this.#welcomed && !this.#ended.signal.aborted;
   }
 
   /**
@@ -138,7 +139,7 @@ export class AgentSession {
 
   /** May be lost. False: not connected, or too much waits already. */
   tell(body: AgentBody): boolean {
-    if (!this.#welcomed || this.#ended.signal.aborted || this.#waiting >= mostWaiting) return false;
+    if (!this.open || this.#waiting >= mostWaiting) return false;
     this.#waiting++;
     this.#send(body)
       .catch(() => undefined) // The connection is about to end and says why itself.
@@ -151,13 +152,13 @@ export class AgentSession {
 
   /** Resolves when `tell` would take a message, or the session ended. */
   async ready(signal: AbortSignal): Promise<void> {
-    while (this.#welcomed && this.#waiting >= mostWaiting && !this.#ended.signal.aborted && !signal.aborted) {
+    while (this.open && this.#waiting >= mostWaiting && !signal.aborted) {
       await this.#moved.next(signal);
     }
   }
 
   openChannel(id: string): Channel {
-    if (!this.#welcomed) throw new HostlerError('unavailable', 'There is no connection to the manager.');
+    if (!this.open) throw new HostlerError('unavailable', 'There is no connection to the manager.');
     return this.#channels.open(id);
   }
 

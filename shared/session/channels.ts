@@ -135,7 +135,7 @@ function makeChannel(id: string, send: (data: ChannelData) => Promise<void>, gon
     incoming: read(),
     async write(bytes) {
       if (bytes.length === 0) await send({ id });
-      for (let at = 0; at < bytes.length; ) {
+      for (let at = 0; at < bytes.length;) {
         while (failure === undefined && !ended && mayStillSend === 0) await changes.next();
         if (failure !== undefined) throw failure;
         if (ended) throw new HostlerError('failed_precondition', `The channel ${id} was ended.`);

@@ -48,7 +48,7 @@ function endOf<Out, Unused, Unsent, In>(
       checkSize(bytes.length, 'A message');
       if (sending.ended) throw new HostlerError('unavailable', 'The link is closed.');
       sending.push(bytes);
-      if (sending.size > capacity) await sending.drained();
+      await sending.atMost(capacity);
     },
     close(reason) {
       sending.end(reason === undefined ? undefined : new HostlerError(reason.code, reason.message));

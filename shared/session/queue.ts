@@ -1,9 +1,9 @@
-/** Push becomes pull: what is put in comes out of one `for await`. Bounded by whoever pushes: see `size` and `drained`. */
+/** Push becomes pull: what is put in comes out of one `for await`. Bounded by whoever pushes: see `size` and `atMost`. */
 export class Queue<T> implements AsyncIterable<T> {
   readonly #items: T[] = [];
   #ended: { error?: unknown } | undefined;
   #wake: (() => void) | undefined;
-  #drained: (() => void)[] = [];
+  #blocked: { readonly count: number; readonly resolve: () => void }[] = [];
 
   get size(): number {
     return this.#items.length;
@@ -33,20 +33,20 @@ export class Queue<T> implements AsyncIterable<T> {
     this.end(error);
   }
 
-  /** Resolves when nothing waits, or the queue ended. */
-  drained(): Promise<void> {
-    if (this.#items.length === 0 || this.#ended !== undefined) return Promise.resolve();
-    return new Promise((resolve) => this.#drained.push(resolve));
+  /** Resolves when no more than that many wait, or the queue ended. */
+  atMost(count: number): Promise<void> {
+    if (this.#items.length <= count || this.#ended !== undefined) return Promise.resolve();
+    return new Promise((resolve) => this.#blocked.push({ count, resolve }));
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     while (true) {
       const item = this.#items.shift();
       if (item !== undefined) {
+        this.#release();
         yield item;
         continue;
       }
-      this.#release();
       if (this.#ended !== undefined) {
         if ('error' in this.#ended) throw this.#ended.error;
         return;
@@ -57,6 +57,11 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   #release(): void {
-    for (const resolve of this.#drained.splice(0)) resolve();
+    if (this.#blocked.length === 0) return;
+    const free = (waiting: { readonly count: number }): boolean =>
+      this.#ended !== undefined || this.#items.length <= waiting.count;
+    const released = this.#blocked.filter(free);
+    this.#blocked = this.#blocked.filter((waiting) => !free(waiting));
+    for (const { resolve } of released) resolve();
   }
 }

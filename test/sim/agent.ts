@@ -57,13 +57,17 @@ export class SimAgent {
   readonly outbox: Outbox;
   /** Every task that came, with how often it was begun: never more than once. */
   readonly begun = new Map<string, number>();
+  /** Tasks in the order of their results' numbers. */
+  readonly reported: string[] = [];
   readonly cancelled = new Map<string, string>();
   readonly dismissed: string[] = [];
   readonly refusals: Refused[] = [];
   logOffsets: ReadonlyMap<string, number> = new Map();
+  onWelcome: ((offsets: ReadonlyMap<string, number>) => void) | undefined;
   /** State by task, for the hello; and the number of its result. */
   readonly #open = new Map<string, { state: string; result: number }>();
   readonly #options: SimAgentOptions;
+  #acknowledged = 0;
 
   private constructor(options: SimAgentOptions, outbox: Outbox, incarnation: string, carrier: Carrier) {
     this.#options = options;
@@ -115,8 +119,12 @@ export class SimAgent {
       },
       cancel: (id, reason) => void this.cancelled.set(id, reason),
       dismiss: (reason) => void this.dismissed.push(reason),
-      welcome: (offsets) => (this.logOffsets = offsets),
+      welcome: (offsets) => {
+        this.logOffsets = offsets;
+        this.onWelcome?.(offsets);
+      },
       acknowledged: (sequence) => {
+        this.#acknowledged = sequence;
         for (const [id, { result }] of this.#open) if (result !== 0 && result <= sequence) this.#open.delete(id);
       },
       refused: (refusal) => void this.refusals.push(refusal),
@@ -133,11 +141,15 @@ export class SimAgent {
     const sequence = await this.link.report({
       result: { id: task.id, outcome: 'done', result: text, code: '', message: '', startedAt, endedAt: Date.now() },
     });
-    this.#open.set(task.id, { state: 'finished', result: sequence });
+    this.reported[sequence] = task.id;
+    // Acknowledged before this side heard of its number: nothing to wait for.
+    if (sequence <= this.#acknowledged) this.#open.delete(task.id);
+    else this.#open.set(task.id, { state: 'finished', result: sequence });
   }
 }
 
 function grpcOf({ manager, identity }: SimAgentOptions): Carrier {
-  if (manager === undefined || identity === undefined) throw new Error('a simulated agent needs a carrier, or a manager and an identity');
+  if (manager === undefined || identity === undefined)
+    throw new Error('a simulated agent needs a carrier, or a manager and an identity');
   return grpcCarrier(manager, () => identity);
 }

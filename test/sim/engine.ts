@@ -1,3 +1,4 @@
+import { type Hash, createHash } from 'node:crypto';
 import type { AgentArrival, TaskEnd, TaskListener } from '../../manager/fleet/types.ts';
 
 /** What happened to one task, in order. */
@@ -6,7 +7,8 @@ export interface TaskHistory {
   /** Every end that was told, duplicates and all. */
   readonly ends: { readonly agent: string; readonly end: TaskEnd }[];
   readonly losses: string[];
-  log: Buffer[];
+  /** sha256 of the log so far. */
+  readonly logDigest: Hash;
   logBytes: number;
 }
 
@@ -28,7 +30,7 @@ export class SimEngine implements TaskListener {
   of(id: string): TaskHistory {
     const known = this.tasks.get(id);
     if (known !== undefined) return known;
-    const fresh: TaskHistory = { starts: 0, ends: [], losses: [], log: [], logBytes: 0 };
+    const fresh: TaskHistory = { starts: 0, ends: [], losses: [], logDigest: createHash('sha256'), logBytes: 0 };
     this.tasks.set(id, fresh);
     return fresh;
   }
@@ -50,7 +52,7 @@ export class SimEngine implements TaskListener {
   log(id: string, offset: number, text: Uint8Array): void {
     const history = this.of(id);
     if (offset !== history.logBytes) throw new Error(`log of ${id} at ${offset}, have ${history.logBytes}`);
-    history.log.push(Buffer.from(text));
+    history.logDigest.update(text);
     history.logBytes += text.length;
     this.#changed();
   }

@@ -57,7 +57,10 @@ export class Authority {
   }
 
   static async #read(folder: string, now: () => number, lifetimes: Lifetimes): Promise<Authority> {
-    const [certificate, keyText] = [await readIfThere(join(folder, 'ca.pem')), await readIfThere(join(folder, 'ca.key'))];
+    const [certificate, keyText] = [
+      await readIfThere(join(folder, 'ca.pem')),
+      await readIfThere(join(folder, 'ca.key')),
+    ];
     if (certificate === undefined || keyText === undefined) {
       throw new HostlerError(
         'failed_precondition',
@@ -68,7 +71,10 @@ export class Authority {
     const parsed = new X509Certificate(certificate);
     const key = createPrivateKey(keyText);
     if (!parsed.checkPrivateKey(key)) {
-      throw new HostlerError('failed_precondition', `${folder}: ca.key is not the key of ca.pem. Put back the right one.`);
+      throw new HostlerError(
+        'failed_precondition',
+        `${folder}: ca.key is not the key of ca.pem. Put back the right one.`,
+      );
     }
     const name = parsed.toLegacyObject().subject.CN;
     return new Authority(certificate, await issuerOf(String(name), key), lifetimes, now);

@@ -1,6 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import { HostlerError } from '../../../shared/errors/error.ts';
-import { type BootTokenPayload, bootTokenSeconds, bootTokenSkewSeconds, parseBootToken } from '../../../shared/identity/boot-token.ts';
+import {
+  type BootTokenPayload,
+  bootTokenSeconds,
+  bootTokenSkewSeconds,
+  parseBootToken,
+} from '../../../shared/identity/boot-token.ts';
 import { isAgentName } from '../../../shared/identity/names.ts';
 import type { Row, View } from '../../../shared/verb/view.ts';
 import type { AgentRecord } from '../records.ts';

@@ -174,7 +174,10 @@ export class Enrolment {
     return this.#names.run(name, async () => {
       const existing = this.#known(name);
       if (existing.standing === 'revoked') {
-        throw new HostlerError('failed_precondition', `The agent '${name}' was revoked; it has to join with a new token.`);
+        throw new HostlerError(
+          'failed_precondition',
+          `The agent '${name}' was revoked; it has to join with a new token.`,
+        );
       }
       if (existing.standing === 'admitted') return existing;
       const record: AgentRecord = { ...existing, standing: 'admitted' };
@@ -218,7 +221,8 @@ export class Enrolment {
   /** The agent works with this certificate: those before it are worth nothing from now on. */
   async used(peer: AgentIdentity): Promise<void> {
     const before = this.#deps.state.agents.get(peer.name);
-    if (before === undefined || before.certificates.length < 2 || before.certificates[0]?.serial !== peer.serial) return;
+    if (before === undefined || before.certificates.length < 2 || before.certificates[0]?.serial !== peer.serial)
+      return;
     await this.#names.run(peer.name, async () => {
       const record = this.#deps.state.agents.get(peer.name);
       const [current] = record?.certificates ?? [];
@@ -233,12 +237,7 @@ export class Enrolment {
     return existing;
   }
 
-  async #certify(
-    name: string,
-    kind: AgentKind,
-    roles: readonly string[],
-    key: KeyObject,
-  ): Promise<CertificateRecord> {
+  async #certify(name: string, kind: AgentKind, roles: readonly string[], key: KeyObject): Promise<CertificateRecord> {
     const { serial, certificate, expiresAt } = await this.#deps.authority.issueAgent({ name, kind, roles }, key);
     return { serial, certificate, expiresAt, key: keyId(key) };
   }
@@ -326,5 +325,8 @@ function checkReplacement(existing: AgentRecord, token: TokenRecord, now: number
 
 function counts(record: AgentRecord, now: number): boolean {
   if (record.standing === 'waiting') return true;
-  return record.standing === 'admitted' && (record.certificates.length === 0 || record.certificates.some(({ expiresAt }) => expiresAt > now));
+  return (
+    record.standing === 'admitted' &&
+    (record.certificates.length === 0 || record.certificates.some(({ expiresAt }) => expiresAt > now))
+  );
 }

@@ -100,7 +100,10 @@ function enrolmentHandlers(fleet: Pick<FleetRoom, 'enrolment'>, log: FleetLog): 
         (thrown: unknown) => {
           const error = HostlerError.from(thrown);
           const level = error.code === 'internal' ? 'error' : 'warn';
-          log[level]({ peer: call.getPeer(), who: printable(who), code: error.code, err: error.cause }, `${what} refused: ${error.message}`);
+          log[level](
+            { peer: call.getPeer(), who: printable(who), code: error.code, err: error.cause },
+            `${what} refused: ${error.message}`,
+          );
           callback(toStatus(error));
         },
       );
@@ -111,7 +114,8 @@ function enrolmentHandlers(fleet: Pick<FleetRoom, 'enrolment'>, log: FleetLog): 
     Renew(call, callback) {
       const peer = peerOf(call);
       const ask = (): Promise<EnrolmentReply> => {
-        if (peer === undefined) throw new HostlerError('unauthenticated', 'Renewal needs a valid certificate. Join again with a new token.');
+        if (peer === undefined)
+          throw new HostlerError('unauthenticated', 'Renewal needs a valid certificate. Join again with a new token.');
         return enrolment.renew(peer, call.request);
       };
       answer('renewal', peer?.name ?? '', call, ask, callback);
@@ -120,7 +124,9 @@ function enrolmentHandlers(fleet: Pick<FleetRoom, 'enrolment'>, log: FleetLog): 
 }
 
 /** The agent that the connection's certificate names; undefined without one that our authority signed and that is in time. */
-function peerOf(call: { getAuthContext(): { sslPeerCertificate?: import('node:tls').PeerCertificate } }): AgentIdentity | undefined {
+function peerOf(call: {
+  getAuthContext(): { sslPeerCertificate?: import('node:tls').PeerCertificate };
+}): AgentIdentity | undefined {
   const certificate = call.getAuthContext().sslPeerCertificate;
   return certificate === undefined ? undefined : peerIdentity(certificate);
 }
@@ -135,7 +141,8 @@ function noApi(): Record<string, (call: unknown, callback?: unknown) => void> {
   );
   const refuseCall = (call: unknown, callback?: unknown): void => {
     if (typeof callback === 'function') callback(status);
-    else if (typeof call === 'object' && call !== null && 'emit' in call && typeof call.emit === 'function') call.emit('error', status);
+    else if (typeof call === 'object' && call !== null && 'emit' in call && typeof call.emit === 'function')
+      call.emit('error', status);
   };
   return Object.fromEntries(Object.keys(apiService).map((name) => [name, refuseCall]));
 }

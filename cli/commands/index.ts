@@ -2,8 +2,10 @@ import type { CommandDefinition } from '../command.ts';
 import { chdef } from './chdef.ts';
 import { chkosimage } from './chkosimage.ts';
 import { chtab } from './chtab.ts';
+import { genimage } from './genimage.ts';
 import { gettab } from './gettab.ts';
 import { lsdef } from './lsdef.ts';
+import { lsxcatd } from './lsxcatd.ts';
 import { mkdef } from './mkdef.ts';
 import { mkdsklsnode } from './mkdsklsnode.ts';
 import { mknimimage } from './mknimimage.ts';
@@ -16,6 +18,7 @@ import { nodels } from './nodels.ts';
 import { nodepurge } from './nodepurge.ts';
 import { noderm } from './noderm.ts';
 import { nodestat } from './nodestat.ts';
+import { packimage } from './packimage.ts';
 import { rmdef } from './rmdef.ts';
 import { rmdsklsnode } from './rmdsklsnode.ts';
 import { rmnimimage } from './rmnimimage.ts';
@@ -25,9 +28,11 @@ import { tabgrep } from './tabgrep.ts';
 import { tabprune } from './tabprune.ts';
 import { tabrestore } from './tabrestore.ts';
 import { xcat2nim } from './xcat2nim.ts';
+import { unbuiltCommands } from './unbuilt.ts';
 
 /** Every xCAT command name that we have, each its own link in dist/bin. In the order of the help text. */
 const definitions: readonly CommandDefinition[] = [
+  ...unbuiltCommands,
   mkdef,
   lsdef,
   chdef,
@@ -41,11 +46,14 @@ const definitions: readonly CommandDefinition[] = [
   nodestat,
   tabdump,
   tabgrep,
+  genimage,
+  packimage,
   gettab,
   chtab,
   tabch,
   tabrestore,
   tabprune,
+  lsxcatd,
   chkosimage,
   mkdsklsnode,
   mknimimage,

@@ -10,8 +10,10 @@ import { nimnodecust } from './nimnodecust.ts';
 import { nim } from './nim.ts';
 import { chdef } from './chdef.ts';
 import { chtab, tabch } from './chtab.ts';
+import { genimage } from './genimage.ts';
 import { gettab } from './gettab.ts';
 import { lsdef } from './lsdef.ts';
+import { lsxcatd } from './lsxcatd.ts';
 import { mkdef } from './mkdef.ts';
 import { nodeadd } from './nodeadd.ts';
 import { nodech } from './nodech.ts';
@@ -20,19 +22,24 @@ import { nodels } from './nodels.ts';
 import { nodepurge } from './nodepurge.ts';
 import { noderm } from './noderm.ts';
 import { nodestat } from './nodestat.ts';
+import { packimage } from './packimage.ts';
 import { rmdef } from './rmdef.ts';
 import { tabdump } from './tabdump.ts';
 import { tabgrep } from './tabgrep.ts';
 import { tabprune } from './tabprune.ts';
 import { tabrestore } from './tabrestore.ts';
+import { unbuiltVerbs } from './unbuilt.ts';
 
 /** Everything that a user can ask for, by name. */
 export const verbs: ReadonlyMap<string, Verb> = new Map(
   [
+    ...unbuiltVerbs,
     chdef,
     chtab,
+    genimage,
     gettab,
     lsdef,
+    lsxcatd,
     mkdef,
     nodeadd,
     nodech,
@@ -41,6 +48,7 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     nodepurge,
     noderm,
     nodestat,
+    packimage,
     rmdef,
     tabch,
     tabdump,

@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { csvHeader, csvLine } from '../../shared/csv/index.ts';
@@ -18,8 +20,6 @@ export function whyNotBuilt(): string | undefined {
   return missing === undefined ? undefined : `dist/${missing} is not there; run npm run build`;
 }
 
-const shown = { hostler: dist, node: dirname(process.execPath) };
-
 const environment: NodeJS.ProcessEnv = {
   LC_ALL: 'C',
   HOME: '/root',
@@ -27,8 +27,20 @@ const environment: NodeJS.ProcessEnv = {
   HOSTLER_HOME: '/tmp/home',
 };
 
+/** Does something with a copy of the built programs, so that a build meanwhile does not change them under our feet. */
+export async function withPrograms<T>(body: (programs: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'hostler-dist-'));
+  try {
+    await cp(dist, folder, { recursive: true, verbatimSymlinks: true });
+    return await body(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 /** Replays one group the way people work: bash, the built programs, a manager of its own, all in a cell. */
-export async function replayPrograms(cases: readonly Case[], state: StartState): Promise<Outcome[]> {
+export async function replayPrograms(programs: string, cases: readonly Case[], state: StartState): Promise<Outcome[]> {
+  const shown = { hostler: programs, node: dirname(process.execPath) };
   const manager = [
     '/opt/node/node',
     '/opt/hostler/hostler-manager',

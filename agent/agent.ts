@@ -100,6 +100,7 @@ async function linked(options: AgentOptions, incarnation: Incarnation, enrolled:
     roles,
     program,
     log,
+    ...(options.booted !== undefined && { say }),
   });
   const outbox = await Outbox.open(join(home, 'outbox'), incarnation.id, { odd: (message) => log.warn({}, message) });
   const end = new End(options);
@@ -128,6 +129,8 @@ async function linked(options: AgentOptions, incarnation: Incarnation, enrolled:
     return JSON.stringify(await collectFacts({ home, tools: options.booted === undefined, ...answers }));
   };
   const unsubscribe = enrolled.onRenewed(() => services.renewed());
+  // Asking the tools for their versions takes seconds the first time, and the manager waits for a hello only so long.
+  await facts();
   const link: AgentLink = openLink({
     carrier: grpcCarrier(enrolled.manager, identity),
     outbox,

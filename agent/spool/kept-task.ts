@@ -97,7 +97,7 @@ export class KeptTask {
 
   async #lateInQueue(): Promise<void> {
     await this.cancel(
-      new HostlerError('deadline_exceeded', `${this.#title} waited for its turn until its time was over.`),
+      new HostlerError('deadline_exceeded', `${this.title} waited for its turn until its time was over.`),
     );
   }
 
@@ -139,7 +139,7 @@ export class KeptTask {
     const { deadlineAt } = this.spec;
     const { graceMs } = this.#program;
     if (deadlineAt !== undefined && Date.now() > deadlineAt + graceMs && this.folder.cancelled() === undefined) {
-      const message = `${this.#title} did not end in time and was stopped.`;
+      const message = `${this.title} did not end in time and was stopped.`;
       await this.folder.writeCancel({ code: 'deadline_exceeded', message, at: Date.now() - graceMs });
     }
     const asked = this.folder.cancelled();
@@ -157,7 +157,7 @@ export class KeptTask {
   async #died(how: string | undefined, startedAt: number): Promise<void> {
     await endChildren(this.folder.dir, Math.min(this.#program.graceMs, 3_000));
     const said = this.folder.lastLines(5);
-    if (startedAt > 0) await this.#cleanUp();
+    const isClean = startedAt === 0 || (await this.#cleanUp());
     const asked = this.folder.cancelled();
     if (asked !== undefined) {
       const outcome = asked.code === 'cancelled' ? 'cancelled' : 'failed';
@@ -165,21 +165,28 @@ export class KeptTask {
       return;
     }
     const end = how === undefined ? 'ended while no agent watched it' : `was ended (${how})`;
+    const unclean = isClean ? '' : ' Cleaning up after it failed: see the log.';
     const last = said.length === 0 ? 'It had said nothing.' : `Its last lines: ${said.join(' | ')}`;
-    await this.#finish('failed', 'internal', `The process of ${this.#title} ${end} before it had a result. ${last}`);
+    await this.#finish(
+      'failed',
+      'internal',
+      `The process of ${this.title} ${end} before it had a result. ${last}${unclean}`,
+    );
   }
 
-  async #cleanUp(): Promise<void> {
+  /** True when the kind took away all that the task left. */
+  async #cleanUp(): Promise<boolean> {
+    const stop = new AbortController();
+    const most = cleanUpMs + this.#program.graceMs;
     try {
       const { ended } = await this.#spawn(['--clean-up']);
-      let late: NodeJS.Timeout | undefined;
-      const bound = new Promise<void>((resolve) => (late = setTimeout(resolve, cleanUpMs + this.#program.graceMs)));
-      await Promise.race([ended, bound]);
-      clearTimeout(late);
+      return (await Promise.race([ended, sleep(most, 'late', { signal: stop.signal })])) === 'exit 0';
     } catch {
-      // It could not be started; whatever the task left stays, and the result tells of the death all the same.
+      return false;
+    } finally {
+      stop.abort();
+      await endChildren(this.folder.dir, Math.min(this.#program.graceMs, 3_000));
     }
-    await endChildren(this.folder.dir, Math.min(this.#program.graceMs, 3_000));
   }
 
   /** Starts this program for the task's folder, in a session of its own, its output to the task's log. */
@@ -231,7 +238,8 @@ export class KeptTask {
     return this.#told.result !== undefined && this.#told.result <= acknowledged;
   }
 
-  get #title(): string {
+  /** For people, at the beginning of a line. */
+  get title(): string {
     return this.spec.title === '' ? `the task ${this.spec.kind}` : this.spec.title;
   }
 }

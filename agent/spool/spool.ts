@@ -30,6 +30,8 @@ export interface SpoolSettings {
   readonly roles: readonly string[];
   readonly program: TaskProgram;
   readonly log: SpoolLog;
+  /** Hears in a line when a task comes and how it ended: for the console of a node that boots. */
+  readonly say?: (line: string) => void;
   /** Tasks at one time; the others wait in the order they came. Default 4. */
   readonly concurrency?: number;
   /** How often running tasks are looked at. Default 200 ms; nothing happens while there are none. */
@@ -154,6 +156,7 @@ export class Spool implements Pick<LinkListener, 'task' | 'cancel' | 'welcome' |
       if (refusal !== undefined) await kept.cancel(refusal);
       this.#tasks.set(id, kept);
       this.#settings.log.info({ task: id, kind: spec.kind, correlation: spec.correlation }, 'task accepted');
+      this.#settings.say?.(`${kept.title}: begins`);
       this.#wake();
     } catch (error) {
       await this.#refuse(id, error);
@@ -301,10 +304,13 @@ export class Spool implements Pick<LinkListener, 'task' | 'cancel' | 'welcome' |
     try {
       const link = this.#welcomed ? this.#link : undefined;
       if (!(await task.step(link, this.#acknowledged))) return;
+      const { outcome = 'gone', message } = task.folder.result() ?? {};
+      const ending = message === undefined ? outcome : `${outcome}: ${message}`;
       await this.#seen.add(id);
       await task.folder.remove();
       this.#tasks.delete(id);
       this.#settings.log.info({ task: id }, 'task done and acknowledged');
+      this.#settings.say?.(`${task.title}: ${ending}`);
     } catch (error) {
       this.#trouble(id, error);
     }

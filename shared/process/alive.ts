@@ -78,7 +78,9 @@ function fromPs(pid: number): string | undefined {
   const ps = spawnSync('ps', ['-o', 'etime=,args=', '-p', String(pid)], { encoding: 'utf8', timeout: 5_000 });
   if (ps.error !== undefined) return signalReaches(pid) ? 'epoch:0' : undefined;
   const line = ps.stdout.trim();
-  if (ps.status !== 0 || line === '' || line.includes('<defunct>')) return undefined;
+  // A ps that cannot see anything (Linux without /proc) must not make every process a dead one.
+  if (line === '') return signalReaches(pid) ? 'epoch:0' : undefined;
+  if (line.includes('<defunct>')) return undefined;
   const seconds = elapsed(line.split(/\s+/)[0] ?? '');
   return seconds === undefined ? undefined : `epoch:${Math.round(Date.now() / 1000) - seconds}`;
 }

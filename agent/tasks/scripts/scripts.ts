@@ -58,7 +58,7 @@ async function oneScript(
       ? await runScript(call, {
           file: join(where.folder, call.name),
           folder: where.folder,
-          environment: { NODE: spec.node, ...spec.environment },
+          environment: { NODE: spec.node, HOSTLER_CORRELATION: context.correlation, ...spec.environment },
           signal: context.signal,
           timeoutMs: where.scriptMs,
           log,

@@ -1,6 +1,9 @@
+import { bootApply } from './boot-apply/boot-apply.ts';
+import { imageBuild } from './image-build/kind.ts';
+import { imagePack } from './image-pack/kind.ts';
 import { scripts } from './scripts/kind.ts';
 import { nimTasks } from './nim/index.ts';
 import type { TaskKind } from './types.ts';
 
 /** Every kind of task that this agent knows; one line a kind. */
-export const taskKinds: readonly TaskKind[] = [scripts, ...nimTasks];
+export const taskKinds: readonly TaskKind[] = [bootApply, scripts, imageBuild, imagePack, ...nimTasks];

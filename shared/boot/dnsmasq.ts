@@ -92,7 +92,7 @@ function networkLines(service: BootServiceConfig, network: BootNetwork, tag: str
   ];
 }
 
-/** Router life time 0: nobody takes this server for a way out; preferred life time 0: nobody prefers these addresses. */
+/** Router life time 0: nobody takes this server for a way out. Addresses that machines make of it last ten minutes. */
 function announcements(announced: readonly Announced[]): string[] {
   if (announced.length === 0) return [];
   return [
@@ -100,7 +100,7 @@ function announcements(announced: readonly Announced[]): string[] {
     'enable-ra',
     ...announced.flatMap(({ interface: name, prefix }) => [
       `ra-param=${name},60,0`,
-      `dhcp-range=${prefix},ra-only,64,deprecated`,
+      `dhcp-range=${prefix},ra-only,64,600`,
     ]),
   ];
 }

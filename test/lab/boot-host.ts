@@ -17,11 +17,12 @@ const [home = '', name = 'boot1'] = process.argv.slice(2);
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 const folders = { home, installDir: join(home, 'install'), tftpDir: join(home, 'tftpboot') };
 
+const identity = await readIdentity(home);
 const services = await startServices({
   ...folders,
   name,
   roles: ['boot', 'store'],
-  identity: () => readIdentity(home),
+  identity: () => identity,
   serve: [],
   report: (event) => say({ event }),
   log: (log) => say({ log }),
@@ -47,4 +48,6 @@ for await (const line of createInterface({ input: process.stdin })) {
     (error: unknown) => say({ failed: HostlerError.from(error).message }),
   );
 }
+
 await services.stop();
+process.stdin.destroy();

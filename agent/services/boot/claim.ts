@@ -94,9 +94,10 @@ async function readClaim(request: IncomingMessage): Promise<{ mac: string; bootI
     let length = 0;
     for await (const piece of request as AsyncIterable<Buffer>) {
       length += piece.length;
-      if (length > longestBody) return undefined;
-      pieces.push(piece);
+      // Read to its end in any case: a connection that is cut while the client still sends loses the answer.
+      if (length <= longestBody) pieces.push(piece);
     }
+    if (length > longestBody) return undefined;
     const value: unknown = JSON.parse(Buffer.concat(pieces).toString('utf8'));
     if (typeof value !== 'object' || value === null) return undefined;
     const { mac, bootId } = value as Partial<Record<'mac' | 'bootId', unknown>>;

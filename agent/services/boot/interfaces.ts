@@ -1,25 +1,41 @@
 import { createHash } from 'node:crypto';
 import { readlink } from 'node:fs/promises';
-import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Announced } from '../../../shared/boot/dnsmasq.ts';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { run } from '../../../shared/process/run.ts';
 import { isLock, tryLock, type Lock } from '../lock.ts';
 
+/** Every interface of this machine with its addresses; also those without a carrier, which os.networkInterfaces hides. */
+export async function interfaceAddresses(): Promise<ReadonlyMap<string, readonly string[]>> {
+  const { stdout } = await run('ip', ['-json', 'address', 'show']);
+  const found = JSON.parse(stdout) as readonly {
+    readonly ifname?: string;
+    readonly addr_info?: readonly { readonly local?: string }[];
+  }[];
+  return new Map(
+    found
+      .filter((one) => one.ifname !== undefined)
+      .map((one) => [
+        one.ifname ?? '',
+        (one.addr_info ?? []).flatMap(({ local }) => (local === undefined ? [] : [local])),
+      ]),
+  );
+}
+
 /** Refuses interfaces that are not there, and a server address that none of them has. */
-export function checkInterfaces(names: readonly string[], address: string): void {
-  const there = networkInterfaces();
+export async function checkInterfaces(names: readonly string[], address: string): Promise<void> {
+  const there = await interfaceAddresses();
   for (const name of names) {
-    if (there[name]) continue;
-    const found = Object.keys(there).filter((one) => one !== 'lo');
+    if (there.has(name)) continue;
+    const found = [...there.keys()].filter((one) => one !== 'lo');
     throw new HostlerError(
       'failed_precondition',
-      `The interface ${name} is not here or has no address (there is: ${found.join(', ') || 'none'}). ` +
+      `There is no interface ${name} here (there is: ${found.join(', ') || 'none'}). ` +
         'Set site.dhcpinterfaces to the interfaces that face the nodes.',
     );
   }
-  if (names.some((name) => there[name]?.some((one) => one.address === address))) return;
+  if (names.some((name) => there.get(name)?.includes(address) === true)) return;
   throw new HostlerError(
     'failed_precondition',
     `None of the interfaces ${names.join(', ')} has the address ${address}, which nodes are told. ` +
@@ -52,14 +68,13 @@ export async function announce(
   log: (line: string) => void,
 ): Promise<Announced[]> {
   const announced: Announced[] = [];
+  const there = await interfaceAddresses();
   for (const name of names) {
     const prefix = prefixFor(home, name);
     const address = `${prefix}1`;
-    const own = (networkInterfaces()[name] ?? []).filter(
-      (one) => one.family === 'IPv6' && !one.address.startsWith('fe80:'),
-    );
-    if (own.some((one) => one.address !== address)) continue;
-    if (own.length === 0) {
+    const routed = (there.get(name) ?? []).filter((one) => one.includes(':') && !one.startsWith('fe80:'));
+    if (routed.some((one) => !isOurs(one, prefix))) continue;
+    if (!routed.includes(address)) {
       try {
         await run('ip', ['-6', 'address', 'add', `${address}/64`, 'dev', name, 'nodad', 'noprefixroute']);
       } catch (error) {
@@ -72,15 +87,25 @@ export async function announce(
   return announced;
 }
 
+/** Takes the addresses away again, also the one that the kernel made up for itself on hearing our announcement. */
 export async function withdraw(announced: readonly Announced[]): Promise<void> {
+  if (announced.length === 0) return;
+  const there = await interfaceAddresses();
   for (const { interface: name, prefix } of announced) {
-    await run('ip', ['-6', 'address', 'del', `${prefix}1/64`, 'dev', name], { allowExit: 'any' });
+    for (const address of (there.get(name) ?? []).filter((one) => isOurs(one, prefix))) {
+      await run('ip', ['-6', 'address', 'del', `${address}/64`, 'dev', name], { allowExit: 'any' });
+    }
   }
+}
+
+function isOurs(address: string, prefix: string): boolean {
+  return address.startsWith(prefix.slice(0, -1));
 }
 
 /** A unique local /64 (RFC 4193) that is the same at every start. */
 function prefixFor(home: string, name: string): string {
   const hash = createHash('sha256').update(`${home}\0${name}`).digest();
-  const word = (from: number): string => hash.readUInt16BE(from).toString(16);
+  // Never zero: then the address is written as the kernel writes it.
+  const word = (from: number): string => (hash.readUInt16BE(from) | 1).toString(16);
   return `fd${hash.toString('hex', 0, 1)}:${word(1)}:${word(3)}::`;
 }

@@ -137,7 +137,7 @@ export class BootService {
 
   async #apply(state: BootState): Promise<void> {
     const { service } = state;
-    checkInterfaces(service.interfaces, service.address);
+    await checkInterfaces(service.interfaces, service.address);
     await this.#takeInterfaces(service.interfaces);
     this.#tftp = await placeLoaders(this.#options.tftpDir);
     this.#lookup = new Lookup(state);

@@ -59,7 +59,7 @@ async function fetchBlobs(
     const file = join(folder, blob.digest);
     context.log(`fetching ${blob.digest} (${blob.bytes} bytes) from ${from.agent}`);
     await download(from, storePaths.blob(blob.digest), file, {
-      identity: readIdentity(context.home),
+      identity: await readIdentity(context.home),
       signal: context.signal,
       digest: blob.digest,
       onProgress: (done, total) => context.progress('fetch', `image files from ${from.agent}`, done, total, 'bytes'),

@@ -14,12 +14,17 @@ export async function keepFile(file: string, what: string, store: StoreAccess, c
       return await new BlobStore(context.home).putFile(file, 'copy', { signal: context.signal });
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
-      throw new HostlerError('resource_exhausted', `The disk of the store in ${context.home} is full; the ${what} was not kept.`, { cause: error });
+      throw new HostlerError(
+        'resource_exhausted',
+        `The disk of the store in ${context.home} is full; the ${what} was not kept.`,
+        { cause: error },
+      );
     }
   }
   return upload(store, file, {
-    identity: readIdentity(context.home),
+    identity: await readIdentity(context.home),
     signal: context.signal,
-    onProgress: (done, total) => context.progress('store', `sending the ${what} to ${store.agent}`, done, total, 'bytes'),
+    onProgress: (done, total) =>
+      context.progress('store', `sending the ${what} to ${store.agent}`, done, total, 'bytes'),
   });
 }

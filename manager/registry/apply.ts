@@ -2,22 +2,28 @@ import { HostlerError } from '../../shared/errors/error.ts';
 import type { Change } from '../../shared/verb/effect.ts';
 import type { Row } from '../../shared/verb/view.ts';
 import { objectKey } from './keys.ts';
-import { makeRow } from './tables.ts';
+import { parseRow, rowText } from './tables.ts';
 import type { RecordedChange } from './types.ts';
 
 /** What the changes are applied to: the present together with what waits before them in the same batch. */
 export type Lookup = (type: string, name: string) => Row | undefined;
 
-/** One object before and after; undefined where there is none. */
-export interface Outcome {
+/** One object before and after; undefined where there is none. `text`: `after` as it stands on the disk. */
+interface Outcome {
   readonly type: string;
   readonly name: string;
   readonly before: Row | undefined;
   readonly after: Row | undefined;
+  readonly text: string | undefined;
+}
+
+/** An object that is different after the commit. */
+export interface ChangedObject extends Outcome {
+  readonly record: RecordedChange;
 }
 
 export type Applied =
-  | { readonly outcome: 'done'; readonly objects: readonly Outcome[] }
+  | { readonly outcome: 'done'; readonly objects: readonly ChangedObject[] }
   | { readonly outcome: 'conflict'; readonly message: string };
 
 /** Characters of one value, one key. Definitions are small; a megabyte in an attribute is a mistake. */
@@ -52,14 +58,14 @@ function conflictOf(change: Change, row: Row | undefined): string | undefined {
   return undefined;
 }
 
-function changed(row: Row | undefined, change: Change): Row | undefined {
+function changed(row: Row | undefined, change: Change): string | undefined {
   if (change.remove === true) return undefined;
   const values = new Map(Object.entries(row ?? {}));
   for (const [key, value] of Object.entries(change.values ?? {})) {
     if (value === null) values.delete(key);
     else values.set(key, value);
   }
-  return makeRow(values, change.type === 'site');
+  return rowText(values);
 }
 
 /** Applies the changes in order; later ones see earlier ones. All or, with a conflict, none. Pure. */
@@ -73,13 +79,19 @@ export function applyChanges(lookup: Lookup, changes: readonly Change[]): Applie
     const now = known === undefined ? before : known.after;
     const message = conflictOf(change, now);
     if (message !== undefined) return { outcome: 'conflict', message };
-    objects.set(key, { type: change.type, name: change.name, before, after: changed(now, change) });
+    const text = changed(now, change);
+    const after = text === undefined ? undefined : parseRow(text);
+    objects.set(key, { type: change.type, name: change.name, before, after, text });
   }
-  return { outcome: 'done', objects: [...objects.values()].filter((object) => recordOf(object) !== undefined) };
+  const changedObjects = [...objects.values()].flatMap((object) => {
+    const record = recordOf(object);
+    return record === undefined ? [] : [{ ...object, record }];
+  });
+  return { outcome: 'done', objects: changedObjects };
 }
 
 /** The history's entry about one object; undefined where nothing is different. */
-export function recordOf({ type, name, before, after }: Outcome): RecordedChange | undefined {
+function recordOf({ type, name, before, after }: Outcome): RecordedChange | undefined {
   const keys = new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})]);
   const pairs = [...keys].map((key) => [key, [before?.[key] ?? null, after?.[key] ?? null]] as const);
   const values = Object.fromEntries(pairs.filter(([, [old, value]]) => old !== value));

@@ -1,12 +1,12 @@
 import type { HostlerError } from '../../shared/errors/error.ts';
 import type { Change } from '../../shared/verb/effect.ts';
 import type { Row } from '../../shared/verb/view.ts';
-import { type Applied, type Outcome, applyChanges, recordOf } from './apply.ts';
+import { type Applied, type ChangedObject, applyChanges } from './apply.ts';
 import { openSpace, spaceStoreWrites } from './key-space.ts';
 import { areaRange, metaKeys, objectKey, revisionKey, splitObjectKey } from './keys.ts';
 import { Reports } from './reports.ts';
 import type { Store, StoreWrite } from './store.ts';
-import { LiveView, Rows, parseRow, rowText } from './tables.ts';
+import { LiveView, Rows, parseRow } from './tables.ts';
 import type { CommitInfo, CommitResult, KeySpace, Registry, RevisionRecord, SpaceWrites } from './types.ts';
 import { Watchers, filterRecord } from './watchers.ts';
 import { Writer } from './writer.ts';
@@ -66,7 +66,7 @@ class StoredRegistry implements Registry {
           result = applied.outcome === 'done' ? { outcome: 'done', revision } : applied;
           const others = beside(result).flatMap(spaceStoreWrites);
           if (objects.length === 0) return others;
-          record = { ...pick(info), revision, changes: objects.flatMap((object) => recordOf(object) ?? []) };
+          record = { ...pick(info), revision, changes: objects.map((object) => object.record) };
           return [...this.#goAhead(objects, record), ...others];
         },
         written: () => {
@@ -84,14 +84,14 @@ class StoredRegistry implements Registry {
       ? undefined
       : (this.#ahead.get(type, name) ?? this.view.row(type, name));
 
-  #goAhead(objects: readonly Outcome[], record: RevisionRecord): StoreWrite[] {
+  #goAhead(objects: readonly ChangedObject[], record: RevisionRecord): StoreWrite[] {
     const writes: StoreWrite[] = [
       { key: revisionKey(record.revision), value: JSON.stringify(record) },
       { key: metaKeys.revision, value: String(record.revision) },
     ];
-    for (const { type, name, after } of objects) {
+    for (const { type, name, after, text } of objects) {
       const key = objectKey('o', type, name);
-      writes.push({ key, value: after === undefined ? undefined : rowText(after) });
+      writes.push({ key, value: text });
       this.#ahead.put(type, name, after);
       if (after === undefined) {
         this.#removedAhead.add(key);
@@ -104,7 +104,7 @@ class StoredRegistry implements Registry {
     return writes;
   }
 
-  #publish(objects: readonly Outcome[], record: RevisionRecord): void {
+  #publish(objects: readonly ChangedObject[], record: RevisionRecord): void {
     for (const { type, name, after } of objects) {
       this.view.definitions.put(type, name, after);
       if (after === undefined) this.#reports.forgotten(type, name);

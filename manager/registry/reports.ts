@@ -2,7 +2,7 @@ import { HostlerError } from '../../shared/errors/error.ts';
 import type { Row } from '../../shared/verb/view.ts';
 import { objectKey } from './keys.ts';
 import type { StoreWrite } from './store.ts';
-import { type Rows, makeRow, rowText } from './tables.ts';
+import { type Rows, parseRow, rowText } from './tables.ts';
 
 /** How long an observation may wait for the disk, in milliseconds. */
 const flushEvery = 500;
@@ -47,7 +47,7 @@ export class Reports {
     if (merged.size > mostKeys || (before === undefined && this.#objects >= mostObjects)) {
       throw new HostlerError('resource_exhausted', `Too much is reported about ${type} ${name}; nothing more is kept.`);
     }
-    this.#put(type, name, merged.size === 0 ? undefined : makeRow(merged));
+    this.#put(type, name, merged.size === 0 ? undefined : parseRow(rowText(merged)));
     this.#dirty.set(key, [type, name]);
     this.#schedule(flushEvery);
   }
@@ -74,7 +74,7 @@ export class Reports {
     this.#dirty = new Map();
     return [...this.#taken].map(([key, [type, name]]) => {
       const row = this.#rows.get(type, name);
-      return { key, value: row === undefined ? undefined : rowText(row) };
+      return { key, value: row === undefined ? undefined : JSON.stringify(row) };
     });
   }
 

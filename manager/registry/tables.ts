@@ -55,21 +55,16 @@ export class LiveView implements View {
   }
 }
 
-/** A row as it stands on the disk. */
-export function rowText(row: Row): string {
-  return JSON.stringify(row);
+/** A row as it stands on the disk: keys in order, so that equal keys make equal shapes (see parseRow). */
+export function rowText(values: Iterable<readonly [string, string]>): string {
+  const sorted = [...values].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return JSON.stringify(Object.fromEntries(sorted));
 }
 
 /**
  * JSON.parse gives equal keys in equal order one shared shape, which V8 stores without the keys: this is what keeps ten
  * thousand nodes small. So every row in memory comes from here.
  */
-export function parseRow(json: string): Row {
-  return Object.freeze(JSON.parse(json) as Row);
-}
-
-/** `ordered`: keys stay in the order in which they were set; for the one object (site) whose dump shows that order. */
-export function makeRow(values: Iterable<readonly [string, string]>, ordered = false): Row {
-  const entries = ordered ? [...values] : [...values].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return parseRow(JSON.stringify(Object.fromEntries(entries)));
+export function parseRow(text: string): Row {
+  return Object.freeze(JSON.parse(text) as Row);
 }

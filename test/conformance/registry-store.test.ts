@@ -261,7 +261,7 @@ describe.each([
     expect((await watch.next()).value).toMatchObject({ revision: 2 });
     await expect(watch.next()).rejects.toMatchObject({
       code: 'resource_exhausted',
-      message: expect.stringContaining('revision 3'),
+      message: expect.stringContaining('revision 3') as unknown,
     });
   });
 

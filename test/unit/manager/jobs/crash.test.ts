@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import type { Json } from '../../../../shared/verb/effect.ts';
 import type { Verb } from '../../../../shared/verb/verb.ts';
 import { Agents, type Manager, collect, disk, done, failed, request, startManager, texts } from './harness.ts';
 
@@ -84,9 +83,10 @@ async function lifeAndDeath(write: number, mode: 'before' | 'after'): Promise<{ 
   agents.behaviour = (task) => done({ of: task.kind });
   const first = await startManager(onDisk, agents, [build]);
   first.store.dieAt(write, mode);
-  const asked = first.jobs.run(request('build'));
+  let acknowledged = false;
+  void first.jobs.run(request('build')).then(() => (acknowledged = true));
   await expect
-    .poll(async () => first.store.dead || ((await Promise.race([asked, 0])) !== 0 && (await settled(first, '1'))), {
+    .poll(async () => first.store.dead || (acknowledged && (await settled(first, '1'))), {
       interval: 1,
     })
     .toBe(true);
@@ -168,7 +168,7 @@ test('a state that no verb can read ends the job with a reason, and a migration 
   await first.jobs.run(request('build'));
   await first.jobs.close();
 
-  const newer: Verb = { ...build, version: 2, migrate: (state, from) => ({ from, old: state }) as Json };
+  const newer: Verb = { ...build, version: 2, migrate: (state, from) => ({ from, old: state }) };
   const second = await startManager(onDisk, agents, [
     {
       ...newer,

@@ -272,7 +272,7 @@ describe('jobs', () => {
     await ours.listener.result(id, 'build1', done());
     await ours.listener.result('99-aaaa.work', 'build1', done());
     expect((await eventsOf(jobs, ran)).at(-1)?.finished).toMatchObject({
-      message: expect.stringContaining('not JSON'),
+      message: expect.stringContaining('not JSON') as unknown,
     });
   });
 

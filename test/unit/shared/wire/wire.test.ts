@@ -85,7 +85,7 @@ describe('over a socket', () => {
     const call = callUnary(lost.status.bind(lost), {}, new Metadata(), { what: 'Cannot reach the manager' });
     await expect(call).rejects.toMatchObject({
       code: 'unavailable',
-      message: expect.stringMatching(/^Cannot reach the manager: /),
+      message: expect.stringMatching(/^Cannot reach the manager: /) as unknown,
     });
     lost.close();
   });

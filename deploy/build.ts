@@ -73,9 +73,9 @@ const leftOut = /^\/(node_modules|deps|docs|test|.*\.(cc|gyp|md|ts|map)$|prebuil
 
 /** One link for every command, so that `dist/bin/lsdef` is the CLI called as lsdef. */
 async function links(folder: string): Promise<void> {
-  const { commandNames } = await import('../cli/commands/index.ts');
+  const { linkNames } = await import('../cli/commands/index.ts');
   await mkdir(join(folder, 'bin'));
-  for (const name of ['hostler', ...commandNames()]) await symlink('../hostler', join(folder, 'bin', name));
+  for (const name of ['hostler', ...linkNames()]) await symlink('../hostler', join(folder, 'bin', name));
 }
 
 async function main(): Promise<void> {

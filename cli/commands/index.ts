@@ -3,12 +3,14 @@ import { chdef } from './chdef.ts';
 import { chkosimage } from './chkosimage.ts';
 import { chtab } from './chtab.ts';
 import { genimage } from './genimage.ts';
+import { dumpxCATdb } from './dumpxcatdb.ts';
 import { gettab } from './gettab.ts';
 import { lsdef } from './lsdef.ts';
 import { lsxcatd } from './lsxcatd.ts';
 import { mkdef } from './mkdef.ts';
 import { mkdsklsnode } from './mkdsklsnode.ts';
 import { mknimimage } from './mknimimage.ts';
+import { nim } from './nim.ts';
 import { nimnodecust } from './nimnodecust.ts';
 import { nimnodeset } from './nimnodeset.ts';
 import { nodeadd } from './nodeadd.ts';
@@ -19,11 +21,13 @@ import { nodepurge } from './nodepurge.ts';
 import { noderm } from './noderm.ts';
 import { nodestat } from './nodestat.ts';
 import { packimage } from './packimage.ts';
+import { restorexCATdb } from './restorexcatdb.ts';
 import { rmdef } from './rmdef.ts';
 import { rmdsklsnode } from './rmdsklsnode.ts';
 import { rmnimimage } from './rmnimimage.ts';
 import { tabch } from './tabch.ts';
 import { tabdump } from './tabdump.ts';
+import { tabedit } from './tabedit.ts';
 import { tabgrep } from './tabgrep.ts';
 import { tabprune } from './tabprune.ts';
 import { tabrestore } from './tabrestore.ts';
@@ -53,6 +57,9 @@ const definitions: readonly CommandDefinition[] = [
   tabch,
   tabrestore,
   tabprune,
+  tabedit,
+  dumpxCATdb,
+  restorexCATdb,
   lsxcatd,
   chkosimage,
   mkdsklsnode,
@@ -64,10 +71,18 @@ const definitions: readonly CommandDefinition[] = [
   xcat2nim,
 ];
 
-const byName = new Map(definitions.map((definition) => [definition.name, definition]));
+/** Verbs of our own: only as `hostler NAME`, for a link of that name would hide the real program. */
+const ownDefinitions: readonly CommandDefinition[] = [nim];
+
+const byName = new Map([...definitions, ...ownDefinitions].map((definition) => [definition.name, definition]));
 
 export function commandNames(): readonly string[] {
   return [...byName.keys()];
+}
+
+/** The names that get a link in dist/bin. */
+export function linkNames(): readonly string[] {
+  return definitions.map(({ name }) => name);
 }
 
 export function findCommand(name: string): CommandDefinition | undefined {

@@ -11,6 +11,7 @@ import { nim } from './nim.ts';
 import { chdef } from './chdef.ts';
 import { chtab, tabch } from './chtab.ts';
 import { genimage } from './genimage.ts';
+import { dumpxCATdb } from './dumpxcatdb.ts';
 import { gettab } from './gettab.ts';
 import { lsdef } from './lsdef.ts';
 import { lsxcatd } from './lsxcatd.ts';
@@ -37,6 +38,7 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     chdef,
     chtab,
     genimage,
+    dumpxCATdb,
     gettab,
     lsdef,
     lsxcatd,

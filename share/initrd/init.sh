@@ -5,7 +5,6 @@
 # Kernel words:
 #   hostler.server=http://ADDRESS:PORT   boot server: image at /blobs/<digest>, stages told to /progress
 #   hostler.image=SHA256                 the image file
-#   hostler.format=squashfs|cpio|tar     what the image file is; default squashfs
 #   hostler.node=NAME                    the node's name; becomes the host name
 #   hostler.rootsize=SIZE                limit of the writable layer (tmpfs syntax); default 50%
 #   BOOTIF=01-aa-bb-cc-dd-ee-ff          the card that booted; default: any card with a link and a lease
@@ -62,13 +61,12 @@ start_over() {
 }
 
 read_kernel_words() {
-  server='' image='' format=squashfs node='' rootsize=50% bootif='' init=/sbin/init
+  server='' image='' node='' rootsize=50% bootif='' init=/sbin/init
   read -r words </proc/cmdline
   for word in $words; do
     case $word in
     hostler.server=*) server=${word#*=} ;;
     hostler.image=*) image=${word#*=} ;;
-    hostler.format=*) format=${word#*=} ;;
     hostler.node=*) node=$(plain "${word#*=}") ;;
     hostler.rootsize=*) rootsize=${word#*=} ;;
     BOOTIF=*) bootif=$(echo "${word#BOOTIF=??-}" | tr 'A-F-' 'a-f:') ;;
@@ -203,15 +201,31 @@ load_image() {
   done
 }
 
+first_bytes() { head -c "$1" | hexdump -v -e '1/1 "%02x"'; }
+
 unpacked() {
-  case $(head -c 2 /mem/image | hexdump -e '2/1 "%02x"') in
+  case $(first_bytes 2 </mem/image) in
   1f8b) gunzip -c /mem/image ;;
   fd37) unxz -c /mem/image ;;
   *) cat /mem/image ;;
   esac
 }
 
+# By what the file is: "hsqs", "07070", and whatever else is a tar archive.
+format_of_image() {
+  case $(first_bytes 4 </mem/image) in
+  68737173) echo squashfs ;;
+  *)
+    case $(unpacked 2>/dev/null | first_bytes 5) in
+    3037303730) echo cpio ;;
+    *) echo tar ;;
+    esac
+    ;;
+  esac
+}
+
 mount_image() {
+  format=$(format_of_image)
   case $format in
   squashfs)
     mount -t squashfs -o loop,ro /mem/image /lower || return 1
@@ -220,7 +234,7 @@ mount_image() {
     mkdir -p /mem/writable/upper /mem/writable/work
     mount -t overlay -o lowerdir=/lower,upperdir=/mem/writable/upper,workdir=/mem/writable/work root /new
     ;;
-  cpio | tar)
+  *)
     mount -t tmpfs -o mode=0755,size=90% root /new || return 1
     if [ "$format" = cpio ]; then
       unpacked | (cd /new && cpio -i -d -m -u) >/dev/null 2>&1
@@ -228,10 +242,6 @@ mount_image() {
       unpacked | tar -x -f - -C /new
     fi || return 1
     rm -f /mem/image
-    ;;
-  *)
-    say "unknown image format: $format"
-    return 1
     ;;
   esac
 }

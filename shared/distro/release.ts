@@ -1,3 +1,4 @@
+import { architectureOf } from './architecture.ts';
 import { debianReleases } from './debian.ts';
 
 /** A release of a distribution as data: all that a build has to know about it. */
@@ -38,4 +39,18 @@ export function shareFamily(osvers: string): string {
   if (osvers.includes('rh')) return 'rh';
   if (/^sles.*sp/.test(osvers) || osvers.startsWith('leap15')) return 'sles';
   return osvers.replace(/[\d.]/g, '');
+}
+
+/** Why no image of that release and architecture can be built; undefined: it can. */
+export function unbuildable(osvers: string, arch: string): string | undefined {
+  const release = releaseOf(osvers);
+  if (release === undefined) return `Images of ${osvers} cannot be built; known are ${knownReleases().join(', ')}.`;
+  const architecture = architectureOf(arch);
+  if (architecture === undefined || release.kernels[architecture.name] === undefined) {
+    return `${osvers} does not exist for the architecture ${arch}.`;
+  }
+  if (release.node < oldestNode) {
+    return `${osvers} brings Node.js ${release.node}, and the agent in an image needs ${oldestNode} or later. Build a later release.`;
+  }
+  return undefined;
 }

@@ -99,7 +99,11 @@ export async function bootstrapTree(request: BootstrapRequest, context: TaskCont
   } catch (error) {
     const failure = processFailure(error);
     if (failure === undefined) throw error;
-    throw explainApt(`${failure.stdout}\n${failure.stderr}`, `The packages of ${build.image} could not be installed`, error);
+    throw explainApt(
+      `${failure.stdout}\n${failure.stderr}`,
+      `The packages of ${build.image} could not be installed`,
+      error,
+    );
   }
   const ended = Date.now();
   return { bootstrap: ((packagesBegan ?? ended) - began) / 1000, packages: (ended - (packagesBegan ?? ended)) / 1000 };
@@ -113,7 +117,18 @@ export function debFile(line: string): string {
 
 /** Calls after the first pass, each as words for env(1): apt runs outside the tree and dpkg inside, as mmdebstrap does it. */
 function laterCalls(passes: readonly Pass[], target: string): string[][] {
-  const apt = ['apt-get', '-o', 'Dir::Bin::dpkg=env', '-o', 'DPkg::Options::=--unset=TMPDIR', '-o', 'DPkg::Options::=dpkg', '-o', `DPkg::Chroot-Directory=${target}`, '--yes'];
+  const apt = [
+    'apt-get',
+    '-o',
+    'Dir::Bin::dpkg=env',
+    '-o',
+    'DPkg::Options::=--unset=TMPDIR',
+    '-o',
+    'DPkg::Options::=dpkg',
+    '-o',
+    `DPkg::Chroot-Directory=${target}`,
+    '--yes',
+  ];
   return passes.flatMap((pass, index) => {
     const environment = Object.entries(pass.environment).map(([name, value]) => `${name}=${value}`);
     const install = [...pass.packages, ...pass.remove.map((name) => `${name}-`)];

@@ -30,7 +30,25 @@ export class BuildCache {
     if ((await stat(file).catch(() => undefined)) === undefined) return false;
     await mkdir(folder, { mode: 0o755 });
     try {
-      await run('tar', ['--extract', '--file', file, '--directory', folder, '--zstd', '--numeric-owner', '--preserve-permissions', '--xattrs', '--xattrs-include=*', '--acls', '--same-owner', '--delay-directory-restore'], { signal });
+      await run(
+        'tar',
+        [
+          '--extract',
+          '--file',
+          file,
+          '--directory',
+          folder,
+          '--zstd',
+          '--numeric-owner',
+          '--preserve-permissions',
+          '--xattrs',
+          '--xattrs-include=*',
+          '--acls',
+          '--same-owner',
+          '--delay-directory-restore',
+        ],
+        { signal },
+      );
     } catch (error) {
       signal.throwIfAborted();
       await rm(folder, { recursive: true, force: true });
@@ -47,7 +65,23 @@ export class BuildCache {
     const temporary = join(this.#roots, `${key}.${randomBytes(6).toString('hex')}.tmp`);
     const handle = await open(temporary, 'wx', 0o600);
     try {
-      await run('tar', ['--create', '--directory', folder, '--numeric-owner', '--xattrs', '--xattrs-include=*', '--acls', '--one-file-system', '--use-compress-program', 'zstd -q -1 -T0', '.'], { signal, stdoutTo: handle.fd });
+      await run(
+        'tar',
+        [
+          '--create',
+          '--directory',
+          folder,
+          '--numeric-owner',
+          '--xattrs',
+          '--xattrs-include=*',
+          '--acls',
+          '--one-file-system',
+          '--use-compress-program',
+          'zstd -q -1 -T0',
+          '.',
+        ],
+        { signal, stdoutTo: handle.fd },
+      );
       await handle.sync();
       await rename(temporary, join(this.#roots, key + roots.ending));
       await syncFolder(this.#roots);

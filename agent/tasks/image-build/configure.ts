@@ -19,7 +19,14 @@ const leftovers: readonly string[] = [
 ];
 
 /** Emptied: the folders themselves belong to packages. */
-const emptied: readonly string[] = ['var/lib/apt/lists', 'var/cache/apt/archives', 'tmp', 'var/tmp', 'run', 'var/lib/systemd/random-seed'];
+const emptied: readonly string[] = [
+  'var/lib/apt/lists',
+  'var/cache/apt/archives',
+  'tmp',
+  'var/tmp',
+  'run',
+  'var/lib/systemd/random-seed',
+];
 
 /** Systemd units that every image runs where it has them. */
 const units: readonly string[] = ['systemd-networkd.service', 'systemd-resolved.service'];
@@ -34,7 +41,12 @@ export async function configureTree(root: string, sources: string): Promise<void
   await placeSources(root, sources);
   await fillIn(root, 'etc/hosts', '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n', /./);
   // What mmdebstrap and debootstrap write there is a remark that nothing was configured.
-  await fillIn(root, 'etc/fstab', '# The root file system is the image with a writable layer in memory; nothing to mount for it.\n', /^[^#\s]/m);
+  await fillIn(
+    root,
+    'etc/fstab',
+    '# The root file system is the image with a writable layer in memory; nothing to mount for it.\n',
+    /^[^#\s]/m,
+  );
   for (const unit of units) await enableUnit(root, unit);
   await resolver(root);
   await hostKeys(root);
@@ -79,7 +91,11 @@ async function resolver(root: string): Promise<void> {
   const resolved = await hasUnit(root, 'systemd-resolved.service');
   const link = await inside(root, 'etc/resolv.conf', false);
   await removeInside(root, 'etc/resolv.conf');
-  await linkInside(root, link.slice(root.length), resolved ? '../run/systemd/resolve/stub-resolv.conf' : '../run/hostler/resolv.conf');
+  await linkInside(
+    root,
+    link.slice(root.length),
+    resolved ? '../run/systemd/resolve/stub-resolv.conf' : '../run/hostler/resolv.conf',
+  );
 }
 
 /** An image has no host keys, so each boot makes its own before the ssh server starts. */

@@ -15,7 +15,13 @@ const packagesFormat = 1;
 const treeFormat = 1;
 
 /** What the tree of packages depends on. `sources`: as they will stand in the image. */
-export async function packagesKey(build: Build, passes: readonly Pass[], resolved: Resolved, sources: string, signal: AbortSignal): Promise<string> {
+export async function packagesKey(
+  build: Build,
+  passes: readonly Pass[],
+  resolved: Resolved,
+  sources: string,
+  signal: AbortSignal,
+): Promise<string> {
   return keyOf({
     format: packagesFormat,
     codename: build.release.codename,
@@ -26,7 +32,13 @@ export async function packagesKey(build: Build, passes: readonly Pass[], resolve
     packages: resolved.packages,
     sources,
     hook: await digest(shareFile(hookShare)),
-    tools: await Promise.all([['mmdebstrap', '--version'], ['apt-get', '--version'], ['dpkg', '--version']].map((call) => firstLine(call, signal))),
+    tools: await Promise.all(
+      [
+        ['mmdebstrap', '--version'],
+        ['apt-get', '--version'],
+        ['dpkg', '--version'],
+      ].map((call) => firstLine(call, signal)),
+    ),
   });
 }
 
@@ -42,7 +54,16 @@ export async function treeKey(build: Build, packages: string): Promise<string> {
     kernelver: build.kernelver,
     environment: build.environment,
     // Scripts see all of these.
-    facts: [build.image, build.osvers, build.arch, build.profile, build.pkglist, build.pkgdir, build.otherpkglist, build.otherpkgdir],
+    facts: [
+      build.image,
+      build.osvers,
+      build.arch,
+      build.profile,
+      build.pkglist,
+      build.pkgdir,
+      build.otherpkglist,
+      build.otherpkgdir,
+    ],
     postinstall: await Promise.all(calls.map(async ({ script, args }) => [script, await digest(script), ...args])),
   });
 }
@@ -52,7 +73,9 @@ function keyOf(inputs: unknown): string {
 }
 
 async function digest(file: string): Promise<string> {
-  return createHash('sha256').update(await readFile(file)).digest('hex');
+  return createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
 }
 
 async function firstLine(call: readonly string[], signal: AbortSignal): Promise<string> {

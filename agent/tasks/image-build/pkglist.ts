@@ -41,7 +41,10 @@ export async function readPkglists(files: readonly string[], reader: PkglistRead
 
   const take = async (file: string, above: readonly string[]): Promise<void> => {
     if (above.includes(file) || above.length >= deepestInclude) {
-      throw new HostlerError('invalid_argument', `The package list ${file} includes itself, by way of ${above.join(' and ')}.`);
+      throw new HostlerError(
+        'invalid_argument',
+        `The package list ${file} includes itself, by way of ${above.join(' and ')}.`,
+      );
     }
     let text: string;
     try {
@@ -52,7 +55,8 @@ export async function readPkglists(files: readonly string[], reader: PkglistRead
     }
     for (const [index, raw] of text.split('\n').entries()) {
       lines += 1;
-      if (lines > mostLines) throw new HostlerError('invalid_argument', `The package lists have more than ${mostLines} lines.`);
+      if (lines > mostLines)
+        throw new HostlerError('invalid_argument', `The package lists have more than ${mostLines} lines.`);
       const line = raw.trim();
       if (line === '') continue;
       if (!line.startsWith('#')) takeNames(line, lastOf(passes), `${file} line ${index + 1}`);
@@ -77,7 +81,10 @@ function takeNames(line: string, pass: Draft, where: string): void {
     if (word === '') continue;
     const [, dashes = '', name = ''] = /^(-{0,2})(.*)$/.exec(word) ?? [];
     if (!/^@?\^?[A-Za-z0-9][\w.+:~=/@^*-]*(?: [\w.+-]+)*$/.test(name)) {
-      throw new HostlerError('invalid_argument', `${where}: ${JSON.stringify(word.slice(0, 120))} is not the name of a package.`);
+      throw new HostlerError(
+        'invalid_argument',
+        `${where}: ${JSON.stringify(word.slice(0, 120))} is not the name of a package.`,
+      );
     }
     if (dashes === '--') pass.removeAfter.push(name);
     else if (dashes === '-') pass.remove.push(name);
@@ -90,13 +97,17 @@ function takeEnvironment(line: string, pass: Draft, where: string): void {
   if (text === undefined) throw new HostlerError('invalid_argument', `${where}: an #ENV: line ends with #.`);
   for (const word of text.trim().split(/\s+/)) {
     const [, name, value = ''] = /^([A-Za-z_]\w*)=(.*)$/.exec(word) ?? [];
-    if (name === undefined) throw new HostlerError('invalid_argument', `${where}: ${JSON.stringify(word)} is not NAME=value.`);
+    if (name === undefined)
+      throw new HostlerError('invalid_argument', `${where}: ${JSON.stringify(word)} is not NAME=value.`);
     pass.environment[name] = value.replace(/^(["'])(.*)\1$/, '$2');
   }
 }
 
 function resolved(path: string, from: string, environment: Readonly<Record<string, string>>): string {
-  const full = path.replace(/\$(?:\{(\w+)\}|(\w+))/g, (_, braced?: string, bare?: string) => environment[braced ?? bare ?? ''] ?? '');
+  const full = path.replace(
+    /\$(?:\{(\w+)\}|(\w+))/g,
+    (_, braced?: string, bare?: string) => environment[braced ?? bare ?? ''] ?? '',
+  );
   return isAbsolute(full) ? full : join(dirname(from), full);
 }
 

@@ -23,8 +23,14 @@ export function postinstallCalls(entries: readonly string[]): PostinstallCall[] 
 export async function requirePostinstall(calls: readonly PostinstallCall[]): Promise<void> {
   for (const { script } of calls) {
     const info = await stat(script).catch(() => undefined);
-    if (info === undefined) throw new HostlerError('not_found', `The postinstall_filename specified '${script}' does not exist!`);
-    const runs = info.isFile() && (await access(script, constants.X_OK).then(() => (info.mode & 0o111) !== 0, () => false));
+    if (info === undefined)
+      throw new HostlerError('not_found', `The postinstall_filename specified '${script}' does not exist!`);
+    const runs =
+      info.isFile() &&
+      (await access(script, constants.X_OK).then(
+        () => (info.mode & 0o111) !== 0,
+        () => false,
+      ));
     if (!runs) throw new HostlerError('failed_precondition', `postinstall script ${script} is not executable`);
   }
 }
@@ -33,7 +39,12 @@ export async function requirePostinstall(calls: readonly PostinstallCall[]): Pro
  * Runs the scripts on this machine (not inside the image) with xCAT's arguments and environment (facts section 9).
  * `root`: the tree being built, which becomes `<rootimgdir>/rootimg` later.
  */
-export async function runPostinstall(root: string, kernelver: string, build: Build, context: TaskContext): Promise<void> {
+export async function runPostinstall(
+  root: string,
+  kernelver: string,
+  build: Build,
+  context: TaskContext,
+): Promise<void> {
   const env: Record<string, string> = {
     ...build.environment,
     IMG_NAME: build.image,
@@ -53,13 +64,26 @@ export async function runPostinstall(root: string, kernelver: string, build: Bui
     // Mounts that a script forgets (proc for a chroot) must not stay on this machine.
     const { program, args: all } = confined(script, [root, build.osvers, build.arch, build.profile, ...args]);
     try {
-      await run(program, all, { env, signal: context.signal, endGroup: true, onLine: (line) => context.log(`${script}: ${line}`) });
+      await run(program, all, {
+        env,
+        signal: context.signal,
+        endGroup: true,
+        onLine: (line) => context.log(`${script}: ${line}`),
+      });
     } catch (error) {
       const failure = processFailure(error);
       if (failure === undefined) throw error;
-      const how = failure.exit === null ? `was ended by ${failure.endedBy ?? 'a signal'}` : `exited with ${failure.exit}`;
-      const said = `${failure.stdout}\n${failure.stderr}`.split('\n').filter((line) => line.trim() !== '').slice(-10);
-      throw new HostlerError('failed_precondition', [`postinstall script ${script} failed: it ${how}.`, ...said].join('\n'), { cause: error });
+      const how =
+        failure.exit === null ? `was ended by ${failure.endedBy ?? 'a signal'}` : `exited with ${failure.exit}`;
+      const said = `${failure.stdout}\n${failure.stderr}`
+        .split('\n')
+        .filter((line) => line.trim() !== '')
+        .slice(-10);
+      throw new HostlerError(
+        'failed_precondition',
+        [`postinstall script ${script} failed: it ${how}.`, ...said].join('\n'),
+        { cause: error },
+      );
     }
   }
 }

@@ -1,7 +1,7 @@
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { architectureOf } from '../../../shared/distro/architecture.ts';
 import type { Architecture } from '../../../shared/distro/architecture.ts';
-import { knownReleases, releaseOf } from '../../../shared/distro/release.ts';
+import { releaseOf, unbuildable } from '../../../shared/distro/release.ts';
 import type { Release } from '../../../shared/distro/release.ts';
 import type { ImageBuildSpec } from '../../../shared/task/image-build.ts';
 import type { Json } from '../../../shared/verb/effect.ts';
@@ -18,19 +18,20 @@ export interface Build extends ImageBuildSpec {
 export async function checkedBuild(spec: Json): Promise<Build> {
   const fields = new Fields(spec, 'image-build');
   const osvers = fields.text('osvers');
-  const release = releaseOf(osvers);
-  if (release === undefined) {
-    throw new HostlerError('invalid_argument', `Images of ${JSON.stringify(osvers)} cannot be built; known are ${knownReleases().join(', ')}.`);
-  }
   const arch = fields.text('arch');
+  const problem = unbuildable(osvers, arch);
+  const release = releaseOf(osvers);
   const architecture = architectureOf(arch);
-  if (architecture === undefined || release.kernels[architecture.name] === undefined) {
-    throw new HostlerError('invalid_argument', `${osvers} does not exist for the architecture ${JSON.stringify(arch)}.`);
+  if (problem !== undefined || release === undefined || architecture === undefined) {
+    throw new HostlerError('invalid_argument', problem ?? `Images of ${osvers} cannot be built.`);
   }
   const environment = fields.record('environment');
   for (const name of Object.keys(environment)) {
     if (/^[A-Za-z_]\w*$/.test(name)) continue;
-    throw new HostlerError('invalid_argument', `environvar names ${JSON.stringify(name.slice(0, 80))}, which is no name of an environment variable.`);
+    throw new HostlerError(
+      'invalid_argument',
+      `environvar names ${JSON.stringify(name.slice(0, 80))}, which is no name of an environment variable.`,
+    );
   }
   return {
     release,

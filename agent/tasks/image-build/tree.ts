@@ -22,9 +22,10 @@ import type { Stages } from './stages.ts';
 
 /**
  * The stages that make `<rootimgdir>/rootimg`. A tree that was made of the very same inputs stays as it is, with what
- * was edited in it by hand; otherwise a new one is built beside it and takes its place in the end.
+ * was edited in it by hand; otherwise a new one is built beside it and takes its place in the end. Returns where the
+ * old one went, which the caller removes.
  */
-export async function makeTree(build: Build, stages: Stages, context: TaskContext): Promise<void> {
+export async function makeTree(build: Build, stages: Stages, context: TaskContext): Promise<string | undefined> {
   const { tree, building } = placesIn(build.rootimgdir, context.id);
   context.progress('bootstrap', 'asking for the state of the package sources');
   const passes = await wantedPasses(build);
@@ -34,8 +35,9 @@ export async function makeTree(build: Build, stages: Stages, context: TaskContex
   const before = await readBuildRecord(build.rootimgdir);
   if (!build.fresh && before?.key === key && (await lstat(tree).catch(() => undefined))?.isDirectory() === true) {
     context.log('Nothing that the image is made of has changed: the tree stays as it is, edits included.');
-    for (const name of ['bootstrap', 'packages', 'agent', 'configuration', 'postinstall'] as const) stages.note(name, 0, true);
-    return;
+    for (const name of ['bootstrap', 'packages', 'agent', 'configuration', 'postinstall'] as const)
+      stages.note(name, 0, true);
+    return undefined;
   }
   try {
     await packageTree(build, passes, world, packages, building, stages, context);
@@ -45,10 +47,13 @@ export async function makeTree(build: Build, stages: Stages, context: TaskContex
       await copyKeys(building, world);
     });
     const { version } = await kernelOf(building, build.release.kernelFile[build.arch] ?? 'vmlinuz', build.kernelver);
-    await stages.run('postinstall', 'running postinstall scripts', () => runPostinstall(building, version, build, context));
+    await stages.run('postinstall', 'running postinstall scripts', () =>
+      runPostinstall(building, version, build, context),
+    );
     context.signal.throwIfAborted();
-    await swapTree(build.rootimgdir, context.id);
+    const old = await swapTree(build.rootimgdir, context.id);
     await writeBuildRecord(build.rootimgdir, { format: 1, key, kernelver: version, arch: build.arch });
+    return old;
   } catch (error) {
     await removeTree(building);
     throw error;
@@ -61,16 +66,24 @@ async function wantedPasses(build: Build): Promise<readonly Pass[]> {
   const [first, ...later] = await readPkglists(build.pkglist, reader);
   const others = await readPkglists(build.otherpkglist, reader);
   if (others.length > 0) {
-    throw new HostlerError('unimplemented', `Packages of otherpkglist cannot be installed into ${build.osvers} yet. Name them in the pkglist, and their repository in pkgdir.`);
+    throw new HostlerError(
+      'unimplemented',
+      `Packages of otherpkglist cannot be installed into ${build.osvers} yet. Name them in the pkglist, and their repository in pkgdir.`,
+    );
   }
   const asked = [...(first?.packages ?? []), ...later.flatMap((pass) => pass.packages)];
   const group = asked.find((name) => name.startsWith('@'));
   if (group !== undefined) {
-    throw new HostlerError('invalid_argument', `The package group ${group} means nothing to apt. Name packages, or a task as NAME^.`);
+    throw new HostlerError(
+      'invalid_argument',
+      `The package group ${group} means nothing to apt. Name packages, or a task as NAME^.`,
+    );
   }
   const kernel = build.release.kernels[build.arch];
   const hasKernel = asked.some((name) => new RegExp(build.release.kernelPackage).test(name));
-  const needed = [...build.release.packages, ...(hasKernel || kernel === undefined ? [] : [kernel])].filter((name) => !asked.includes(name));
+  const needed = [...build.release.packages, ...(hasKernel || kernel === undefined ? [] : [kernel])].filter(
+    (name) => !asked.includes(name),
+  );
   const pass = first ?? { packages: [], remove: [], removeAfter: [], environment: {} };
   return [{ ...pass, packages: [...new Set([...needed, ...pass.packages])] }, ...later];
 }

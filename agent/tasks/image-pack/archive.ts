@@ -58,16 +58,32 @@ export async function pack(request: ArchiveRequest, context: TaskContext): Promi
     const failure = processFailure(error);
     const said = failure === undefined ? String(error) : `${failure.stdout}\n${failure.stderr}`;
     if (/No space left on device|ENOSPC/.test(said)) {
-      throw new HostlerError('resource_exhausted', `The image could not be packed: the disk that holds ${request.output} is full. The earlier image is still there.`, { cause: error });
+      throw new HostlerError(
+        'resource_exhausted',
+        `The image could not be packed: the disk that holds ${request.output} is full. The earlier image is still there.`,
+        { cause: error },
+      );
     }
     throw error;
   }
 }
 
-async function packSquashfs({ staging, output, newest, compress }: ArchiveRequest, context: TaskContext): Promise<void> {
+async function packSquashfs(
+  { staging, output, newest, compress }: ArchiveRequest,
+  context: TaskContext,
+): Promise<void> {
   const acls = new Set<string>();
   const options = squashfsOptions[compress] ?? squashfsOptions['zstd'] ?? [];
-  const args = [staging, output, '-noappend', '-mkfs-time', String(newest), '-processors', String(availableParallelism()), ...options];
+  const args = [
+    staging,
+    output,
+    '-noappend',
+    '-mkfs-time',
+    String(newest),
+    '-processors',
+    String(availableParallelism()),
+    ...options,
+  ];
   await run('mksquashfs', args, {
     signal: context.signal,
     // Else the times of all files would be cut down to it.
@@ -82,7 +98,11 @@ async function packSquashfs({ staging, output, newest, compress }: ArchiveReques
   if (acls.size > 0) context.log(`squashfs does not keep ${[...acls].join(', ')}.`);
 }
 
-async function packArchive({ staging, output, compress }: ArchiveRequest, method: 'cpio' | 'tar', context: TaskContext): Promise<void> {
+async function packArchive(
+  { staging, output, compress }: ArchiveRequest,
+  method: 'cpio' | 'tar',
+  context: TaskContext,
+): Promise<void> {
   const { signal } = context;
   const plain = `${output}.plain`;
   const archive = await open(plain, 'wx', 0o600);
@@ -97,7 +117,9 @@ async function packArchive({ staging, output, compress }: ArchiveRequest, method
       const kept = ['--xattrs', '--xattrs-include=*', '--acls', '--numeric-owner', '--sort=name'];
       const same = ['--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime'];
       await run('tar', ['--create', '--directory', staging, ...kept, ...same, '.'], { stdoutTo: archive.fd, signal });
-      context.log('A node that boots a tar image gets no file capabilities and no extended attributes; with squashfs it does.');
+      context.log(
+        'A node that boots a tar image gets no file capabilities and no extended attributes; with squashfs it does.',
+      );
     }
     context.progress('pack', `compressing with ${compress}`);
     const [program, ...args] = compressors[compress] ?? ['gzip', '-n', '-c'];

@@ -18,20 +18,27 @@ const always = ['./etc/init.d/statelite', './etc/rc.sysinit.backup', './.stateli
  * Exclude lists as xCAT reads them: one pattern a line, `#` begins a comment anywhere, `#INCLUDE:file#`, `-` in front
  * means the same as nothing, `+` takes back in. Order has no meaning.
  */
-export async function readExlists(files: readonly string[], read: (path: string) => Promise<string>): Promise<Exclusions> {
+export async function readExlists(
+  files: readonly string[],
+  read: (path: string) => Promise<string>,
+): Promise<Exclusions> {
   const leaveOut = [...always];
   const takeIn: string[] = [];
   let lines = 0;
   const take = async (file: string, above: readonly string[]): Promise<void> => {
     if (above.includes(file) || above.length >= deepestInclude) {
-      throw new HostlerError('invalid_argument', `The exclude list ${file} includes itself, by way of ${above.join(' and ')}.`);
+      throw new HostlerError(
+        'invalid_argument',
+        `The exclude list ${file} includes itself, by way of ${above.join(' and ')}.`,
+      );
     }
     const text = await read(file).catch((error: unknown) => {
       throw new HostlerError('not_found', `The exlist file ${file} cannot be read.`, { cause: error });
     });
     for (const raw of text.split('\n')) {
       lines += 1;
-      if (lines > mostLines) throw new HostlerError('invalid_argument', `The exclude lists have more than ${mostLines} lines.`);
+      if (lines > mostLines)
+        throw new HostlerError('invalid_argument', `The exclude lists have more than ${mostLines} lines.`);
       const included = /^\s*#INCLUDE:\s*(.+?)\s*#\s*$/.exec(raw)?.[1];
       if (included !== undefined) {
         await take(isAbsolute(included) ? included : join(dirname(file), included), [...above, file]);
@@ -54,16 +61,23 @@ export function exclusionTest({ leaveOut, takeIn }: Exclusions): (path: string) 
   return (path) => out.some((matches) => matches(path)) && !back.some((matches) => matches(path));
 }
 
-type Token = { readonly kind: 'text'; readonly char: string } | { readonly kind: 'any' } | { readonly kind: 'star' } | { readonly kind: 'set'; readonly test: (char: string) => boolean };
+type Token =
+  | { readonly kind: 'text'; readonly char: string }
+  | { readonly kind: 'any' }
+  | { readonly kind: 'star' }
+  | { readonly kind: 'set'; readonly test: (char: string) => boolean };
 
 /** find -path: `*` and `?` cross `/`, `[...]` sets with ranges and `!`, `\` quotes. Never slow, whatever the pattern. */
 export function compile(pattern: string): (path: string) => boolean {
   const tokens = tokensOf(pattern);
   const firstSpecial = tokens.findIndex((token) => token.kind !== 'text');
-  const literal = (firstSpecial < 0 ? tokens : tokens.slice(0, firstSpecial)).map((token) => (token.kind === 'text' ? token.char : '')).join('');
+  const literal = (firstSpecial < 0 ? tokens : tokens.slice(0, firstSpecial))
+    .map((token) => (token.kind === 'text' ? token.char : ''))
+    .join('');
   if (firstSpecial < 0) return (path) => path === literal;
-  if (firstSpecial === tokens.length - 1 && tokens[firstSpecial]?.kind === 'star') return (path) => path.startsWith(literal);
-  return (path) => path.startsWith(literal) && matches(tokens, [...path]);
+  if (firstSpecial === tokens.length - 1 && tokens[firstSpecial]?.kind === 'star')
+    return (path) => path.startsWith(literal);
+  return (path) => path.startsWith(literal) && matches(tokens, Array.from(path));
 }
 
 /** Goes back to the last star only: at most pattern length times path length steps. */
@@ -91,11 +105,13 @@ function matches(tokens: readonly Token[], text: readonly string[]): boolean {
 }
 
 function fits(token: Token, char: string): boolean {
-  return token.kind === 'any' || (token.kind === 'text' && token.char === char) || (token.kind === 'set' && token.test(char));
+  return (
+    token.kind === 'any' || (token.kind === 'text' && token.char === char) || (token.kind === 'set' && token.test(char))
+  );
 }
 
 function tokensOf(pattern: string): Token[] {
-  const chars = [...pattern];
+  const chars = Array.from(pattern);
   const tokens: Token[] = [];
   for (let at = 0; at < chars.length; at += 1) {
     const char = chars[at] ?? '';

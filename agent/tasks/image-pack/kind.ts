@@ -29,10 +29,12 @@ export const imagePack: TaskKind = {
   cleanUp: async (context) => {
     const spec = await checkedPack(context.spec).catch(() => undefined);
     if (spec === undefined) return;
-    await withFolderLock(spec.rootimgdir, context.signal, () => sweepFolder(spec.rootimgdir)).catch((error: unknown) => {
-      // Somebody else already works there, and has swept the folder.
-      if (!(error instanceof HostlerError) || error.code !== 'aborted') throw error;
-    });
+    await withFolderLock(spec.rootimgdir, context.signal, () => sweepFolder(spec.rootimgdir)).catch(
+      (error: unknown) => {
+        // Somebody else already works there, and has swept the folder.
+        if (!(error instanceof HostlerError) || error.code !== 'aborted') throw error;
+      },
+    );
   },
 };
 
@@ -41,7 +43,10 @@ async function packImage(spec: ImagePackSpec, context: TaskContext): Promise<Ima
   const { tree, packing } = placesIn(rootimgdir, context.id);
   for (const tool of [...archiveTools(method, compress), 'cp', 'flock']) {
     if (which(tool) !== undefined) continue;
-    throw new HostlerError('failed_precondition', `Command ${tool} does not exist, please make sure it is installed. To do: ${installHint(tool)}.`);
+    throw new HostlerError(
+      'failed_precondition',
+      `Command ${tool} does not exist, please make sure it is installed. To do: ${installHint(tool)}.`,
+    );
   }
   if ((await lstat(tree).catch(() => undefined))?.isDirectory() !== true) {
     throw new HostlerError(
@@ -58,7 +63,13 @@ async function packImage(spec: ImagePackSpec, context: TaskContext): Promise<Ima
     try {
       context.log(`Packing contents of ${tree}`);
       context.progress('stage', 'collecting what is packed');
-      const staged = await stage({ tree, staging: packing, image: spec.image, excluded: exclusionTest(exlist), signal: context.signal });
+      const staged = await stage({
+        tree,
+        staging: packing,
+        image: spec.image,
+        excluded: exclusionTest(exlist),
+        signal: context.signal,
+      });
       context.log(`${staged.packed} files and folders, ${staged.leftOut} left out`);
       await pack({ method, compress, staging: packing, newest: staged.newest, output: fresh }, context);
       await syncFile(fresh);
@@ -67,7 +78,8 @@ async function packImage(spec: ImagePackSpec, context: TaskContext): Promise<Ima
       await syncFolder(rootimgdir);
       // Of another method: nobody shall take an old one for this version.
       for (const name of await readdir(rootimgdir)) {
-        if (productPattern.test(name) && join(rootimgdir, name) !== product) await rm(join(rootimgdir, name), { force: true });
+        if (productPattern.test(name) && join(rootimgdir, name) !== product)
+          await rm(join(rootimgdir, name), { force: true });
       }
       return kept;
     } finally {
@@ -78,11 +90,20 @@ async function packImage(spec: ImagePackSpec, context: TaskContext): Promise<Ima
 }
 
 /** Root, kernel, initrd and manifest into the store; the manifest says what the image is, and nothing of when or where. */
-async function keepAll(spec: ImagePackSpec, packed: string, uuid: string, context: TaskContext): Promise<ImagePackResult> {
+async function keepAll(
+  spec: ImagePackSpec,
+  packed: string,
+  uuid: string,
+  context: TaskContext,
+): Promise<ImagePackResult> {
   const { rootimgdir, method, compress } = spec;
   const { tree } = placesIn(rootimgdir, context.id);
   const record = await readBuildRecord(rootimgdir);
-  if (record === undefined) throw new HostlerError('failed_precondition', `Did you run "genimage" before running "packimage"? ${rootimgdir} holds no finished build.`);
+  if (record === undefined)
+    throw new HostlerError(
+      'failed_precondition',
+      `Did you run "genimage" before running "packimage"? ${rootimgdir} holds no finished build.`,
+    );
   const files = [
     ['root', packed],
     ['kernel', join(rootimgdir, 'kernel')],
@@ -91,7 +112,10 @@ async function keepAll(spec: ImagePackSpec, packed: string, uuid: string, contex
   const blobs = new Map<string, BlobRef>();
   for (const [what, file] of files) {
     if ((await lstat(file).catch(() => undefined)) === undefined) {
-      throw new HostlerError('not_found', `Did you run "genimage" before running "packimage"? ${what} cannot be found at ${file}`);
+      throw new HostlerError(
+        'not_found',
+        `Did you run "genimage" before running "packimage"? ${what} cannot be found at ${file}`,
+      );
     }
     blobs.set(what, await keepFile(file, what, spec.store, context));
   }
@@ -106,7 +130,13 @@ async function keepAll(spec: ImagePackSpec, packed: string, uuid: string, contex
     compress,
     info: spec.info,
     files: Object.fromEntries(blobs),
-    exlist: await Promise.all(spec.exlist.map(async (path) => createHash('sha256').update(await readFile(path)).digest('hex'))),
+    exlist: await Promise.all(
+      spec.exlist.map(async (path) =>
+        createHash('sha256')
+          .update(await readFile(path))
+          .digest('hex'),
+      ),
+    ),
     inputs: record.key,
     packages: await installedPackages(tree),
   };
@@ -118,5 +148,13 @@ async function keepAll(spec: ImagePackSpec, packed: string, uuid: string, contex
     if (blob === undefined) throw new HostlerError('internal', `The ${what} was not kept.`);
     return { digest: blob.digest, bytes: blob.bytes };
   };
-  return { root: of('root'), kernel: of('kernel'), initrd: of('initrd'), manifest: of('manifest'), kernelver: record.kernelver, arch, method };
+  return {
+    root: of('root'),
+    kernel: of('kernel'),
+    initrd: of('initrd'),
+    manifest: of('manifest'),
+    kernelver: record.kernelver,
+    arch,
+    method,
+  };
 }

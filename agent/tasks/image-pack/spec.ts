@@ -11,7 +11,10 @@ export async function checkedPack(spec: Json): Promise<ImagePackSpec> {
   const method = fields.oneOf('method', ['squashfs', 'cpio', 'tar']);
   const compress = fields.oneOf('compress', ['zstd', 'gzip', 'pigz', 'xz', 'lz4']);
   if (method !== 'squashfs' && (compress === 'zstd' || compress === 'lz4')) {
-    throw new HostlerError('invalid_argument', `A ${method} image cannot be compressed with ${compress}: the node's initrd unpacks gzip and xz. squashfs can.`);
+    throw new HostlerError(
+      'invalid_argument',
+      `A ${method} image cannot be compressed with ${compress}: the node's initrd unpacks gzip and xz. squashfs can.`,
+    );
   }
   return {
     method,

@@ -42,14 +42,22 @@ export async function stage(request: StagingRequest): Promise<Staged> {
   const newest = newestTime(entries);
   const kept = leaveOut(staging, entries, (path) => secretFiles.test(path) || request.excluded(path));
   if (!kept.some(({ path }) => /^\.(?:\/usr)?\/(?:sbin\/init|lib\/systemd\/systemd)$/.test(path))) {
-    throw new HostlerError('failed_precondition', 'The exclude list leaves no /sbin/init in the image: nothing could be started in it.');
+    throw new HostlerError(
+      'failed_precondition',
+      'The exclude list leaves no /sbin/init in the image: nothing could be started in it.',
+    );
   }
   for (const file of hashFiles) await lockHashes(staging, file);
   const digest = treeDigest(staging, kept);
   const uuid = `${digest.slice(0, 8)}-${digest.slice(8, 12)}-8${digest.slice(13, 16)}-8${digest.slice(17, 20)}-${digest.slice(20, 32)}`;
   const when = new Date(newest * 1000).toUTCString();
-  await writeInside(staging, 'opt/xcat/xcatinfo', `IMAGENAME='${request.image}'\nIMAGEUUID='${uuid}'\nTIMESTAMP='${when}'\n`);
-  for (const path of ['./opt/xcat/xcatinfo', './opt/xcat', './opt']) setTime(staging, path, times.get(path)?.mtimeMs ?? newest * 1000);
+  await writeInside(
+    staging,
+    'opt/xcat/xcatinfo',
+    `IMAGENAME='${request.image}'\nIMAGEUUID='${uuid}'\nTIMESTAMP='${when}'\n`,
+  );
+  for (const path of ['./opt/xcat/xcatinfo', './opt/xcat', './opt'])
+    setTime(staging, path, times.get(path)?.mtimeMs ?? newest * 1000);
   for (const [path, info] of times) setTime(staging, path, info.mtimeMs);
   return { leftOut: entries.length - kept.length, packed: kept.length, newest, uuid };
 }
@@ -73,7 +81,9 @@ async function lockHashes(staging: string, path: string): Promise<void> {
   if (file === undefined) return;
   const info = await stat(file);
   const text = await readFile(file, 'utf8');
-  const locked = text.replace(/^([^:\n]*):([^:\n]*)/gm, (line, name: string, hash: string) => (/^[!*x]*$/.test(hash) ? line : `${name}:*`));
+  const locked = text.replace(/^([^:\n]*):([^:\n]*)/gm, (line, name: string, hash: string) =>
+    /^[!*x]*$/.test(hash) ? line : `${name}:*`,
+  );
   if (locked === text) return;
   const folderTime = lstatSync(dirname(file)).mtimeMs;
   await writeInside(staging, path, locked, info.mode & 0o7777);

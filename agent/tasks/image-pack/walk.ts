@@ -29,7 +29,9 @@ export function treeDigest(root: string, entries: readonly TreeEntry[]): string 
   for (const { path, info } of entries) {
     const size = info.isDirectory() ? 0 : info.size;
     const link = info.isSymbolicLink() ? readlinkSync(join(root, path)) : '';
-    hash.update([path, info.mode, info.uid, info.gid, size, Math.floor(info.mtimeMs / 1000), info.rdev, link].join('\0')).update('\n');
+    hash
+      .update([path, info.mode, info.uid, info.gid, size, Math.floor(info.mtimeMs / 1000), info.rdev, link].join('\0'))
+      .update('\n');
   }
   return hash.digest('hex');
 }

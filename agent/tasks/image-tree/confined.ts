@@ -5,6 +5,17 @@
 export function confined(program: string, args: readonly string[]): { program: string; args: string[] } {
   return {
     program: 'setpriv',
-    args: ['--pdeathsig=KILL', 'unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--', program, ...args],
+    args: [
+      '--pdeathsig=KILL',
+      'unshare',
+      '--mount',
+      '--pid',
+      '--fork',
+      '--kill-child',
+      '--mount-proc',
+      '--',
+      program,
+      ...args,
+    ],
   };
 }

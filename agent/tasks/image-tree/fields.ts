@@ -57,7 +57,10 @@ function wrong(what: string, wanted: string): HostlerError {
 /** What becomes part of a file name or of one word of a command: letters, digits and a few signs. */
 export function plainWord(value: string, what: string): string {
   if (!/^[A-Za-z0-9][\w.+-]{0,200}$/.test(value)) {
-    throw new HostlerError('invalid_argument', `${what} ${JSON.stringify(value.slice(0, 120))} may hold only letters, digits and . _ + -`);
+    throw new HostlerError(
+      'invalid_argument',
+      `${what} ${JSON.stringify(value.slice(0, 120))} may hold only letters, digits and . _ + -`,
+    );
   }
   return value;
 }
@@ -65,7 +68,10 @@ export function plainWord(value: string, what: string): string {
 /** An absolute path of a file that an attribute names. */
 export function absolutePath(value: string, what: string): string {
   if (!value.startsWith('/') || /[\0\n\r]/.test(value)) {
-    throw new HostlerError('invalid_argument', `${what} ${JSON.stringify(value.slice(0, 200))} must be an absolute path.`);
+    throw new HostlerError(
+      'invalid_argument',
+      `${what} ${JSON.stringify(value.slice(0, 200))} must be an absolute path.`,
+    );
   }
   return value;
 }

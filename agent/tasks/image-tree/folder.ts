@@ -5,7 +5,21 @@ import { HostlerError } from '../../../shared/errors/error.ts';
 /** Folders that belong to the system: an image tree in them, or one of them as an image tree, would destroy it. */
 const systemFolders = ['bin', 'boot', 'dev', 'etc', 'lib', 'lib32', 'lib64', 'proc', 'run', 'sbin', 'sys', 'usr'];
 /** May hold images deeper down, but are none themselves. */
-const shallowFolders = ['', 'home', 'install', 'media', 'mnt', 'opt', 'root', 'srv', 'tmp', 'var', 'var/lib', 'var/tmp', 'tftpboot'];
+const shallowFolders = [
+  '',
+  'home',
+  'install',
+  'media',
+  'mnt',
+  'opt',
+  'root',
+  'srv',
+  'tmp',
+  'var',
+  'var/lib',
+  'var/tmp',
+  'tftpboot',
+];
 
 /**
  * Checks osimage.rootimgdir before anything is made or taken away there: absolute, plain, not a folder of the system,
@@ -13,7 +27,10 @@ const shallowFolders = ['', 'home', 'install', 'media', 'mnt', 'opt', 'root', 's
  */
 export async function checkedRootimgdir(path: string): Promise<string> {
   const refuse = (why: string): HostlerError =>
-    new HostlerError('invalid_argument', `The root image directory ${JSON.stringify(path.slice(0, 200))} cannot be used: ${why}.`);
+    new HostlerError(
+      'invalid_argument',
+      `The root image directory ${JSON.stringify(path.slice(0, 200))} cannot be used: ${why}.`,
+    );
   if (!isAbsolute(path)) throw refuse('it must be an absolute path');
   if (path.split('/').includes('..')) throw refuse('it must not contain ..');
   if (!/^[\w./@+:,=-]+$/.test(path)) throw refuse('only letters, digits and ./@+:,=_- may stand in it');
@@ -42,8 +59,14 @@ async function realOf(path: string): Promise<string> {
 /** Mount points below a folder: taking the folder away would take away what is mounted there. */
 export async function mountsBelow(folder: string): Promise<string[]> {
   const text = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
-  const points = text.split('\n').map((line) => line.split(' ')[4]?.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))));
-  return points.filter((point) => point !== undefined && (point === folder || point.startsWith(`${folder}/`))) as string[];
+  const points = text
+    .split('\n')
+    .map((line) =>
+      line.split(' ')[4]?.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))),
+    );
+  return points.filter(
+    (point) => point !== undefined && (point === folder || point.startsWith(`${folder}/`)),
+  ) as string[];
 }
 
 export async function refuseMounts(tree: string): Promise<void> {
@@ -56,7 +79,10 @@ export async function refuseMounts(tree: string): Promise<void> {
 }
 
 /** Names of everything that one build or packing makes in the folder. */
-export function placesIn(rootimgdir: string, taskId: string): { tree: string; building: string; old: string; packing: string } {
+export function placesIn(
+  rootimgdir: string,
+  taskId: string,
+): { tree: string; building: string; old: string; packing: string } {
   const id = taskId.replace(/[^\w-]/g, '_').slice(0, 100);
   return {
     tree: join(rootimgdir, 'rootimg'),

@@ -19,12 +19,18 @@ export async function kernelOf(root: string, prefix: string, wanted: string): Pr
   const versions = names
     .filter((name) => name.startsWith(`${prefix}-`))
     .map((name) => name.slice(prefix.length + 1))
-    .filter((version) => wanted === '' || version === wanted || version.startsWith(`${wanted}-`) || version.startsWith(`${wanted}.`))
+    .filter(
+      (version) =>
+        wanted === '' || version === wanted || version.startsWith(`${wanted}-`) || version.startsWith(`${wanted}.`),
+    )
     .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
   for (const version of versions) {
     if ((await existsInside(root, `lib/modules/${version}`)) === undefined) continue;
     const file = await existsInside(root, `boot/${prefix}-${version}`);
     if (file !== undefined) return { version, file };
   }
-  throw new HostlerError('not_found', `couldn't find the kernel file matched ${wanted === '' ? `${prefix}-*` : wanted} in ${boot}`);
+  throw new HostlerError(
+    'not_found',
+    `couldn't find the kernel file matched ${wanted === '' ? `${prefix}-*` : wanted} in ${boot}`,
+  );
 }

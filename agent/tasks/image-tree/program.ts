@@ -18,12 +18,15 @@ export function agentProgram(): string {
     const beside = join(dirname(real), name);
     if (existsSync(beside)) return beside;
   }
-  const own: string | undefined = import.meta.url;
-  if (own !== undefined && own.startsWith('file:')) {
+  const own = import.meta.url;
+  if (own.startsWith('file:')) {
     for (let at = dirname(fileURLToPath(own)), level = 0; level < 5; at = dirname(at), level += 1) {
       const built = join(at, 'dist', name);
       if (existsSync(built)) return built;
     }
   }
-  throw new HostlerError('failed_precondition', `The program ${name} that goes into images was not found. Build it (npm run build), or name it in ${variable}.`);
+  throw new HostlerError(
+    'failed_precondition',
+    `The program ${name} that goes into images was not found. Build it (npm run build), or name it in ${variable}.`,
+  );
 }

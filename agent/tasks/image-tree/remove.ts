@@ -21,17 +21,20 @@ export async function sweepFolder(rootimgdir: string): Promise<void> {
     else await removeTree(join(rootimgdir, name));
   }
   for (const name of names) {
-    if (/^rootimg\.(?:building|packing)-/.test(name) || /^(?:kernel|initrd-\S+|rootimg\.\S+)\.(?:new|module)-\d+$/.test(name)) {
+    if (
+      /^rootimg\.(?:building|packing)-/.test(name) ||
+      /^(?:kernel|initrd-\S+|rootimg\.\S+)\.(?:new|module)-\d+$/.test(name)
+    ) {
       await removeTree(join(rootimgdir, name));
     }
   }
 }
 
-/** Moves a finished tree into place: the old one stays until the new one is there. */
-export async function swapTree(rootimgdir: string, id: string): Promise<void> {
+/** Moves a finished tree into place. The old one stays until the new one is there; where it is then, to be removed. */
+export async function swapTree(rootimgdir: string, id: string): Promise<string | undefined> {
   const { tree, building, old } = placesIn(rootimgdir, id);
   const before = (await lstat(tree).catch(() => undefined)) !== undefined;
   if (before) await rename(tree, old);
   await rename(building, tree);
-  if (before) await removeTree(old);
+  return before ? old : undefined;
 }

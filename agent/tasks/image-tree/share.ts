@@ -12,7 +12,10 @@ const variable = 'HOSTLER_SHARE';
  */
 export function shareFile(path: string): string {
   const named = process.env[variable];
-  const folders = named !== undefined && named !== '' ? [named] : starts().flatMap((start) => above(start).map((f) => join(f, 'share')));
+  const folders =
+    named !== undefined && named !== ''
+      ? [named]
+      : starts().flatMap((start) => above(start).map((f) => join(f, 'share')));
   for (const folder of folders) {
     const file = join(folder, path);
     if (existsSync(file)) return file;
@@ -28,8 +31,8 @@ function starts(): string[] {
   const found: string[] = [];
   if (program !== undefined && existsSync(program)) found.push(dirname(realpathSync(program)));
   // A bundle in another module format has no address of its own; the program's place is enough there.
-  const own: string | undefined = import.meta.url;
-  if (own !== undefined && own.startsWith('file:')) found.push(dirname(fileURLToPath(own)));
+  const own = import.meta.url;
+  if (own.startsWith('file:')) found.push(dirname(fileURLToPath(own)));
   return found;
 }
 

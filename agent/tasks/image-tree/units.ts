@@ -16,7 +16,10 @@ export async function enableUnit(root: string, unit: string): Promise<boolean> {
   for (const alias of install.Alias ?? []) {
     if (alias !== unit) await linkInside(root, `etc/systemd/system/${posix.basename(alias)}`, target);
   }
-  for (const [word, ending] of [['WantedBy', 'wants'], ['RequiredBy', 'requires']] as const) {
+  for (const [word, ending] of [
+    ['WantedBy', 'wants'],
+    ['RequiredBy', 'requires'],
+  ] as const) {
     for (const other of install[word] ?? []) {
       await linkInside(root, `etc/systemd/system/${posix.basename(other)}.${ending}/${unit}`, target);
     }
@@ -32,7 +35,12 @@ export async function hasUnit(root: string, unit: string): Promise<boolean> {
 }
 
 async function isEnabled(root: string, unit: string): Promise<boolean> {
-  for (const place of ['multi-user.target.wants', 'sockets.target.wants', 'network-online.target.wants', 'sysinit.target.wants']) {
+  for (const place of [
+    'multi-user.target.wants',
+    'sockets.target.wants',
+    'network-online.target.wants',
+    'sysinit.target.wants',
+  ]) {
     if ((await existsInside(root, `etc/systemd/system/${place}/${unit}`)) !== undefined) return true;
   }
   return false;
@@ -56,7 +64,10 @@ export function installSection(text: string): Readonly<Record<string, readonly s
     if (match === null) continue;
     const [, field = '', value = ''] = match;
     // Templates (%i) have no instance here.
-    found[field] = [...(found[field] ?? []), ...value.split(/\s+/).filter((word) => word !== '' && !word.includes('%'))];
+    found[field] = [
+      ...(found[field] ?? []),
+      ...value.split(/\s+/).filter((word) => word !== '' && !word.includes('%')),
+    ];
   }
   return found;
 }

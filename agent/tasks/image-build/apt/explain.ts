@@ -7,9 +7,7 @@ const mostLines = 12;
 /** What apt, dpkg or mmdebstrap said went wrong, the failing package's own message first. */
 export function explainApt(output: string, what: string, cause?: unknown): HostlerError {
   const lines = output.split('\n').map((line) => line.trimEnd());
-  const missing = [
-    ...new Set(lines.flatMap((line) => /^E: (?:Unable to locate package (\S+)|Package '([^']+)' has no installation candidate)/.exec(line)?.slice(1) ?? [])),
-  ].filter((name) => name !== undefined);
+  const missing = [...new Set(lines.flatMap(missingPackage))];
   if (missing.length > 0) {
     const names = missing.join(', ');
     return new HostlerError(
@@ -20,15 +18,31 @@ export function explainApt(output: string, what: string, cause?: unknown): Hostl
       { cause },
     );
   }
-  if (lines.some((line) => /No space left on device|not enough free space|You don't have enough free space/.test(line))) {
-    return new HostlerError('resource_exhausted', `${what}: the disk is full (No space left on device). What was half made is taken away again.`, { cause });
+  if (
+    lines.some((line) => /No space left on device|not enough free space|You don't have enough free space/.test(line))
+  ) {
+    return new HostlerError(
+      'resource_exhausted',
+      `${what}: the disk is full (No space left on device). What was half made is taken away again.`,
+      { cause },
+    );
   }
   const telling = excerpt(lines);
   return new HostlerError(codeOf(lines), `${what}:\n${telling.join('\n')}`, { cause });
 }
 
+function missingPackage(line: string): string[] {
+  const match =
+    /^E: Unable to locate package (\S+)/.exec(line) ?? /^E: Package '([^']+)' has no installation candidate/.exec(line);
+  return match?.[1] === undefined ? [] : [match[1]];
+}
+
 function codeOf(lines: readonly string[]): ErrorCode {
-  return lines.some((line) => /^E: Failed to fetch|Could not resolve|Connection (?:failed|timed out|refused)/.test(line)) ? 'unavailable' : 'failed_precondition';
+  return lines.some((line) =>
+    /^E: Failed to fetch|Could not resolve|Connection (?:failed|timed out|refused)/.test(line),
+  )
+    ? 'unavailable'
+    : 'failed_precondition';
 }
 
 function excerpt(lines: readonly string[]): string[] {
@@ -38,9 +52,16 @@ function excerpt(lines: readonly string[]): string[] {
     const since = Math.max(0, complaint - 6);
     return lines.slice(since, complaint + 3).filter((line) => line !== '');
   }
-  const errors = lines.filter((line) => /^\s*(?:E|Err|W|dpkg|gpgv?|The following packages have unmet|.* : Depends):?/.test(line) && !line.startsWith('W: Download'));
+  const errors = lines.filter(
+    (line) =>
+      /^\s*(?:E|Err|W|dpkg|gpgv?|The following packages have unmet|.* : Depends):?/.test(line) &&
+      !line.startsWith('W: Download'),
+  );
   const unmet = lines.findIndex((line) => line.startsWith('The following packages have unmet dependencies'));
-  const found = unmet >= 0 ? lines.slice(unmet, unmet + mostLines) : errors.filter((line) => /^(?:E|Err|dpkg)/.test(line));
-  const chosen = (found.length > 0 ? found : lines).filter((line) => line !== '' && !line.startsWith('E: mmdebstrap failed'));
+  const found =
+    unmet >= 0 ? lines.slice(unmet, unmet + mostLines) : errors.filter((line) => /^(?:E|Err|dpkg)/.test(line));
+  const chosen = (found.length > 0 ? found : lines).filter(
+    (line) => line !== '' && !line.startsWith('E: mmdebstrap failed'),
+  );
   return chosen.slice(-mostLines);
 }

@@ -24,7 +24,9 @@ export async function machineApt(signal: AbortSignal, etc = '/etc'): Promise<Mac
   const parts = (await namesIn(join(apt, 'sources.list.d'))).filter((name) => /^[\w.-]+\.(?:list|sources)$/.test(name));
   const files = [join(apt, 'sources.list'), ...parts.map((name) => join(apt, 'sources.list.d', name))];
   const texts = await Promise.all(files.map(async (file) => [file, await textOf(file)] as const));
-  const secrets = (await namesIn(join(apt, 'auth.conf.d'))).filter((name) => name.endsWith('.conf')).map((name) => join(apt, 'auth.conf.d', name));
+  const secrets = (await namesIn(join(apt, 'auth.conf.d')))
+    .filter((name) => name.endsWith('.conf'))
+    .map((name) => join(apt, 'auth.conf.d', name));
   const netrc = await Promise.all([join(apt, 'auth.conf'), ...secrets].map(textOf));
   const release = await textOf(join(etc, 'os-release'));
   return {

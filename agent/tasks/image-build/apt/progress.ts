@@ -56,7 +56,8 @@ export class AptFollower {
 
   #say(text: string): AptProgress {
     let parts = 0;
-    for (const [, verb, weight] of packageLines) parts += weight * Math.min(this.#total, this.#seen.get(verb)?.size ?? 0);
+    for (const [, verb, weight] of packageLines)
+      parts += weight * Math.min(this.#total, this.#seen.get(verb)?.size ?? 0);
     return { stage: this.#stage, text, done: Math.min(this.#total, Math.floor(parts)), total: this.#total };
   }
 }

@@ -35,7 +35,8 @@ export interface Resolved {
 export async function resolvePackages(world: PackageWorld, passes: readonly Pass[]): Promise<Resolved> {
   const { folder, signal } = world;
   const at = (name: string): string => join(folder, name);
-  for (const name of ['lists/partial', 'archives/partial', 'sources.list.d']) await mkdir(at(name), { recursive: true, mode: 0o700 });
+  for (const name of ['lists/partial', 'archives/partial', 'sources.list.d'])
+    await mkdir(at(name), { recursive: true, mode: 0o700 });
   await writeFile(at('status'), '');
   await writeFile(at('sources.list.d/build.sources'), formatSources(world.sources), { mode: 0o600 });
   await writeFile(at('acquire.conf'), world.acquire.map((line) => `${line}\n`).join(''), { mode: 0o600 });
@@ -56,7 +57,9 @@ export async function resolvePackages(world: PackageWorld, passes: readonly Pass
   await apt(['update', '--error-on=any'], 'The lists of packages could not be fetched');
   const state = await stateOf(at('lists'));
   const wanted = passes.flatMap((pass) => [...pass.packages, ...pass.remove.map((name) => `${name}-`)]);
-  const asked = createHash('sha256').update(JSON.stringify([state, world.architecture, wanted])).digest('hex');
+  const asked = createHash('sha256')
+    .update(JSON.stringify([state, world.architecture, wanted]))
+    .digest('hex');
   let packages = await remembered(at('resolved.json'), asked);
   if (packages === undefined) {
     const out = await apt(
@@ -113,14 +116,21 @@ function aptConf(world: PackageWorld): string {
 }
 
 async function stateOf(lists: string): Promise<string> {
-  const names = (await readdir(lists)).filter((name) => /_(?:InRelease|Release)$/.test(name) || /_Packages(?:\.\w+)?$/.test(name)).sort();
+  const names = (await readdir(lists))
+    .filter((name) => /_(?:InRelease|Release)$/.test(name) || /_Packages(?:\.\w+)?$/.test(name))
+    .sort();
   const hash = createHash('sha256');
-  const signed = new Set(names.filter((name) => name.endsWith('Release')).map((name) => name.replace(/_(?:In)?Release$/, '')));
+  const signed = new Set(
+    names.filter((name) => name.endsWith('Release')).map((name) => name.replace(/_(?:In)?Release$/, '')),
+  );
   for (const name of names) {
     // A signed summary names the digests of its lists; what has none must be read whole.
     const covered = [...signed].some((suite) => name.startsWith(`${suite}_`));
     if (!name.endsWith('Release') && covered) continue;
-    hash.update(name).update('\0').update(await readFile(join(lists, name)));
+    hash
+      .update(name)
+      .update('\0')
+      .update(await readFile(join(lists, name)));
   }
   return hash.digest('hex');
 }
@@ -130,7 +140,7 @@ async function remembered(file: string, asked: string): Promise<readonly string[
     const found: unknown = JSON.parse(await readFile(file, 'utf8'));
     if (typeof found !== 'object' || found === null || !('asked' in found) || found.asked !== asked) return undefined;
     if (!('packages' in found) || !Array.isArray(found.packages)) return undefined;
-    return found.packages.every((word) => typeof word === 'string') ? (found.packages as string[]) : undefined;
+    return found.packages.every((word) => typeof word === 'string') ? found.packages : undefined;
   } catch {
     return undefined; // never asked before
   }

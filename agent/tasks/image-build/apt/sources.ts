@@ -8,7 +8,15 @@ export interface Source {
 }
 
 /** Fields that a build may take over: what decides whether packages are trusted, and how they are fetched. */
-const takenOver = ['Signed-By', 'Trusted', 'Check-Valid-Until', 'Valid-Until-Max', 'Check-Date', 'Allow-Insecure', 'By-Hash'];
+const takenOver = [
+  'Signed-By',
+  'Trusted',
+  'Check-Valid-Until',
+  'Valid-Until-Max',
+  'Check-Date',
+  'Allow-Insecure',
+  'By-Hash',
+];
 
 /** Sources of binary packages in a file of either format; `name` decides which (`.sources` is deb822). */
 export function parseSources(name: string, text: string): Source[] {
@@ -31,14 +39,16 @@ function parseStanzas(text: string): Source[] {
       }
     }
     const list = (field: string): string[] => (fields.get(field) ?? '').split(/\s+/).filter((word) => word !== '');
-    if (!list('types').includes('deb') || /^(?:no|false|off|0|without|disable)$/i.test(fields.get('enabled') ?? '')) continue;
+    if (!list('types').includes('deb') || /^(?:no|false|off|0|without|disable)$/i.test(fields.get('enabled') ?? ''))
+      continue;
     const options = Object.fromEntries(
       takenOver.flatMap((field) => {
         const value = fields.get(field.toLowerCase());
         return value === undefined ? [] : [[field, value]];
       }),
     );
-    if (list('uris').length > 0) found.push({ uris: list('uris'), suites: list('suites'), components: list('components'), options });
+    if (list('uris').length > 0)
+      found.push({ uris: list('uris'), suites: list('suites'), components: list('components'), options });
   }
   return found;
 }
@@ -48,14 +58,18 @@ function parseLines(text: string): Source[] {
     const match = /^\s*deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)([^#]*)/.exec(raw);
     if (match === null) return [];
     const [, bracket = '', uri = '', suite = '', components = ''] = match;
-    const given = new Map(bracket.split(/\s+/).map((word) => [word.split('=')[0]?.toLowerCase() ?? '', word.slice(word.indexOf('=') + 1)]));
+    const given = new Map(
+      bracket.split(/\s+/).map((word) => [word.split('=')[0]?.toLowerCase() ?? '', word.slice(word.indexOf('=') + 1)]),
+    );
     const options = Object.fromEntries(
       takenOver.flatMap((field) => {
         const value = given.get(field.toLowerCase());
         return value === undefined || value === '' ? [] : [[field, value.replaceAll(',', ' ')]];
       }),
     );
-    return [{ uris: [uri], suites: [suite], components: components.split(/\s+/).filter((word) => word !== ''), options }];
+    return [
+      { uris: [uri], suites: [suite], components: components.split(/\s+/).filter((word) => word !== ''), options },
+    ];
   });
 }
 
@@ -67,7 +81,8 @@ export function sourcesFor(codename: string, own: string | undefined, sources: r
   const translate = (suite: string): string[] => {
     for (const name of [codename, own]) {
       if (name === undefined || name === '') continue;
-      if (suite === name || suite.startsWith(`${name}-`) || suite.startsWith(`${name}/`)) return [codename + suite.slice(name.length)];
+      if (suite === name || suite.startsWith(`${name}-`) || suite.startsWith(`${name}/`))
+        return [codename + suite.slice(name.length)];
     }
     return [];
   };
@@ -93,7 +108,9 @@ export function withoutCredentials(sources: readonly Source[]): Credentials {
       if (match === null) return uri;
       const [, scheme = '', user = '', rest = ''] = match;
       const [login = '', ...password] = user.split(':');
-      netrc.push(`machine ${scheme}${rest} login ${decodeURIComponent(login)} password ${decodeURIComponent(password.join(':'))}`);
+      netrc.push(
+        `machine ${scheme}${rest} login ${decodeURIComponent(login)} password ${decodeURIComponent(password.join(':'))}`,
+      );
       return scheme + rest;
     }),
   }));

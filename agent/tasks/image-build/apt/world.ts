@@ -24,15 +24,28 @@ export interface AptWorld {
 export async function aptWorld(build: Build, passes: readonly Pass[], context: TaskContext): Promise<AptWorld> {
   const machine = await machineApt(context.signal);
   const { codename } = build.release;
-  const given = build.pkgdir.length > 0 ? sourcesOfPkgdir(build.pkgdir, codename) : sourcesFor(codename, machine.codename, machine.sources);
+  const given =
+    build.pkgdir.length > 0
+      ? sourcesOfPkgdir(build.pkgdir, codename)
+      : sourcesFor(codename, machine.codename, machine.sources);
   const { sources, netrc } = withoutCredentials(given);
   requireSources(sources, codename, machine.files);
   const architecture = build.architecture.debian;
-  const key = createHash('sha256').update(JSON.stringify([architecture, sources])).digest('hex').slice(0, 16);
+  const key = createHash('sha256')
+    .update(JSON.stringify([architecture, sources]))
+    .digest('hex')
+    .slice(0, 16);
   const folder = join(context.home, 'cache', 'apt', `${codename}-${architecture}-${key}`);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const snapshot = join(context.dir, 'apt');
-  const world = { folder, architecture, sources, acquire: machine.acquire, netrc: [machine.netrc, ...netrc].filter((t) => t !== '').join('\n'), signal: context.signal };
+  const world = {
+    folder,
+    architecture,
+    sources,
+    acquire: machine.acquire,
+    netrc: [machine.netrc, ...netrc].filter((t) => t !== '').join('\n'),
+    signal: context.signal,
+  };
   const resolved = await withLock(`${folder}.lock`, 'wait', context.signal, async () => {
     const found = await resolvePackages(world, passes);
     await copySmall(folder, snapshot);
@@ -45,9 +58,11 @@ export async function aptWorld(build: Build, passes: readonly Pass[], context: T
 /** Hard links suffice: apt replaces its lists, it never writes into them. */
 async function copySmall(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true, force: true });
-  for (const name of ['acquire.conf', 'auth.conf', 'sources.list.d/build.sources']) await linkOrCopy(join(from, name), join(to, name));
+  for (const name of ['acquire.conf', 'auth.conf', 'sources.list.d/build.sources'])
+    await linkOrCopy(join(from, name), join(to, name));
   for (const entry of await readdir(join(from, 'lists'), { withFileTypes: true })) {
-    if (entry.isFile() && entry.name !== 'lock') await linkOrCopy(join(from, 'lists', entry.name), join(to, 'lists', entry.name));
+    if (entry.isFile() && entry.name !== 'lock')
+      await linkOrCopy(join(from, 'lists', entry.name), join(to, 'lists', entry.name));
   }
 }
 

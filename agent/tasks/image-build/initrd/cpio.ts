@@ -7,7 +7,12 @@ export type CpioEntry =
   | { readonly path: string; readonly kind: 'folder'; readonly mode?: number }
   | { readonly path: string; readonly kind: 'file'; readonly mode?: number; readonly content: Uint8Array }
   | { readonly path: string; readonly kind: 'link'; readonly target: string }
-  | { readonly path: string; readonly kind: 'character'; readonly mode?: number; readonly device: readonly [major: number, minor: number] };
+  | {
+      readonly path: string;
+      readonly kind: 'character';
+      readonly mode?: number;
+      readonly device: readonly [major: number, minor: number];
+    };
 
 const kinds = { folder: 0o040000, file: 0o100000, link: 0o120000, character: 0o020000 } as const;
 const defaultModes = { folder: 0o755, file: 0o644, link: 0o777, character: 0o600 } as const;
@@ -17,7 +22,7 @@ export async function* cpio(entries: AsyncIterable<CpioEntry> | Iterable<CpioEnt
   let inode = 1;
   for await (const entry of entries) {
     const content = entry.kind === 'file' ? entry.content : Buffer.from(entry.kind === 'link' ? entry.target : '');
-    const mode = kinds[entry.kind] | ('mode' in entry && entry.mode !== undefined ? entry.mode : defaultModes[entry.kind]);
+    const mode = kinds[entry.kind] | (('mode' in entry ? entry.mode : undefined) ?? defaultModes[entry.kind]);
     const device = entry.kind === 'character' ? entry.device : ([0, 0] as const);
     yield header({ inode, mode, bytes: content.length, device, path: entry.path });
     if (content.length > 0) yield content;

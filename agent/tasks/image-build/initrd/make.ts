@@ -40,8 +40,11 @@ export async function makeInitrd(request: InitrdRequest): Promise<InitrdResult> 
   const folder = await inside(root, `lib/modules/${kernelver}`);
   const tree = await readModuleTree(folder);
   const chosen = chooseModules(tree, { folders: driverFolders, names: [...driverNames, ...request.netdrivers] });
-  const unknown = chosen.unknown.filter((name) => request.netdrivers.some((driver) => driver.replaceAll('-', '_').startsWith(name)));
-  for (const name of unknown) request.log(`Warning: netdrivers names ${name}, which the kernel ${kernelver} does not have.`);
+  const unknown = chosen.unknown.filter((name) =>
+    request.netdrivers.some((driver) => driver.replaceAll('-', '_').startsWith(name)),
+  );
+  for (const name of unknown)
+    request.log(`Warning: netdrivers names ${name}, which the kernel ${kernelver} does not have.`);
 
   const firmware = new Map<string, string>();
   const packed = new Packer();
@@ -61,7 +64,8 @@ export async function makeInitrd(request: InitrdRequest): Promise<InitrdResult> 
     packed.file(`${base}/${uncompressed(path)}`, content);
     for (const name of firmwareOf(content)) await findFirmware(root, name, firmware);
   }
-  for (const [path, text] of Object.entries(writeTables(tree, chosen.paths))) packed.file(`${base}/${path}`, Buffer.from(text));
+  for (const [path, text] of Object.entries(writeTables(tree, chosen.paths)))
+    packed.file(`${base}/${path}`, Buffer.from(text));
   for (const [path, source] of [...firmware].sort()) packed.file(path, await readFile(source));
 
   const bytes = await compress(packed.entries, output, signal);

@@ -16,12 +16,18 @@ export interface ModuleTree {
 
 export async function readModuleTree(folder: string): Promise<ModuleTree> {
   const dep = await readFile(join(folder, 'modules.dep'), 'utf8').catch((error: unknown) => {
-    throw new HostlerError('failed_precondition', `The kernel's modules in ${folder} have no modules.dep: run depmod there.`, {
-      cause: error,
-    });
+    throw new HostlerError(
+      'failed_precondition',
+      `The kernel's modules in ${folder} have no modules.dep: run depmod there.`,
+      {
+        cause: error,
+      },
+    );
   });
   const [alias, softdep, builtin] = await Promise.all(
-    ['modules.alias', 'modules.softdep', 'modules.builtin'].map((name) => readFile(join(folder, name), 'utf8').catch(() => '')),
+    ['modules.alias', 'modules.softdep', 'modules.builtin'].map((name) =>
+      readFile(join(folder, name), 'utf8').catch(() => ''),
+    ),
   );
   return parseModuleTree({ dep, alias: alias ?? '', softdep: softdep ?? '', builtin: builtin ?? '' });
 }
@@ -34,14 +40,19 @@ export function parseModuleTree(text: { dep: string; alias: string; softdep: str
   }
   const aliases = lines(text.alias).flatMap((line) => {
     const [word, pattern, module] = words(line);
-    return word === 'alias' && pattern !== undefined && module !== undefined ? [{ pattern, module: plainName(module) }] : [];
+    return word === 'alias' && pattern !== undefined && module !== undefined
+      ? [{ pattern, module: plainName(module) }]
+      : [];
   });
   const wishes = new Map<string, readonly string[]>();
   for (const line of lines(text.softdep)) {
     const [word, module, ...rest] = words(line);
     if (word !== 'softdep' || module === undefined) continue;
     const name = plainName(module);
-    wishes.set(name, [...(wishes.get(name) ?? []), ...rest.filter((w) => w !== 'pre:' && w !== 'post:').map(plainName)]);
+    wishes.set(name, [
+      ...(wishes.get(name) ?? []),
+      ...rest.filter((w) => w !== 'pre:' && w !== 'post:').map(plainName),
+    ]);
   }
   return { needs, aliases, wishes, builtIn: new Set(lines(text.builtin).map(moduleName)) };
 }
@@ -64,7 +75,9 @@ export function chooseModules(tree: ModuleTree, wanted: Wanted): Chosen {
   const byName = new Map([...tree.needs.keys()].map((path) => [moduleName(path), path]));
   const chosen = new Set<string>();
   const unknown: string[] = [];
-  const queue = [...tree.needs.keys()].filter((path) => wanted.folders.some((folder) => path.startsWith(`kernel/${folder}/`)));
+  const queue = [...tree.needs.keys()].filter((path) =>
+    wanted.folders.some((folder) => path.startsWith(`kernel/${folder}/`)),
+  );
   for (const name of wanted.names.map(moduleName)) {
     const path = byName.get(name);
     if (path !== undefined) queue.push(path);
@@ -76,7 +89,8 @@ export function chooseModules(tree: ModuleTree, wanted: Wanted): Chosen {
     queue.push(...(tree.needs.get(path) ?? []));
     for (const wish of tree.wishes.get(moduleName(path)) ?? []) {
       const direct = byName.get(wish);
-      const named = direct === undefined ? tree.aliases.filter((a) => plainName(a.pattern) === wish).map((a) => a.module) : [];
+      const named =
+        direct === undefined ? tree.aliases.filter((a) => plainName(a.pattern) === wish).map((a) => a.module) : [];
       for (const found of direct === undefined ? named.map((name) => byName.get(name)) : [direct]) {
         if (found !== undefined) queue.push(found);
       }
@@ -88,7 +102,9 @@ export function chooseModules(tree: ModuleTree, wanted: Wanted): Chosen {
 /** modules.dep, modules.alias and modules.softdep for the chosen ones alone, their files without compression. */
 export function writeTables(tree: ModuleTree, paths: readonly string[]): Readonly<Record<string, string>> {
   const names = new Set(paths.map(moduleName));
-  const dep = paths.map((path) => `${uncompressed(path)}:${(tree.needs.get(path) ?? []).map((p) => ` ${uncompressed(p)}`).join('')}\n`);
+  const dep = paths.map(
+    (path) => `${uncompressed(path)}:${(tree.needs.get(path) ?? []).map((p) => ` ${uncompressed(p)}`).join('')}\n`,
+  );
   const alias = tree.aliases.filter((a) => names.has(a.module)).map((a) => `alias ${a.pattern} ${a.module}\n`);
   return { 'modules.dep': dep.join(''), 'modules.alias': alias.join(''), 'modules.symbols': '' };
 }

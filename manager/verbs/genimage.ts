@@ -1,0 +1,220 @@
+import { architectureOf } from '../../shared/distro/architecture.ts';
+import { unbuildable } from '../../shared/distro/release.ts';
+import { attribute, changeFor } from '../../shared/objects/index.ts';
+import { imageBuildKind } from '../../shared/task/image-build.ts';
+import type { ImageBuildResult, ImageBuildSpec } from '../../shared/task/image-build.ts';
+import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
+import type { Asked } from '../../shared/verb/asked.ts';
+import type { Effect, Json, Report } from '../../shared/verb/effect.ts';
+import { end } from '../../shared/verb/verb.ts';
+import type { Step, Verb } from '../../shared/verb/verb.ts';
+import type { View } from '../../shared/verb/view.ts';
+import { builderColumn, describe, environment, notNetboot, refusal, rootimgdirOf, words } from './image/description.ts';
+import type { Description } from './image/description.ts';
+import { dryrunLine, legacyDryrunLine } from './image/dryrun.ts';
+
+interface State {
+  readonly image: string;
+  readonly server: string;
+  readonly rootimgdir: string;
+  readonly [key: string]: Json;
+}
+
+/** Options that are written back to the osimage: name of the option, attribute, xCAT's word for it in its remark. */
+const writtenBack = [
+  ['i', 'nodebootif', 'The primary nic is different from the value in linuximage table, will update it.'],
+  ['r', 'otherifce', 'The other ifces are different from  the value in linuximage table, will update it.'],
+  ['n', 'netdrivers', 'The netdrivers is different from the value in linuximage table, will update it.'],
+  ['k', 'kernelver', 'The kernelver is different from the value in linuximage table, will update it.'],
+  ['g', 'krpmver', 'The krpmver is different from the value in linuximage table, will update it.'],
+  ['permission', 'permission', 'The permission is different from the value in linuximage table, will update it.'],
+] as const;
+
+/** Seconds: hours, since emulation and slow mirrors take them. */
+const deadline = 4 * 3600;
+
+/** Builds the tree, kernel and initrd of a diskless image on a machine with the role build. */
+export const genimage: Verb<State | null> = {
+  name: 'genimage',
+  version: 1,
+  changes: true,
+  start(asked, known) {
+    const [name] = asked.operands;
+    const legacy = ['o', 'a', 'p'].some((option) => hasFlag(asked, option));
+    if (name !== undefined) {
+      if (!legacy) return fromImage(asked, known, name, [{ do: 'say', text: 'Generating image: \n' }]);
+      return end(refusal(asked.server, 'The options -o, -p and -a cannot be used together with an image name.'));
+    }
+    return legacy ? fromProfile(asked, known) : asksForMore(asked);
+  },
+  on(state, report, known) {
+    if (state === null || report.about === 'cancel') return { state, effects: [] };
+    if (report.about === 'commit') {
+      // What was given on the command line is written while the build runs; a build is not worth less without it.
+      return report.outcome === 'done'
+        ? { state, effects: [] }
+        : { state, effects: [{ do: 'say', text: `Warning: [${state.server}]: ${report.message}\n`, error: true }] };
+    }
+    return ended(state, report, known);
+  },
+};
+
+function fromImage(asked: Asked, known: View, name: string, before: readonly Effect[]): Step<State | null> {
+  const refuse = (message: string): Step<null> => end(...before, refusal(asked.server, message));
+  const image = describe(known, name);
+  if (image === undefined) return refuse(`Cannot find image '${name}' from the osimage table.`);
+  const osvers = image.value('osvers');
+  const provmethod = image.value('provmethod');
+  if ([osvers, image.value('osarch'), image.value('profile'), provmethod].includes('')) {
+    return refuse(
+      `osimage.osvers, osimage.osarch, osimage.profile and osimage.provmethod must be specified for the image ${name} in the database.`,
+    );
+  }
+  if (provmethod !== 'netboot' && provmethod !== 'statelite') return refuse(notNetboot(name));
+  const modes = optionValue(asked, 'm');
+  if (modes !== undefined && !/^(?:ubuntu|debian|fedora12)/.test(osvers)) {
+    return refuse('-m flag is valid for Ubuntu, Debian and Fedora12 only.');
+  }
+  if (image.value('pkglist') === '') {
+    return refuse(`A .pkglist file must be specified for image '${name}' in the linuximage table.`);
+  }
+  const changed = writtenBack.filter(
+    ([option, attr]) => hasFlag(asked, option) && optionValue(asked, option) !== image.value(attr),
+  );
+  const remarks: Effect[] = changed.map(([, , text]) => ({ do: 'say', text: `${text}\n` }));
+  if (hasFlag(asked, 'dryrun')) return end(...before, ...remarks, ...dryrun(asked, image), { do: 'done', exit: 0 });
+
+  const unknown = unbuildable(osvers, image.value('osarch'));
+  if (unknown !== undefined) return refuse(unknown);
+  const effects: Effect[] = [...before, ...remarks];
+  for (const option of ['l', 't']) {
+    if (!hasFlag(asked, option)) continue;
+    const text = `Warning: [${asked.server}]: -${option} has no effect: the writable layer of a node takes up to half of its memory. Put hostler.rootsize=SIZE into addkcmdline for another limit.\n`;
+    effects.push({ do: 'say', text, error: true });
+  }
+  if (changed.length > 0) {
+    const values = Object.fromEntries(changed.map(([option, attr]) => [attr, optionValue(asked, option) ?? '']));
+    effects.push({ do: 'commit', key: 'options', changes: [changeFor(known, 'osimage', name, values)] });
+  }
+  const spec = specOf(asked, known, image);
+  effects.push({
+    do: 'run',
+    task: {
+      key: 'build',
+      kind: imageBuildKind,
+      title: `Build ${name}`,
+      on: { role: 'build', arch: spec.arch, cross: true },
+      spec: { ...spec },
+      deadline,
+    },
+  });
+  return { state: { image: name, server: asked.server, rootimgdir: spec.rootimgdir }, effects };
+}
+
+function dryrun(asked: Asked, image: Description): Effect[] {
+  // So does the original: with --interactive there is nothing that could be shown.
+  if (hasFlag(asked, 'interactive')) return [];
+  const value = (option: string, attr?: string): string =>
+    optionValue(asked, option) ?? (attr === undefined ? '' : image.value(attr));
+  const line = dryrunLine(
+    image,
+    {
+      osvers: image.value('osvers'),
+      arch: image.value('osarch'),
+      profile: image.value('profile'),
+      values: {
+        n: value('n', 'netdrivers'),
+        i: value('i', 'nodebootif'),
+        r: value('r', 'otherifce'),
+        l: value('l'),
+        t: value('t'),
+        k: value('k', 'kernelver'),
+        g: value('g', 'krpmver'),
+        m: value('m'),
+        kerneldir: value('kerneldir', 'kerneldir'),
+      },
+      flags: new Set(['onlyinitrd', 'ignorekernelchk', 'noupdate'].filter((flag) => hasFlag(asked, flag))),
+      permission: value('permission', 'permission') || '755',
+      rootimgdir: rootimgdirOf(image, asked),
+    },
+    asked.folders.install,
+  );
+  return [{ do: 'say', text: `${line}\n` }];
+}
+
+/** `-o -a -p`: the osimage that copycds or an earlier genimage named after them. */
+function fromProfile(asked: Asked, known: View): Step<State | null> {
+  const [osvers, profile] = [optionValue(asked, 'o') ?? '', optionValue(asked, 'p') ?? ''];
+  const arch = optionValue(asked, 'a') ?? 'x86_64';
+  if (osvers === '' || profile === '') {
+    return end(refusal(asked.server, 'Without an image name both -o OSVER and -p PROFILE are needed.'));
+  }
+  const before: Effect[] = [
+    {
+      do: 'say',
+      text:
+        `  OS: ${osvers}\n  Profile: ${profile}\n` +
+        'OPTIONAL: Which specific network interface will the image boot from? [<blank>]  No interface specified.  The interface will be determined at network boot time.\n' +
+        'Generating image: \n',
+    },
+  ];
+  if (hasFlag(asked, 'dryrun'))
+    return end(...before, { do: 'say', text: `${legacyDryrunLine(osvers, arch, profile)}\n` }, { do: 'done', exit: 0 });
+  return fromImage(asked, known, `${osvers}-${arch}-netboot-${profile}`, before);
+}
+
+/** The original asks on the terminal; a request has no terminal, so the answer is the one it gives at end of input. */
+function asksForMore(asked: Asked): Step<null> {
+  const text = `Do you want to re-generate an existing image from the osimage table? [y/n] There are no OS repositories in ${asked.folders.install}.  Please run copycds for the OS first.\n`;
+  return end({ do: 'say', text }, { do: 'done', exit: 1 });
+}
+
+function specOf(asked: Asked, known: View, image: Description): ImageBuildSpec {
+  const given = (option: string, attr: string): string => optionValue(asked, option) ?? image.value(attr);
+  const mode = attribute(known, 'site', 'clustersite', 'nodeagent')?.value ?? '';
+  return {
+    image: image.name,
+    osvers: image.value('osvers'),
+    arch: architectureOf(image.value('osarch'))?.name ?? image.value('osarch'),
+    profile: image.value('profile'),
+    rootimgdir: rootimgdirOf(image, asked),
+    pkgdir: image.list('pkgdir'),
+    pkglist: image.list('pkglist'),
+    otherpkgdir: image.list('otherpkgdir'),
+    otherpkglist: image.list('otherpkglist'),
+    postinstall: image.list('postinstall'),
+    netdrivers: words(given('n', 'netdrivers')),
+    kernelver: given('k', 'kernelver'),
+    environment: environment(image.value('environvar')),
+    // A service node serves others, so its agent stays.
+    nodeagent: mode === 'stay' || image.value('profile') === 'service' ? 'stay' : 'once',
+    onlyinitrd: hasFlag(asked, 'onlyinitrd'),
+    noupdate: hasFlag(asked, 'noupdate'),
+    fresh: hasFlag(asked, 'fresh'),
+    addkcmdline: image.value('addkcmdline'),
+  };
+}
+
+function ended(state: State, report: Extract<Report, { about: 'task' }>, known: View): Step<State | null> {
+  if (report.outcome !== 'done') {
+    const message = `Error: [${state.server}]: ${report.message}\nError: [${state.server}]: genimage command failed with rc 1.`;
+    return end({ do: 'refuse', code: report.code, message, exit: 1 });
+  }
+  const result = report.result as unknown as ImageBuildResult;
+  const seconds = result.stages.reduce((sum, stage) => sum + stage.seconds, 0);
+  const again = result.stages.some((stage) => !stage.cached && stage.name !== 'initrd');
+  const text = again
+    ? `Built ${state.rootimgdir}/rootimg: ${result.packages} packages, ${megabytes(result.bytes)}, kernel ${result.kernelver} (${seconds.toFixed(0)} s on ${report.agent}).`
+    : `${state.rootimgdir}/rootimg is up to date: ${result.packages} packages, kernel ${result.kernelver}; the initrd was made anew.`;
+  const effects: Effect[] = [
+    { do: 'say', text: `the initial ramdisk for stateless is generated successfully.\n${text}\n` },
+  ];
+  if (known.has('osimage', state.image)) {
+    effects.push({ do: 'observe', type: 'osimage', name: state.image, values: { [builderColumn]: report.agent } });
+  }
+  return end(...effects, { do: 'done', exit: 0 });
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
+}

@@ -1,0 +1,200 @@
+import { imagePackKind } from '../../shared/task/image-pack.ts';
+import type { ImagePackResult, ImagePackSpec } from '../../shared/task/image-pack.ts';
+import type { StoreAccess } from '../../shared/task/blob.ts';
+import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
+import type { Asked } from '../../shared/verb/asked.ts';
+import type { Change, Effect, Json } from '../../shared/verb/effect.ts';
+import { end } from '../../shared/verb/verb.ts';
+import type { Step, Verb } from '../../shared/verb/verb.ts';
+import type { View } from '../../shared/verb/view.ts';
+import { builderColumn, describe, notNetboot, refusal, rootimgdirOf, words } from './image/description.ts';
+import type { Description } from './image/description.ts';
+
+interface State {
+  readonly image: string;
+  readonly server: string;
+  readonly at: number;
+  readonly user: string;
+  readonly store: string;
+  /** `<osimage>@<digest>` once it is packed. */
+  readonly version: string;
+  readonly [key: string]: Json;
+}
+
+type Method = ImagePackSpec['method'];
+type Compress = ImagePackSpec['compress'];
+
+/** Which compressions a node can unpack: squashfs by its kernel, archives by its initrd. */
+const compressions: Readonly<Record<Method, readonly Compress[]>> = {
+  squashfs: ['zstd', 'gzip', 'pigz', 'xz', 'lz4'],
+  cpio: ['pigz', 'gzip', 'xz'],
+  tar: ['pigz', 'gzip', 'xz'],
+};
+
+/** Seconds. */
+const deadline = 2 * 3600;
+
+/** Packs the tree of a diskless image into an immutable version that nodes can boot. */
+export const packimage: Verb<State | null> = {
+  name: 'packimage',
+  version: 1,
+  changes: true,
+  start(asked, known) {
+    const refuse = (message: string): Step<null> => end(refusal(asked.server, message));
+    if (['o', 'p', 'a'].some((option) => hasFlag(asked, option))) {
+      return refuse("-o, -p and -a options are obsoleted, please use 'packimage <osimage name>' instead.");
+    }
+    const [name] = asked.operands;
+    if (name === undefined) return refuse("An image name is required, use 'packimage <osimage name>'.");
+    const image = describe(known, name);
+    if (image === undefined) return refuse(`Cannot find image '${name}' from the osimage table.`);
+    const method = optionValue(asked, 'm') ?? 'squashfs';
+    if (!isMethod(method)) return refuse(`Invalid archive method '${method}' requested`);
+    const [usual] = compressions[method];
+    const compress = optionValue(asked, 'c') ?? usual ?? 'gzip';
+    if (!isCompress(compress)) return refuse(`Invalid compress method '${compress}' requested`);
+    if (!compressions[method].includes(compress)) {
+      return refuse(
+        `Invalid compress method '${compress}' requested: a ${method} image takes ${compressions[method].join(', ')}.`,
+      );
+    }
+    if (image.value('provmethod') !== 'netboot') return refuse(notNetboot(name));
+    const builder = known.reported('osimage', name)?.[builderColumn];
+    const store = chooseStore(known, builder);
+    if (store === undefined) {
+      return end({
+        do: 'refuse',
+        code: 'failed_precondition',
+        message: `Error: [${asked.server}]: No connected agent has the role 'store', which is to keep the image. Start one: hostler-agent --roles store.`,
+      });
+    }
+    return begin(asked, image, { method, compress, store, builder });
+  },
+  on(state, report, known) {
+    if (state === null || report.about === 'cancel') return { state, effects: [] };
+    if (report.about === 'commit') {
+      if (report.outcome === 'conflict') {
+        return end({ do: 'refuse', code: 'aborted', message: `Error: [${state.server}]: ${report.message}` });
+      }
+      return end(
+        { do: 'say', text: `The image is ${state.version}; nodeset gives it to nodes.\n` },
+        { do: 'done', exit: 0 },
+      );
+    }
+    if (report.outcome !== 'done') {
+      return end({ do: 'refuse', code: report.code, message: `Error: [${state.server}]: ${report.message}`, exit: 1 });
+    }
+    const result = report.result as unknown as ImagePackResult;
+    const version = `${state.image}@${result.root.digest.slice(0, 12)}`;
+    if (!known.has('osimage', state.image)) {
+      return end(
+        refusal(
+          state.server,
+          `The osimage ${state.image} was removed while it was packed; the packed files stay in the store.`,
+        ),
+      );
+    }
+    return {
+      state: { ...state, version },
+      effects: [{ do: 'commit', key: 'version', changes: changesFor(state, version, result) }],
+    };
+  },
+};
+
+interface Choice {
+  readonly method: Method;
+  readonly compress: Compress;
+  readonly store: StoreAccess;
+  readonly builder: string | undefined;
+}
+
+function begin(asked: Asked, image: Description, choice: Choice): Step<State> {
+  const rootimgdir = rootimgdirOf(image, asked);
+  const spec: ImagePackSpec = {
+    image: image.name,
+    rootimgdir,
+    method: choice.method,
+    compress: choice.compress,
+    exlist: image.list('exlist'),
+    store: choice.store,
+    info: { osvers: image.value('osvers'), arch: image.value('osarch'), profile: image.value('profile') },
+  };
+  const lines = [`Packing contents of ${rootimgdir}/rootimg`, `archive method:${choice.method}`];
+  if (choice.method !== 'squashfs') lines.push(`compress method:${choice.compress}`);
+  const effects: Effect[] = [{ do: 'say', text: `${lines.join('\n')}\n` }];
+  if (image.value('synclists') !== '' && !hasFlag(asked, 'nosyncfiles')) {
+    const text = `Warning: [${asked.server}]: The files of synclists are not packed into the image.\n`;
+    effects.push({ do: 'say', text, error: true });
+  }
+  effects.push({
+    do: 'run',
+    task: {
+      key: 'pack',
+      kind: imagePackKind,
+      title: `Pack ${image.name}`,
+      // The tree lies on the disk of the agent that built it.
+      on:
+        choice.builder === undefined
+          ? { role: 'build', arch: image.value('osarch'), cross: true }
+          : { role: 'build', agent: choice.builder },
+      spec: { ...spec, store: { ...choice.store } },
+      deadline,
+    },
+  });
+  return {
+    state: {
+      image: image.name,
+      server: asked.server,
+      at: asked.at,
+      user: asked.user,
+      store: choice.store.agent,
+      version: '',
+    },
+    effects,
+  };
+}
+
+/** The builder's own store where it has one, else the first by name that can be reached. */
+function chooseStore(known: View, builder: string | undefined): StoreAccess | undefined {
+  const stores = [...known.reportedRows('agent')]
+    .filter(([, row]) => row['agent.state'] === 'connected' && words(row['agent.roles'] ?? '').includes('store'))
+    .map(([agent, row]) => ({ agent, endpoints: words(row['agent.store'] ?? '') }))
+    .sort((a, b) => (a.agent < b.agent ? -1 : 1));
+  const own = stores.find(({ agent }) => agent === builder);
+  return own === undefined ? stores.find(({ endpoints }) => endpoints.length > 0) : { agent: own.agent, endpoints: [] };
+}
+
+function changesFor(state: State, version: string, result: ImagePackResult): Change[] {
+  return [
+    {
+      type: 'image',
+      name: version,
+      values: {
+        'image.osimage': state.image,
+        'image.digest': result.root.digest,
+        'image.root': result.root.digest,
+        'image.rootbytes': String(result.root.bytes),
+        'image.kernel': result.kernel.digest,
+        'image.kernelbytes': String(result.kernel.bytes),
+        'image.initrd': result.initrd.digest,
+        'image.initrdbytes': String(result.initrd.bytes),
+        'image.manifest': result.manifest.digest,
+        'image.kernelver': result.kernelver,
+        'image.arch': result.arch,
+        'image.method': result.method,
+        'image.store': state.store,
+        'image.packedat': new Date(state.at).toISOString(),
+        'image.packedby': state.user,
+      },
+    },
+    { type: 'osimage', name: state.image, values: { 'hostler.current': result.root.digest } },
+  ];
+}
+
+function isMethod(word: string): word is Method {
+  return Object.hasOwn(compressions, word);
+}
+
+function isCompress(word: string): word is Compress {
+  return compressions.squashfs.some((known) => known === word);
+}

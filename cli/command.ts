@@ -62,6 +62,11 @@ export interface CommandDefinition {
    * For what xCAT's clients decide before they ask anybody, such as `lsdef` without arguments.
    */
   readonly usageWhen?: (line: CommandLine) => number | undefined;
+  /**
+   * For what only the client can do (write files, open an editor): runs in the place of the verb and asks the manager as
+   * it needs. Returns the exit code; undefined: this command line is for the verb alone. `command`: the line in short.
+   */
+  readonly local?: (line: CommandLine, command: string) => Promise<number> | undefined;
   /** Ends the help text: examples, each a whole command line. */
   readonly examples?: readonly string[];
 }

@@ -53,6 +53,8 @@ async function command(definition: CommandDefinition, called: string, argv: read
   }
   const sub = findSubCommand(definition.name);
   if (sub === definition) return sub.run(line, shortCommand(called, argv));
+  const local = definition.local?.(line, shortCommand(called, argv));
+  if (local !== undefined) return local;
   const { runCommand } = await import('./run/run-command.ts');
   return runCommand(definition, line, shortCommand(called, argv));
 }

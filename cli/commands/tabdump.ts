@@ -18,6 +18,10 @@ export const tabdump: CommandDefinition = {
     { short: 'V', help: 'Accepted' },
     { long: 'help', short: 'h?', help: 'Show this text' },
   ],
+  local: (line, command) =>
+    line.options['f'] === undefined
+      ? undefined
+      : import('../local/write-table.ts').then(({ writeTable }) => writeTable(tabdump, line, command)),
   usageWhen: ({ options }) => (options['help'] === undefined ? undefined : 0),
   examples: ['tabdump site', 'tabdump -w key==master site'],
 };

@@ -1,8 +1,8 @@
-import { csvHeader, csvLine } from '../../shared/csv/index.ts';
 import { objectTypes, tables, type Table } from '../../shared/schema/index.ts';
 import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
 import { end, type Verb } from '../../shared/verb/verb.ts';
 import { failed, printed } from './tables/answers.ts';
+import { dumpText } from './tables/dump-text.ts';
 import { type RowCondition, readRowCondition, rowFits } from './tables/row-conditions.ts';
 import { tableNamed, tableRows } from './tables/rows.ts';
 
@@ -36,8 +36,7 @@ export const tabdump: Verb<null> = {
       rows = last === '0' ? [] : rows.slice(-Number(last));
     }
     if (asked.json) return end({ do: 'data', value: rows.map(({ values }) => values) }, { do: 'done', exit: 0 });
-    const lines = rows.map(({ values }) => csvLine(table.columns.map((column) => values[column])));
-    return printed(`${[csvHeader(table.columns), ...lines].join('\n')}\n`);
+    return printed(dumpText(table, rows));
   },
 };
 

@@ -1,8 +1,8 @@
-import { csvHeader, csvLine } from '../../shared/csv/index.ts';
 import { hasFlag, optionValue, type Asked } from '../../shared/verb/asked.ts';
 import { end, type Verb } from '../../shared/verb/verb.ts';
 import { failed } from './tables/answers.ts';
 import { removeRow } from './tables/changes.ts';
+import { dumpText } from './tables/dump-text.ts';
 import { type TableRow, tableNamed, tableRows } from './tables/rows.ts';
 
 /** Deletes rows of a table with numbered records, the oldest first. */
@@ -20,8 +20,7 @@ export const tabprune: Verb<null> = {
     const time = name === 'auditlog' ? 'audittime' : 'eventtime';
     const chosen = choose(asked, rows, time);
     if (typeof chosen === 'string') return failed(asked, chosen);
-    const lines = chosen.map(({ values }) => csvLine(table.columns.map((column) => values[column])));
-    const shown = hasFlag(asked, 'V') ? `${[csvHeader(table.columns), ...lines].join('\n')}\n` : '';
+    const shown = hasFlag(asked, 'V') ? dumpText(table, chosen) : '';
     const changes = chosen.flatMap((row) => removeRow(known, table, row));
     return end(
       ...(shown === '' ? [] : [{ do: 'say' as const, text: shown }]),

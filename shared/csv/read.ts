@@ -102,6 +102,7 @@ function readField(text: string, at: number, line: number): { readonly value?: s
   throw malformed(`CSV unmatched " in record on line ${line}, character ${at}: ${text}`);
 }
 
-function malformed(message: string): HostlerError {
+function malformed(text: string): HostlerError {
+  const message = text.trimEnd();
   return new HostlerError('invalid_argument', message.length > 500 ? `${message.slice(0, 500)}...` : message);
 }

@@ -1,5 +1,5 @@
 import type { Effect } from '../../shared/verb/effect.ts';
-import type { View } from '../../shared/verb/view.ts';
+import { type View, valueIn } from '../../shared/verb/view.ts';
 import type { Ending } from './record.ts';
 
 /**
@@ -12,7 +12,7 @@ export function withExpected(effects: readonly Effect[], known: View): readonly 
     const changes = effect.changes.map((change) => {
       if (change.expected !== undefined || change.values === undefined) return change;
       const row = known.row(change.type, change.name);
-      const seen = Object.keys(change.values).map((key) => [key, row?.[key] ?? null] as const);
+      const seen = Object.keys(change.values).map((key) => [key, valueIn(row, key)] as const);
       return { ...change, expected: Object.fromEntries(seen) };
     });
     return { ...effect, changes };

@@ -1,6 +1,6 @@
 import type { Change, Effect, Json, TaskRequest } from '../../shared/verb/effect.ts';
 import type { Step } from '../../shared/verb/verb.ts';
-import type { View } from '../../shared/verb/view.ts';
+import { type View, valueIn } from '../../shared/verb/view.ts';
 import type { Placement } from '../fleet/types.ts';
 import { endingOf } from './effects.ts';
 import { type EventBody, dataEvent, finishedEvent, outputEvents } from './say.ts';
@@ -34,7 +34,7 @@ function valuesOf(change: Change, context: PlanContext): PlannedValue[] {
   const after =
     change.remove === true ? Object.fromEntries(Object.keys(row ?? {}).map((key) => [key, null])) : change.values;
   return Object.entries(after ?? {})
-    .map(([column, value]) => ({ column, old: row?.[column] ?? null, new: value }))
+    .map(([column, value]) => ({ column, old: valueIn(row, column), new: value }))
     .filter(({ old, new: value }) => old !== value)
     .map(({ column, old, new: value }) => {
       const secret = context.isSecret(column);

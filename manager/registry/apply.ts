@@ -1,6 +1,6 @@
 import { HostlerError } from '../../shared/errors/error.ts';
 import type { Change } from '../../shared/verb/effect.ts';
-import type { Row } from '../../shared/verb/view.ts';
+import { type Row, valueIn } from '../../shared/verb/view.ts';
 import { objectKey } from './keys.ts';
 import { parseRow, rowText } from './tables.ts';
 import type { RecordedChange } from './types.ts';
@@ -53,7 +53,7 @@ function conflictOf(change: Change, row: Row | undefined): string | undefined {
   if (change.fresh === true && row !== undefined) return `${what} exists already.`;
   if (change.fresh === false && row === undefined) return `${what} does not exist any more.`;
   for (const [key, seen] of Object.entries(change.expected ?? {})) {
-    if ((row?.[key] ?? null) !== seen) return `${key} of ${what} was changed by somebody else meanwhile.`;
+    if (valueIn(row, key) !== seen) return `${key} of ${what} was changed by somebody else meanwhile.`;
   }
   return undefined;
 }
@@ -93,7 +93,7 @@ export function applyChanges(lookup: Lookup, changes: readonly Change[]): Applie
 /** The history's entry about one object; undefined where nothing is different. */
 function recordOf({ type, name, before, after }: Outcome): RecordedChange | undefined {
   const keys = new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})]);
-  const pairs = [...keys].map((key) => [key, [before?.[key] ?? null, after?.[key] ?? null]] as const);
+  const pairs = [...keys].map((key) => [key, [valueIn(before, key), valueIn(after, key)]] as const);
   const values = Object.fromEntries(pairs.filter(([, [old, value]]) => old !== value));
   if (before === undefined) return after === undefined ? undefined : { type, name, action: 'created', values };
   if (after === undefined) return { type, name, action: 'removed', values };

@@ -17,3 +17,8 @@ export interface View {
   reported(type: string, name: string): Row | undefined;
   reportedRows(type: string): Iterable<readonly [name: string, row: Row]>;
 }
+
+/** A row's own value: null where it is unset, also for names that every JavaScript object answers to. */
+export function valueIn(row: Row | undefined, column: string): string | null {
+  return row !== undefined && Object.hasOwn(row, column) ? (row[column] ?? null) : null;
+}

@@ -24,8 +24,9 @@ export const chdef: Verb<null> = {
     if (asked.operands.length === 0 && Object.keys(asked.options).length === 0) return end({ do: 'done', exit: 0 });
     const talk = new Talk(asked);
     const request = readRequest('chdef', known, talk);
-    if (request?.options.newName !== undefined) rename(request, request.options.newName, known, talk);
-    else if (request !== undefined && allowed(request, talk)) change(request, known, talk);
+    if (request === null) return endWith(talk);
+    if (request.options.newName !== undefined) rename(request, request.options.newName, known, talk);
+    else if (allowed(request, talk)) change(request, known, talk);
     return endWith(talk);
   },
 };
@@ -196,7 +197,7 @@ function combined({ options, askedType }: Request, object: Wanted, view: View, t
 
 /** Conditions on what the command itself sets were checked before: they hold for where the values go, too. */
 function withNew(around: Surroundings, values: ReadonlyMap<string, string>): Surroundings {
-  return { known: (attr) => around.known(attr) ?? values.get(attr), groups: around.groups };
+  return { known: (attr) => around.known(attr) ?? values.get(attr), groups: (attr) => around.groups(attr) };
 }
 
 function describe(wanted: readonly Wanted[], view: View, talk: Talk): void {

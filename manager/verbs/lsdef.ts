@@ -24,7 +24,7 @@ export const lsdef: Verb<null> = {
   start(asked, known) {
     const talk = new Talk(asked);
     const request = readRequest('lsdef', known, talk);
-    if (request !== undefined) {
+    if (request !== null) {
       if (request.options.template === undefined) list(request, known, talk);
       else listTemplates(request, request.options.template, known, talk);
     }

@@ -24,7 +24,7 @@ export const mkdef: Verb<null> = {
     if (asked.operands.length === 0 && Object.keys(asked.options).length === 0) return end({ do: 'done', exit: 0 });
     const talk = new Talk(asked);
     const request = readRequest('mkdef', known, talk);
-    if (request === undefined) return endWith(talk);
+    if (request === null) return endWith(talk);
     const complete = withTemplate(request, known, talk);
     if (complete !== undefined && allowed(complete, talk)) make(complete, known, talk);
     return endWith(talk);

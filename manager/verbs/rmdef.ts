@@ -28,7 +28,7 @@ export const rmdef: Verb<null> = {
     if (asked.operands.length === 0 && Object.keys(asked.options).length === 0) return end({ do: 'done', exit: 0 });
     const talk = new Talk(asked);
     const request = readRequest('rmdef', known, talk);
-    if (request !== undefined) removeAll(request, known, talk);
+    if (request !== null) removeAll(request, known, talk);
     return endWith(talk);
   },
 };

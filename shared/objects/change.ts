@@ -55,7 +55,7 @@ export function surroundings(
   wanted: AttributeChanges,
   coming?: (group: string, attribute: string) => string | undefined,
 ): Surroundings {
-  const groups = type === 'node' && wanted['groups'] != null ? commaList(wanted['groups']) : [];
+  const groups = type === 'node' ? commaList(wanted['groups'] ?? '') : [];
   return {
     known: (attr) => attribute(view, type, name, attr)?.value,
     groups: (attr) =>
@@ -71,7 +71,7 @@ export function conditionFailures(type: ObjectType, wanted: AttributeChanges, ar
   const failing = new Map<string, string>();
   const needed = new Map<string, Set<string>>();
   for (const attr of Object.keys(wanted)) {
-    const entries = wanted[attr] == null ? undefined : type.byName.get(attr);
+    const entries = wanted[attr] === null ? undefined : type.byName.get(attr);
     if (entries === undefined || entries.some(({ when }) => when === undefined || holds(when, wanted, around)))
       continue;
     for (const { when } of entries) {

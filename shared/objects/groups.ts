@@ -24,22 +24,21 @@ export function groupMembers(view: View, group: string): readonly string[] {
 const keptMembers = perRevision(() => new Map<string, readonly string[]>());
 
 function dynamicMembers(view: View, group: string): readonly string[] {
-  const kept = keptMembers(view);
-  const known = kept.get(group);
+  // Reported state changes without a new revision: what may depend on it is computed again.
+  const kept = hasReports(view) ? undefined : keptMembers(view);
+  const known = kept?.get(group);
   if (known !== undefined) return known;
   const text = view.row('group', group)?.['nodegroup.wherevals'] ?? '';
   const conditions = parseConditions(text.split('::'));
   // A group that cannot be read has no members; it must not make everything else unreadable.
   const members =
     conditions === undefined || unreadable(conditions) !== undefined ? [] : nodesMeeting(view, conditions);
-  // Reported state changes without a new revision: what may depend on it is computed again.
-  if (!hasReports(view)) kept.set(group, members);
+  kept?.set(group, members);
   return members;
 }
 
 function hasReports(view: View): boolean {
-  for (const report of view.reportedRows('node')) if (report !== undefined) return true;
-  return false;
+  return view.reportedRows('node')[Symbol.iterator]().next().done !== true;
 }
 
 /** All nodes that meet the conditions, sorted; `node` may be used as an attribute. None where they cannot be read. */

@@ -21,7 +21,6 @@ export function isValidName(name: string, type = 'node'): boolean {
 
 /** A value that would break lists, dumps or generated files. Tabs are harmless. */
 export function hasControlCharacter(text: string): boolean {
-  // eslint-disable-next-line no-control-regex
   return /[\u0000-\u0008\u000a-\u001f\u007f]/.test(text);
 }
 

@@ -30,16 +30,16 @@ export interface Request {
 }
 
 /**
- * Understands a command line, or says what is wrong with it and gives undefined. The order of the checks is xCAT's:
+ * Understands a command line, or says what is wrong with it and gives null. The order of the checks is xCAT's:
  * of several mistakes it names the same one first.
  */
-export function readRequest(command: Command, view: View, talk: Talk): Request | undefined {
+export function readRequest(command: Command, view: View, talk: Talk): Request | null {
   const options = readOptions(talk.asked);
   const wrong = misused(command, options);
   if (wrong !== undefined) return refuse(talk, wrong);
   const askedType = typeOf(command, options);
   const operands = readOperands(command, askedType, view, talk);
-  if (operands === undefined) return undefined;
+  if (operands === null) return null;
   const { attributes } = operands;
   if ((askedType === undefined || askedType === 'node') && command === 'chdef' && (options.minus || options.plus)) {
     if ([...attributes.keys()].some((name) => /^nic\w+\..*$/.test(name))) {
@@ -49,7 +49,7 @@ export function readRequest(command: Command, view: View, talk: Talk): Request |
   if (command === 'rmdef' && notForRmdef(options))
     return refuse(talk, 'Invalid flag specified, see rmdef manpage for details.');
   const stanzas = readInput(command, options, talk);
-  if (stanzas === 'unreadable') return undefined;
+  if (stanzas === 'unreadable') return null;
 
   const listed = askedType === undefined ? [] : commaList(askedType);
   if (listed.length > 1 && attributes.size > 0) {
@@ -61,12 +61,12 @@ export function readRequest(command: Command, view: View, talk: Talk): Request |
   const types = listed.length === 0 && !options.all && (stanzas?.headers ?? []).length === 0 ? ['node'] : listed;
   if (options.help) {
     writeAttributeHelp(types, options.attributes, talk);
-    return undefined;
+    return null;
   }
   const names = readNames(command, options, askedType, types, operands, stanzas, view, talk);
-  if (names === undefined) return undefined;
+  if (names === null) return null;
   const conditions = readConditions(options, askedType, talk);
-  if (conditions === undefined) return undefined;
+  if (conditions === null) return null;
   if (options.attributes !== undefined && command !== 'lsdef') {
     return refuse(talk, "The '-i' option is only valid for the lsdef command.");
   }
@@ -74,9 +74,9 @@ export function readRequest(command: Command, view: View, talk: Talk): Request |
   return { options, askedType, types, ...names, operandNames, attributes, conditions, stanzas };
 }
 
-function refuse(talk: Talk, text: string): undefined {
+function refuse(talk: Talk, text: string): null {
   talk.error(text);
-  return undefined;
+  return null;
 }
 
 function typeOf(command: Command, options: Options): string | undefined {
@@ -93,7 +93,7 @@ interface Operands {
   readonly names: readonly string[];
 }
 
-function readOperands(command: Command, type: string | undefined, view: View, talk: Talk): Operands | undefined {
+function readOperands(command: Command, type: string | undefined, view: View, talk: Talk): Operands | null {
   const attributes = new Map<string, string>();
   let range: string | undefined;
   let names: readonly string[] = [];
@@ -113,7 +113,7 @@ function readOperands(command: Command, type: string | undefined, view: View, ta
       continue;
     }
     const expanded = expandNames(command, operand, view, talk);
-    if (expanded === undefined) return undefined;
+    if (expanded === null) return null;
     if (expanded.length === 0) return refuse(talk, `No node in '${operand}', check the noderange syntax.`);
     names = expanded;
   }
@@ -121,7 +121,7 @@ function readOperands(command: Command, type: string | undefined, view: View, ta
 }
 
 /** Only expressions are looked up; everything else is taken as it is written, so that one can create what it names. */
-function expandNames(command: Command, text: string, view: View, talk: Talk): readonly string[] | undefined {
+function expandNames(command: Command, text: string, view: View, talk: Talk): readonly string[] | null {
   const verify = command !== 'mkdef' && text.startsWith('/');
   try {
     return expandNoderange(view, text, { verify, files: talk.asked.files }).nodes;
@@ -166,7 +166,7 @@ function readNames(
   stanzas: StanzaFile | undefined,
   view: View,
   talk: Talk,
-): Pick<Request, 'names' | 'named'> | undefined {
+): Pick<Request, 'names' | 'named'> | null {
   if (options.all && (options.objects !== undefined || stanzas !== undefined || operands.range !== undefined)) {
     return refuse(talk, "Cannot use '-a' with '-o', a noderange or file input.");
   }
@@ -179,7 +179,7 @@ function readNames(
     names = command === 'lsdef' ? [...new Set([...typed, clustersite])] : [clustersite];
   } else if (options.objects !== undefined) {
     const found = askedType === 'node' ? expandNames(command, options.objects, view, talk) : commaList(options.objects);
-    if (found === undefined) return undefined;
+    if (found === null) return null;
     names = found;
   } else if (operands.names.length > 0) {
     names = operands.names;
@@ -198,7 +198,7 @@ function readConditions(
   options: Options,
   askedType: string | undefined,
   talk: Talk,
-): ReadonlyMap<string, Condition> | undefined {
+): ReadonlyMap<string, Condition> | null {
   const conditions = parseConditions(options.where);
   if (conditions === undefined) return refuse(talk, 'Incorrect selection string specified with -w flag.');
   const reason = unreadable(conditions);

@@ -84,10 +84,10 @@ function table<T>(tables: Map<string, Map<string, T>>, type: string): Map<string
 }
 
 function merged(row: Row | undefined, values: Readonly<Record<string, string | null>>): Record<string, string> {
-  const result: Record<string, string> = { ...row };
+  const result = new Map(Object.entries(row ?? {}));
   for (const [column, value] of Object.entries(values)) {
-    if (value === null) delete result[column];
-    else result[column] = value;
+    if (value === null) result.delete(column);
+    else result.set(column, value);
   }
-  return result;
+  return Object.fromEntries(result);
 }

@@ -1,16 +1,17 @@
 import { readFile } from 'node:fs/promises';
+import { textFile } from '../../../shared/text/text-file.ts';
 import { agentProgram } from '../image-tree/program.ts';
-import { shareFile } from '../image-tree/share.ts';
 import { writeInside } from '../image-tree/inside.ts';
 import { enableUnit } from '../image-tree/units.ts';
 import type { Build } from './spec.ts';
 
 export const agentUnit = 'hostler-agent.service';
+export const agentUnitText = textFile(import.meta.url, './hostler-agent.service');
 
 /** The agent in the image: one program, what it is to do, and the unit that starts it. */
 export async function addAgent(root: string, build: Build): Promise<void> {
   await writeInside(root, 'opt/hostler/hostler-agent', await readFile(agentProgram()), 0o755);
   await writeInside(root, 'opt/hostler/agent.json', `${JSON.stringify({ mode: build.nodeagent })}\n`);
-  await writeInside(root, `usr/lib/systemd/system/${agentUnit}`, await readFile(shareFile(`image/${agentUnit}`)));
+  await writeInside(root, `usr/lib/systemd/system/${agentUnit}`, agentUnitText);
   await enableUnit(root, agentUnit);
 }

@@ -1,17 +1,18 @@
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { processFailure } from '../../../shared/process/failure.ts';
 import { run } from '../../../shared/process/run.ts';
+import { textFile } from '../../../shared/text/text-file.ts';
 import type { TaskContext } from '../types.ts';
 import { confined } from '../image-tree/confined.ts';
-import { shareFile } from '../image-tree/share.ts';
 import { explainApt } from './apt/explain.ts';
 import { AptFollower } from './apt/progress.ts';
 import type { Resolved } from './apt/resolve.ts';
 import type { Pass } from './pkglist.ts';
 import type { Build } from './spec.ts';
 
-export const hookShare = 'netboot/debian/mmdebstrap-hook.sh';
+/** What mmdebstrap calls at every stage. */
+export const hookText = textFile(import.meta.url, './mmdebstrap-hook.sh');
 
 export interface BootstrapRequest {
   readonly build: Build;
@@ -48,7 +49,7 @@ export async function bootstrapTree(request: BootstrapRequest, context: TaskCont
   const hook = join(context.dir, 'mmdebstrap-hook');
   const passFolder = join(context.dir, 'passes');
   const wanted = join(context.dir, 'wanted-debs');
-  await writeFile(hook, await readFile(shareFile(hookShare)));
+  await writeFile(hook, hookText);
   await chmod(hook, 0o755);
   await rm(passFolder, { recursive: true, force: true });
   await mkdir(passFolder);

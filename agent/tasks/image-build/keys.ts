@@ -2,10 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { run } from '../../../shared/process/run.ts';
 import { agentProgram } from '../image-tree/program.ts';
-import { shareFile } from '../image-tree/share.ts';
-import { agentUnit } from './agent-files.ts';
+import { agentUnitText } from './agent-files.ts';
 import type { Resolved } from './apt/resolve.ts';
-import { hookShare, treeOptions } from './bootstrap.ts';
+import { hookText, treeOptions } from './bootstrap.ts';
 import type { Pass } from './pkglist.ts';
 import { postinstallCalls } from './postinstall.ts';
 import type { Build } from './spec.ts';
@@ -31,7 +30,7 @@ export async function packagesKey(
     environment: build.environment,
     packages: resolved.packages,
     sources,
-    hook: await digest(shareFile(hookShare)),
+    hook: hookText,
     tools: await Promise.all(
       [
         ['mmdebstrap', '--version'],
@@ -49,7 +48,7 @@ export async function treeKey(build: Build, packages: string): Promise<string> {
     format: treeFormat,
     packages,
     agent: await digest(agentProgram()),
-    unit: await digest(shareFile(`image/${agentUnit}`)),
+    unit: agentUnitText,
     nodeagent: build.nodeagent,
     kernelver: build.kernelver,
     environment: build.environment,

@@ -3,8 +3,8 @@ import { join, posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { HostlerError } from '../../../../shared/errors/error.ts';
 import { run } from '../../../../shared/process/run.ts';
+import { textFile } from '../../../../shared/text/text-file.ts';
 import { existsInside, inside } from '../../image-tree/inside.ts';
-import { shareFile } from '../../image-tree/share.ts';
 import { cpio } from './cpio.ts';
 import type { CpioEntry } from './cpio.ts';
 import { driverFolders, driverNames, loadedFirst } from './drivers.ts';
@@ -28,8 +28,11 @@ export interface InitrdResult {
   readonly bytes: number;
 }
 
-/** The files of the initrd that are shipped with Hostler: path inside to path below share/. */
-export const initrdScripts = { init: 'initrd/init.sh', 'etc/dhcp.sh': 'initrd/dhcp.sh' } as const;
+/** Scripts of the initrd, by their path in it. */
+const scripts = {
+  init: textFile(import.meta.url, './init.sh'),
+  'etc/dhcp.sh': textFile(import.meta.url, './dhcp.sh'),
+} as const;
 
 /**
  * The first root file system of a node, out of the image's own kernel modules and its static busybox. Nothing of the
@@ -53,8 +56,8 @@ export async function makeInitrd(request: InitrdRequest): Promise<InitrdResult> 
   // The kernel opens it for process 1 before anything is mounted.
   packed.add({ path: 'dev/console', kind: 'character', device: [5, 1] });
   packed.add({ path: 'bin/busybox', kind: 'file', mode: 0o755, content: await busybox(root) });
-  for (const [path, source] of Object.entries(initrdScripts)) {
-    packed.add({ path, kind: 'file', mode: 0o755, content: await readFile(shareFile(source)) });
+  for (const [path, text] of Object.entries(scripts)) {
+    packed.add({ path, kind: 'file', mode: 0o755, content: Buffer.from(text) });
   }
   packed.add({ path: 'etc/modules', kind: 'file', content: Buffer.from(`${loadedFirst.join('\n')}\n`) });
   const base = `lib/modules/${kernelver}`;

@@ -84,6 +84,16 @@ export const checks: readonly Check[] = [
   program('formatting', 'npm run format', 'prettier', '--check', '--cache', '--log-level', 'warn', '.'),
   program('unused code', 'npx knip', 'knip', '--no-progress'),
   program('contract', 'npm run generate', 'tsx', 'proto/generate.ts', '--check'),
+  program(
+    'lock file',
+    'node deploy/complete-lock.mjs, or npm i',
+    'npm',
+    'ci',
+    '--dry-run',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+  ),
   agentSize,
   neutral,
 ];

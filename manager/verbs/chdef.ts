@@ -136,7 +136,7 @@ function changeOne(
   if (!conditionsHold(type, Object.fromEntries(attributes), around, talk)) return refused;
   const values = options.plus || options.minus ? combined(request, object, view, talk) : attributes;
   dropDefaultScripts(view, type, name, values, talk);
-  const stored = write(view, set, { type, name, fresh: !exists }, Object.fromEntries(values), withNew(around, values));
+  const stored = write(view, set, { type, name }, Object.fromEntries(values), withNew(around, values));
   written ||= stored;
   return { written, failed: false, created: !exists && written && type !== 'site' };
 }

@@ -172,7 +172,7 @@ function makeOne(
   if (exists) set.replace(type, name);
   if (type === 'group') fillGroup(request, object, view, set, talk);
   dropDefaultScripts(view, type, name, attributes, talk);
-  const written = write(view, set, { type, name, fresh: !exists }, Object.fromEntries(attributes), around);
+  const written = write(view, set, { type, name }, Object.fromEntries(attributes), around);
   return written ? 'written' : 'nothing';
 }
 

@@ -9,13 +9,6 @@ export function isDynamicGroup(view: View, group: string): boolean {
   return view.row('group', group)?.['nodegroup.grouptype'] === 'dynamic';
 }
 
-/** Names of the groups whose members are found by their attributes. */
-export const dynamicGroups = perRevision((view): ReadonlySet<string> => {
-  const names = new Set<string>();
-  for (const [name, row] of view.rows('group')) if (row['nodegroup.grouptype'] === 'dynamic') names.add(name);
-  return names;
-});
-
 /** Members of a group of either kind, sorted; a name that is both is dynamic. */
 export function groupMembers(view: View, group: string): readonly string[] {
   return isDynamicGroup(view, group) ? dynamicMembers(view, group) : staticMembers(view, group);

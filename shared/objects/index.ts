@@ -1,12 +1,12 @@
 export { type AttributeValue, attribute, attributesOf, ownAttributesOf } from './attributes.ts';
-export { type AttributeChanges, changeFor, conditionFailures, withoutDefaults } from './change.ts';
-export { type ColumnValue, columnValue, effectiveRow } from './columns.ts';
+export { type AttributeChanges, changeFor, withoutDefaults } from './change.ts';
+export { type ColumnValue, columnValue } from './columns.ts';
 export { holderOf, objectExists, objectNames, primaryTable } from './existence.ts';
-export { dynamicGroups, groupMembers, isDynamicGroup, nodesMeeting } from './groups.ts';
+export { groupMembers, isDynamicGroup, nodesMeeting } from './groups.ts';
 export { groupNames, groupsOf, staticMembers } from './membership.ts';
 export { initialObjects } from './initial.ts';
 export { type NicEntry, joinNics, nicAttribute, shownNics, splitNics } from './nics.ts';
 export { valueForNode } from './pattern-value.ts';
 export { type Condition, meets, parseConditions, unreadable } from './selection.ts';
 export { defaultScripts } from './scripts.ts';
-export { byName, commaList, listContains } from './words.ts';
+export { byName, commaList } from './words.ts';

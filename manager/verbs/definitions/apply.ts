@@ -24,7 +24,7 @@ export function conditionsHold(type: string, wanted: AttributeChanges, around: S
 export function write(
   view: View,
   set: ChangeSet,
-  target: { readonly type: string; readonly name: string; readonly fresh: boolean },
+  target: { readonly type: string; readonly name: string },
   wanted: AttributeChanges,
   around: Surroundings,
 ): boolean {
@@ -35,7 +35,7 @@ export function write(
   const type = target.type === 'pdu' ? holderOf(view, target.name) : target.type;
   // Whatever it is called in a stanza file, there is one site.
   const name = type === 'site' ? clustersite : target.name;
-  set.set(type, name, values, target.fresh && type === 'node');
+  set.set(type, name, values);
   return true;
 }
 

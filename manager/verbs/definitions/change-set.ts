@@ -7,7 +7,6 @@ interface Pending {
   readonly name: string;
   values: Record<string, string | null>;
   remove: boolean;
-  fresh: boolean;
 }
 
 /** What one command is going to change, at most one change an object, all of it one commit. */
@@ -21,10 +20,9 @@ export class ChangeSet {
     this.view = view;
   }
 
-  set(type: string, name: string, values: Readonly<Record<string, string | null>>, fresh = false): void {
+  set(type: string, name: string, values: Readonly<Record<string, string | null>>): void {
     const change = this.change(type, name);
     change.values = { ...change.values, ...values };
-    change.fresh ||= fresh;
     change.remove = false;
     if (type === 'node') this.memberships.delete(name);
   }
@@ -69,7 +67,7 @@ export class ChangeSet {
     const key = `${type} ${name}`;
     const known = this.pending.get(key);
     if (known !== undefined) return known;
-    const made: Pending = { type, name, values: {}, remove: false, fresh: false };
+    const made: Pending = { type, name, values: {}, remove: false };
     this.pending.set(key, made);
     return made;
   }
@@ -83,9 +81,10 @@ export class ChangeSet {
       }
     }
     const list: Change[] = [];
-    for (const { type, name, values, remove, fresh } of this.pending.values()) {
+    for (const { type, name, values, remove } of this.pending.values()) {
       if (remove) list.push({ type, name, remove: true });
-      else list.push({ type, name, values, ...(fresh ? { fresh: true } : {}) });
+      // Neither doubled nor brought back to life, whatever others do in the meantime.
+      else list.push({ type, name, values, fresh: !this.view.has(type, name) });
     }
     return list;
   }

@@ -50,5 +50,5 @@ function move(type: string, from: string, to: string, view: View, set: ChangeSet
   // A group that only nodes name has nothing of its own to move.
   if (row === undefined) return;
   set.remove(type, from);
-  set.set(type, to, row, type === 'node');
+  set.set(type, to, row);
 }

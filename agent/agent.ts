@@ -103,6 +103,7 @@ async function linked(options: AgentOptions, incarnation: Incarnation, enrolled:
     ...(options.booted !== undefined && { say }),
   });
   const outbox = await Outbox.open(join(home, 'outbox'), incarnation.id, { odd: (message) => log.warn({}, message) });
+  spool.wereReported(await resultsIn(outbox));
   const end = new End(options);
   // Before the link, so that the first hello says where the store answers.
   const services = await startServices({
@@ -176,6 +177,17 @@ async function linked(options: AgentOptions, incarnation: Incarnation, enrolled:
     await spool.stop();
     await link.stop();
   }
+}
+
+/** Results that wait in the outbox or were just sent: their numbers, by task. */
+async function resultsIn(outbox: Outbox): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  for (let at = outbox.first - 1; at < outbox.last;) {
+    const messages = await outbox.after(at);
+    for (const { sequence, body } of messages) if (body.result?.id) found.set(body.result.id, sequence);
+    at = messages.at(-1)?.sequence ?? outbox.last;
+  }
+  return found;
 }
 
 /** What makes the agent leave. */

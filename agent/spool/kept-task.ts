@@ -22,6 +22,9 @@ export interface TaskProgram {
 /** Silence of the heartbeat after which the process table is asked, where asking is dear. */
 const silentMs = 3_000;
 
+/** Between two attempts to clear away a dead task. */
+const buryAgainMs = 5_000;
+
 /** One accepted task: from its place in the queue to the moment the manager has its result. */
 export class KeptTask {
   readonly folder: TaskFolder;
@@ -34,6 +37,10 @@ export class KeptTask {
   #ended: Promise<string> | undefined;
   #howItEnded: string | undefined;
   #signalled = false;
+  /** Clearing away after the process's death; the log is told meanwhile. */
+  #burial: Promise<void> | undefined;
+  #burialTrouble: unknown;
+  #buryAgainAt = 0;
 
   constructor(folder: TaskFolder, spec: SpecRecord, program: TaskProgram) {
     this.folder = folder;
@@ -74,6 +81,11 @@ export class KeptTask {
     await this.folder.writeCancel({ code: reason.code, message: reason.message, at: Date.now() });
   }
 
+  /** An agent before this one put the result into the outbox, and died before it could note that. */
+  wasReported(sequence: number): void {
+    if (this.#told.result === undefined) this.#told = { started: true, result: sequence };
+  }
+
   /** The manager says how much of the log it really has. */
   rewind(logOffset: number): void {
     this.#feed.rewind(logOffset);
@@ -102,10 +114,10 @@ export class KeptTask {
   }
 
   async #look(): Promise<void> {
-    if (this.#finished()) return;
+    if (this.#burial !== undefined || this.#finished()) return;
     const start = this.folder.start();
     if (start === undefined) {
-      if (this.#howItEnded !== undefined && !this.#finished()) await this.#died(this.#howItEnded, 0);
+      if (this.#howItEnded !== undefined && !this.#finished()) this.#bury(this.#howItEnded, 0);
       return;
     }
     if (this.#lives(start)) {
@@ -116,7 +128,21 @@ export class KeptTask {
     if (this.#finished()) return;
     // The process table may know of the end before we are told how it came.
     const how = this.#ended === undefined ? undefined : await Promise.race([this.#ended, sleep(1_000, undefined)]);
-    await this.#died(how, start.startedAt);
+    this.#bury(how, start.startedAt);
+  }
+
+  /** Not awaited: cleaning up may take minutes. What the disk refuses is thrown by the next step, and tried again. */
+  #bury(how: string | undefined, startedAt: number): void {
+    const trouble = this.#burialTrouble;
+    this.#burialTrouble = undefined;
+    if (trouble !== undefined) throw HostlerError.from(trouble);
+    if (Date.now() < this.#buryAgainAt) return;
+    this.#burial = this.#died(how, startedAt)
+      .catch((error: unknown) => {
+        this.#burialTrouble = error;
+        this.#buryAgainAt = Date.now() + buryAgainMs;
+      })
+      .finally(() => (this.#burial = undefined));
   }
 
   #finished(): boolean {

@@ -81,6 +81,11 @@ export class Spool implements Pick<LinkListener, 'task' | 'cancel' | 'welcome' |
     return spool;
   }
 
+  /** Results that are in the outbox already, by task: they are not reported again. To be called before `start`. */
+  wereReported(sequences: ReadonlyMap<string, number>): void {
+    for (const [id, sequence] of sequences) this.#tasks.get(id)?.wasReported(sequence);
+  }
+
   /** From here on tasks run and are told. `link` may connect later. */
   start(link: AgentLink): void {
     this.#link = link;

@@ -24,6 +24,9 @@ const secretFields = [
 /** Bytes after which a log is put aside at the next start, as FILE.1. */
 const longestLog = 64 * 1024 * 1024;
 
+/** Characters kept for a disk that takes nothing; lines beyond them are dropped. */
+const mostWaiting = 1024 * 1024;
+
 export interface LogOptions {
   /** Gets everything from the level on. Its folder is made; mode 0640. */
   readonly file: string;
@@ -51,7 +54,9 @@ function putAside(file: string): void {
 export function openLog({ file, level, program }: LogOptions): Logger {
   mkdirSync(dirname(file), { recursive: true, mode: 0o750 });
   putAside(file);
-  const toFile = destination({ dest: file, mode: 0o640, sync: true });
+  const toFile = destination({ dest: file, mode: 0o640, sync: true, maxLength: mostWaiting });
+  // A full disk must not end the program; what waits is written when there is room, or dropped.
+  toFile.on('error', () => undefined);
   const toPeople = { write: (json: string) => void process.stderr.write(shortLine(program, json)) };
   const streams: StreamEntry[] = [
     { level, stream: toFile },

@@ -174,6 +174,43 @@ describe('the life of an agent', () => {
     expect(manager.results('4.build')).toHaveLength(1);
   });
 
+  test('killed -9 again and again at any moment: every task is run once and has one result', async () => {
+    const ids = Array.from({ length: 6 }, (_, i) => `9.${i}`);
+    let agent = startAgent();
+    await until(() => manager.connected);
+    for (const id of ids) await give(id, { lines: 300, pauseMs: 2 });
+    for (let kills = 0; kills < 8; kills += 1) {
+      // From before the hello to the middle of the reports.
+      await new Promise((done) => setTimeout(done, 500 + kills * 90));
+      await kill9(agent);
+      agent = startAgent();
+      await until(() => manager.connected);
+      for (const id of ids) await give(id, { lines: 300, pauseMs: 2 });
+    }
+    await until(() => ids.every((id) => manager.results(id).length > 0), 60);
+    await until(() => readdirSync(join(home, 'spool')).every((name) => name.startsWith('.')));
+    for (const id of ids) {
+      expect(manager.results(id), id).toMatchObject([{ outcome: 'done' }]);
+      expect(manager.logOf(id).trim().split('\n'), id).toHaveLength(300);
+    }
+    expect(runs().sort()).toEqual(ids);
+  });
+
+  test('killed -9 while it cleans up after a dead task: the next agent cleans up again', async () => {
+    const first = startAgent();
+    await until(() => manager.connected);
+    await give('10.build', { lines: 1, until: release(), cleanUpUntil: join(dir, 'clean') });
+    await until(() => manager.logOf('10.build') !== '');
+    process.kill(taskFolder('10.build').start()?.pid ?? 0, 'SIGKILL');
+    await until(() => manager.logOf('10.build').includes('cleaning up'));
+    await kill9(first);
+    writeFileSync(join(dir, 'clean'), '');
+    startAgent();
+    expect(await until(() => manager.results('10.build')[0])).toMatchObject({ outcome: 'failed', code: 'internal' });
+    expect(readFileSync(join(dir, 'cleaned'), 'utf8')).toBe('10.build');
+    expect(manager.results('10.build')).toHaveLength(1);
+  });
+
   test('a cancelled task takes its programs with it', async () => {
     startAgent();
     await until(() => manager.connected);

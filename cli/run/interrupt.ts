@@ -9,8 +9,9 @@ export interface InterruptActions {
   job(): string | undefined;
   /** Asks the manager to stop it; resolves with what it says. */
   cancel(job: string): Promise<string>;
-  /** Before anything is printed. */
+  /** Before anything is asked or said, and after. */
   pause(): void;
+  resume(): void;
 }
 
 /**
@@ -58,6 +59,7 @@ export class Interrupt {
       else if (answer === 'l' || answer === undefined) await this.#goodbye(job);
     } finally {
       this.#asking = false;
+      this.#actions.resume();
     }
   }
 

@@ -28,7 +28,8 @@ export async function showJob(start: Start, command: string, shown: Shown): Prom
   const interrupt: Interrupt = new Interrupt(writer, {
     job: () => follower.job,
     cancel: (job) => cancelJob(open, job),
-    pause: () => progress.clear(),
+    pause: () => progress.pause(),
+    resume: () => progress.resume(),
   });
   const follower: Follower = new Follower(open, {
     event: (event) => presenter.show(event),

@@ -28,6 +28,7 @@ export class ProgressView {
   readonly #began = Date.now();
   #drawn = 0;
   #timer: NodeJS.Timeout | undefined;
+  #paused = false;
 
   constructor(writer: Writer, style: Style) {
     this.#writer = writer;
@@ -48,6 +49,7 @@ export class ProgressView {
     const line = this.#line(progress.task);
     const newStage = line.stage !== progress.stage;
     if (newStage) {
+      this.#stageEnded(line);
       line.stage = progress.stage;
       line.since = Date.now();
       if (!this.#writer.live) {
@@ -63,6 +65,17 @@ export class ProgressView {
   note(text: string): void {
     this.clear();
     void this.#writer.error(`${text}\n`);
+    this.#draw();
+  }
+
+  /** While somebody is asked something nothing is drawn. */
+  pause(): void {
+    this.clear();
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
     this.#draw();
   }
 
@@ -89,8 +102,15 @@ export class ProgressView {
     return line;
   }
 
+  /** On a terminal a stage that took its time leaves one line. */
+  #stageEnded({ title, stage, since }: Line): void {
+    const took = Date.now() - since;
+    if (!this.#writer.live || stage === '' || took < quietFor) return;
+    this.note(this.#style.dim(`${[title, stage].filter((word) => word !== '').join('  ')}  ${duration(took)}`));
+  }
+
   #draw(): void {
-    if (!this.#writer.live || Date.now() - this.#began < quietFor) return;
+    if (!this.#writer.live || this.#paused || Date.now() - this.#began < quietFor) return;
     this.clear();
     const shown = [...this.#lines.values()].slice(0, 12);
     if (shown.length === 0) return;

@@ -65,7 +65,7 @@ function changed(row: Row | undefined, change: Change): string | undefined {
     if (value === null) values.delete(key);
     else values.set(key, value);
   }
-  return rowText(values);
+  return rowText(values, change.type === 'site');
 }
 
 /** Applies the changes in order; later ones see earlier ones. All or, with a conflict, none. Pure. */

@@ -55,10 +55,13 @@ export class LiveView implements View {
   }
 }
 
-/** A row as it stands on the disk: keys in order, so that equal keys make equal shapes (see parseRow). */
-export function rowText(values: Iterable<readonly [string, string]>): string {
-  const sorted = [...values].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return JSON.stringify(Object.fromEntries(sorted));
+/**
+ * A row as it stands on the disk: keys in order, so that equal keys make equal shapes (see parseRow). `asSet`: in the
+ * order in which they were set, for the one object (site) whose table shows that order.
+ */
+export function rowText(values: Iterable<readonly [string, string]>, asSet = false): string {
+  const entries = asSet ? [...values] : [...values].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return JSON.stringify(Object.fromEntries(entries));
 }
 
 /**

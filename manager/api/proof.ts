@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chmod, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HostlerError } from '../../shared/errors/error.ts';
 import { isProofToken, proofFolder, proofSeconds } from '../../shared/wire/proof.ts';
@@ -46,7 +46,8 @@ export async function redeemProof(home: string, token: string, now: number): Pro
     return status.uid;
   } finally {
     await handle.close();
-    await rm(path, { force: true });
+    // What cannot be taken away so is no proof either, and is swept later.
+    await unlink(path).catch(() => undefined);
   }
 }
 
@@ -55,8 +56,9 @@ export async function sweepProofs(home: string, now: number): Promise<void> {
   const folder = proofFolder(home);
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
-    const status = await stat(path).catch(() => undefined);
-    if (status !== undefined && now - status.mtimeMs > proofSeconds * 2000)
-      await rm(path, { force: true, recursive: true });
+    const status = await lstat(path).catch(() => undefined);
+    if (status === undefined || now - status.mtimeMs <= proofSeconds * 2000) continue;
+    // A folder somebody made here goes when it is empty; a full one is left to the administrator.
+    await (status.isDirectory() ? rmdir(path) : unlink(path)).catch(() => undefined);
   }
 }

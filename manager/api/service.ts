@@ -126,11 +126,11 @@ export class ApiService {
     return caller;
   }
 
-  #problem(thrown: unknown, path: string): ReturnType<typeof toStatus> {
+  #problem(thrown: unknown, path: string): HostlerError {
     const error = HostlerError.from(thrown);
     if (error.code === 'internal')
       this.#options.log.error({ err: thrown, call: path }, 'A call failed by a fault of ours.');
-    return toStatus(error);
+    return error;
   }
 
   #unary<Request, Reply>(command: string, handle: (request: Request, caller: Caller) => Promise<Reply>) {
@@ -139,7 +139,7 @@ export class ApiService {
         .then((caller) => handle(call.request, caller))
         .then(
           (reply) => callback(null, reply),
-          (thrown: unknown) => callback(this.#problem(thrown, call.getPath())),
+          (thrown: unknown) => callback(toStatus(this.#problem(thrown, call.getPath()))),
         );
     };
   }
@@ -162,8 +162,7 @@ export class ApiService {
       };
       answer().catch((thrown: unknown) => {
         if (left.signal.aborted) return;
-        const { code, details } = this.#problem(thrown, call.getPath());
-        failStream(call, Object.assign(new Error(details), { code }));
+        failStream(call, this.#problem(thrown, call.getPath()));
       });
     };
   }

@@ -19,6 +19,13 @@ function isFull(thrown: unknown): boolean {
   return false;
 }
 
+/** LevelDB's own words stand in the innermost cause. */
+function whyOf(thrown: unknown): string {
+  let error = thrown;
+  while (error instanceof Error && error.cause instanceof Error) error = error.cause;
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Opens LevelDB in the folder. Refused with failed_precondition (and LEVEL_LOCKED as cause) while another process has it. */
 async function openLevel(folder: string): Promise<Level> {
   const level = new ClassicLevel<string, string>(folder, { cacheSize: 4 * 1024 * 1024 });
@@ -29,8 +36,7 @@ async function openLevel(folder: string): Promise<Level> {
     if (isLocked(cause)) {
       throw new HostlerError('failed_precondition', `Another process has the registry in ${folder} open.`, { cause });
     }
-    const why = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
-    throw new HostlerError('data_loss', `The registry in ${folder} cannot be opened: ${why}`, { cause });
+    throw new HostlerError('data_loss', `The registry in ${folder} cannot be opened: ${whyOf(cause)}`, { cause });
   }
 }
 
@@ -61,7 +67,7 @@ class DiskStore implements Store {
   }
 
   async write(batch: readonly StoreWrite[], sync: boolean): Promise<void> {
-    if (this.#doubtful !== undefined && (await this.#settle())) {
+    if (this.#doubtful !== undefined && (await this.#settle().catch((cause: unknown) => this.#fail(cause)))) {
       // We said that it failed, and others acted on it. Only a fresh start from the disk is sure to be right.
       throw new HostlerError(
         'data_loss',
@@ -73,13 +79,13 @@ class DiskStore implements Store {
       await levelWrite(this.#level, [...batch, { key: metaKeys.batch, value: String(number) }], sync);
     } catch (cause) {
       this.#doubtful = number;
-      if (await this.#settle().catch(() => false)) return;
-      const code = isFull(cause) ? 'resource_exhausted' : 'unavailable';
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new HostlerError(code, `The registry in ${this.#folder} cannot be written: ${why}. Nothing was changed.`, {
-        cause,
-      });
+      if (!(await this.#settle().catch(() => false))) this.#fail(cause);
     }
+  }
+
+  #fail(cause: unknown): never {
+    const message = `The registry in ${this.#folder} cannot be written: ${whyOf(cause)}. Nothing was changed.`;
+    throw new HostlerError(isFull(cause) ? 'resource_exhausted' : 'unavailable', message, { cause });
   }
 
   /** Opens the database anew; true when the doubtful batch turned out to be there. */

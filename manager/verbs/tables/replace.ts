@@ -26,12 +26,11 @@ export function tableChanges(view: View, table: Table, records: readonly CsvReco
     const row = present.get(key);
     if (row === undefined) {
       const made = createRow(view, table, values);
-      if (made === undefined) {
-        return nameless(table, line);
-      }
+      if (made === undefined) return nameless(table, line);
       changes.push(made);
     } else {
-      const unset = Object.keys(row.values).filter((column) => values[column] === undefined);
+      // Adding says nothing about columns that the file leaves out.
+      const unset = add ? [] : Object.keys(row.values).filter((column) => values[column] === undefined);
       changes.push(changeRow(table, row, { ...Object.fromEntries(unset.map((column) => [column, ''])), ...values }));
     }
   }

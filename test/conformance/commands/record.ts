@@ -20,7 +20,7 @@ for (const path of process.argv.slice(2)) {
       tftpDir: '/tftpboot',
     }),
   );
-  const comments = text.split('\n').filter((line) => line.startsWith('# '));
+  const comments = (/^(?:# .*\n)*/.exec(text)?.[0] ?? '').trimEnd().split('\n');
   const parts = readSession(text).map(({ command, stdin, anyText }) => {
     const answer = system.run(plainCommand(command)?.words ?? [], stdin);
     return writeStep({ command, ...(stdin === undefined ? {} : { stdin }), ...(anyText && { anyText }), ...answer });

@@ -23,6 +23,7 @@ export function comingFrom(wanted: readonly Wanted[]): (group: string, attribute
 
 /** Longer values are no attributes but files. */
 const longestValue = 65_536;
+const longestAttribute = 200;
 
 /**
  * Puts together what is wanted of each object, from the stanza file and from the command line. What is no attribute is
@@ -120,7 +121,7 @@ function isReasonable(attr: string, value: string, object: string, talk: Talk): 
     );
     return false;
   }
-  if (attr === '' || attr.length > 255 || hasControlCharacter(attr) || hasControlCharacter(value)) {
+  if (attr === '' || attr.length > longestAttribute || hasControlCharacter(attr) || hasControlCharacter(value)) {
     talk.error(
       `Attribute '${visible(attr)}' for '${visible(object)}' has an empty name or control characters; write it as plain text.`,
     );

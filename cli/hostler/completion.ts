@@ -63,7 +63,7 @@ export function completionScript(subCommands: readonly CommandDefinition[]): str
 }
 
 function optionWords(definition: CommandDefinition): string[] {
-  return [...definition.options.filter((option) => option.hidden !== true), ...commonOptions(definition)]
+  return [...definition.options, ...commonOptions(definition)]
     .filter(({ hidden }) => hidden !== true)
     .flatMap(optionForms);
 }

@@ -37,6 +37,8 @@ export interface FleetDeps {
   readonly now?: () => number;
   readonly lifetimes?: Lifetimes;
   readonly speaks?: ProtocolRange;
+  /** Milliseconds between heartbeats while the fleet is small. */
+  readonly shortestHeartbeat?: number;
 }
 
 /** The fleet as the composition root sees it; the engine gets `Fleet`, the API `FleetAdmin`. */
@@ -92,7 +94,14 @@ class TheFleet implements FleetRoom {
     this.#roster = new Roster(state, registry, now);
     this.#events = new NodeEvents(registry, log, now);
     this.#tasks = new TaskBook({ space, listener, log, now });
-    this.#presence = new Presence(this.#roster, space, log, now, (member) => this.#expired(member));
+    this.#presence = new Presence(
+      this.#roster,
+      space,
+      log,
+      now,
+      (member) => this.#expired(member),
+      deps.shortestHeartbeat,
+    );
     this.enrolment = new Enrolment({
       authority,
       state,
@@ -176,9 +185,8 @@ class TheFleet implements FleetRoom {
 
   async close(): Promise<void> {
     this.#presence.stop();
-    for (const { session } of this.#roster.all()) {
-      await session?.refuse(new Refused('unavailable', 'The manager is stopping.', 1));
-    }
+    const goodbye = new Refused('unavailable', 'The manager is stopping.', 1);
+    await Promise.all([...this.#roster.all()].map(({ session }) => session?.refuse(goodbye)));
     await Promise.all(this.#serving);
   }
 

@@ -1,9 +1,10 @@
 import { Refused } from '../../shared/session/agent-session.ts';
+import { silenceAllowed } from '../../shared/session/limits.ts';
 import type { ManagerSession } from '../../shared/session/manager-session.ts';
 import type { KeySpace } from '../registry/types.ts';
 import type { FleetLog } from './log.ts';
 import type { Member } from './member.ts';
-import { heartbeatEvery, paceDiffers, silenceAllowed } from './pace.ts';
+import { heartbeatEvery, paceDiffers } from './pace.ts';
 import type { Roster } from './roster.ts';
 import { records } from './store.ts';
 
@@ -20,10 +21,19 @@ export class Presence {
   readonly #log: FleetLog;
   readonly #now: () => number;
   readonly #expired: (member: Member) => boolean;
+  readonly #shortest: number | undefined;
   readonly #timer: NodeJS.Timeout;
 
   /** `expired`: the certificate that the member's connection was opened with has run out since. */
-  constructor(roster: Roster, space: KeySpace, log: FleetLog, now: () => number, expired: (member: Member) => boolean) {
+  constructor(
+    roster: Roster,
+    space: KeySpace,
+    log: FleetLog,
+    now: () => number,
+    expired: (member: Member) => boolean,
+    shortestHeartbeat?: number,
+  ) {
+    this.#shortest = shortestHeartbeat;
     this.#expired = expired;
     this.#roster = roster;
     this.#space = space;
@@ -39,7 +49,7 @@ export class Presence {
 
   /** Milliseconds between heartbeats, for a newcomer. */
   pace(): number {
-    return heartbeatEvery(this.#roster.connected() + 1);
+    return heartbeatEvery(this.#roster.connected() + 1, this.#shortest);
   }
 
   came(member: Member, session: ManagerSession, serial: string): void {
@@ -63,7 +73,7 @@ export class Presence {
   /** One round over all agents. */
   look(): void {
     const now = this.#now();
-    const every = heartbeatEvery(this.#roster.connected());
+    const every = heartbeatEvery(this.#roster.connected(), this.#shortest);
     for (const member of this.#roster.all()) {
       const { session } = member;
       if (session !== undefined) {

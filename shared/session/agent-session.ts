@@ -7,7 +7,7 @@ import type { ToAgent__Output } from '../wire/generated/hostler/v1/ToAgent.ts';
 import type { Welcome__Output } from '../wire/generated/hostler/v1/Welcome.ts';
 import { type Channel, Channels } from './channels.ts';
 import type { Duplex } from './duplex.ts';
-import { helloTimeout, inFlight } from './limits.ts';
+import { helloTimeout, inFlight, silenceAllowed } from './limits.ts';
 import type { ProtocolRange } from './protocol.ts';
 import { Receiver } from './receiver.ts';
 import { Changes, pause } from './signals.ts';
@@ -66,6 +66,7 @@ export class AgentSession {
   readonly #moved = new Changes();
   #acknowledged = 0;
   #heartbeatEvery = 0;
+  #heard = 0;
   #waiting = 0;
   #welcomed = false;
 
@@ -122,10 +123,14 @@ export class AgentSession {
       });
       for await (const message of this.#duplex.incoming) {
         clearTimeout(tooSlow);
+        this.#heard = Date.now();
         await this.#take(message, inBackground);
       }
     } catch (thrown) {
-      if (!signal.aborted) throw HostlerError.from(thrown, 'unavailable');
+      const error = HostlerError.from(thrown, 'unavailable');
+      // With a reason, so that nothing waits for a carrier that does not notice that it is dead.
+      this.#duplex.close(error);
+      if (!signal.aborted) throw error;
     } finally {
       clearTimeout(tooSlow);
       signal.removeEventListener('abort', stop);
@@ -237,13 +242,20 @@ export class AgentSession {
     }
   }
 
+  /** The manager answers every heartbeat: when it does not, the carrier is dead and has not noticed. */
   async #beat(): Promise<void> {
     const { signal } = this.#ended;
     while (!signal.aborted) {
-      const every = this.#heartbeatEvery;
       // Jitter of up to a fifth: thousands of agents must not speak at once.
-      await pause(every === 0 ? 60_000 : every * (1 + this.#random() / 5), signal);
+      const wait = (this.#heartbeatEvery || 60_000) * (1 + this.#random() / 5);
+      await pause(wait, signal);
       if (signal.aborted) return;
+      const silence = Date.now() - this.#heard;
+      if (silence > silenceAllowed(wait)) {
+        const seconds = Math.round(silence / 1000);
+        this.#duplex.close(new HostlerError('unavailable', `Nothing was heard of the manager for ${seconds} s.`));
+        return;
+      }
       this.tell({ heartbeat: { at: Date.now() } });
     }
   }

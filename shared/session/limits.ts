@@ -19,3 +19,11 @@ export function checkSize(bytes: number, what: string): void {
     `${what} has ${bytes} bytes; a message of the link holds ${longestMessage} at most. Files belong into a store.`,
   );
 }
+
+/**
+ * How long the other side may be silent before the connection counts as dead: three heartbeats with their jitter, and some
+ * for the road. Milliseconds.
+ */
+export function silenceAllowed(heartbeatEvery: number): number {
+  return Math.ceil(heartbeatEvery * 3 * 1.2) + Math.min(5_000, heartbeatEvery);
+}

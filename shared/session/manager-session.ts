@@ -9,6 +9,7 @@ import { helloTimeout, inFlight } from './limits.ts';
 import { type ProtocolRange, agreedProtocol } from './protocol.ts';
 import { Receiver } from './receiver.ts';
 import { Changes } from './signals.ts';
+import { undecodable } from './undecodable.ts';
 
 /** A message of the manager without its numbers. */
 export type ManagerBody = Omit<ToAgent, 'sequence' | 'acknowledged'>;
@@ -78,6 +79,9 @@ export class ManagerSession {
     try {
       for await (const message of this.#duplex.incoming) {
         clearTimeout(tooSlow);
+        if (message === undecodable) {
+          throw new HostlerError('invalid_argument', 'Something came over the link that is no message.');
+        }
         if (this.#receiver === undefined) await this.#welcome(message, speaks);
         else await this.#take(message, this.#receiver);
       }
@@ -175,6 +179,8 @@ export class ManagerSession {
     }
     if (arrival === 'unnumbered') {
       if (message.body === undefined) return; // An acknowledgement and nothing else.
+      // Answered, so that the agent knows that somebody is there. Not waited for: reading goes on.
+      if (message.heartbeat) this.send({}).catch(() => undefined);
       await this.#events.apply(message);
       return;
     }

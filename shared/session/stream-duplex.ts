@@ -43,7 +43,8 @@ export function streamDuplex<In, Out>(
     queue.push(message);
     if (queue.size >= readAhead) stream.pause();
   });
-  stream.on('end', () => queue.end());
+  // A connection that broke looks like a goodbye for a moment, until it is told as cancelled.
+  stream.on('end', () => setImmediate(() => queue.end()));
   stream.on('error', (thrown: unknown) => stop(closed ? undefined : fromStatus(thrown, what)));
   // The server learns of a broken connection by this alone.
   stream.on('cancelled', () => stop(new HostlerError('unavailable', `${what}: the connection broke.`)));

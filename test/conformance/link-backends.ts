@@ -142,11 +142,13 @@ function sendGarbage(address: string, identity: Identity): Promise<void> {
   const asIs = (bytes: Buffer): Buffer => bytes;
   const call = client.makeBidiStreamRequest('/hostler.v1.Link/Connect', asIs, asIs, new Metadata());
   return new Promise((resolve) => {
-    call.on('data', () => undefined);
-    call.on('error', () => {
+    const done = (): void => {
       client.close();
       resolve();
-    });
+    };
+    call.on('data', () => undefined);
+    call.on('error', done);
+    call.on('end', done);
     call.write(Buffer.from('ffffffffff', 'hex'));
   });
 }

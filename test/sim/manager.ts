@@ -32,6 +32,7 @@ export interface SimManagerOptions {
   readonly now?: () => number;
   readonly lifetimes?: Lifetimes;
   readonly speaks?: ProtocolRange;
+  readonly shortestHeartbeat?: number;
   /** Absent: one in memory. It outlives restarts. */
   readonly registry?: Registry;
   readonly engine?: SimEngine;
@@ -83,6 +84,7 @@ export class SimManager {
       home,
       log,
       version: '0.0.0-sim',
+      shortestHeartbeat: this.#options.shortestHeartbeat ?? 300,
       ...(now === undefined ? {} : { now }),
       ...(lifetimes === undefined ? {} : { lifetimes }),
       ...(speaks === undefined ? {} : { speaks }),

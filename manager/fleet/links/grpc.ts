@@ -4,6 +4,7 @@ import { HostlerError } from '../../../shared/errors/error.ts';
 import { peerIdentity } from '../../../shared/identity/certificate.ts';
 import type { AgentIdentity } from '../../../shared/identity/names.ts';
 import { longestMessage } from '../../../shared/session/limits.ts';
+import { undecodable } from '../../../shared/session/undecodable.ts';
 import { streamDuplex } from '../../../shared/session/stream-duplex.ts';
 import { apiService, enrolmentService, linkService } from '../../../shared/wire/definitions.ts';
 import type { EnrolmentHandlers } from '../../../shared/wire/generated/hostler/v1/Enrolment.ts';
@@ -29,6 +30,21 @@ const serverOptions = {
   'grpc.max_connection_idle_ms': 60_000,
 } as const;
 
+/** What cannot be decoded reaches the session as such: it says so to the agent and in the log. gRPC itself would just hang up. */
+const tolerantLinkService: typeof linkService = {
+  ...linkService,
+  Connect: {
+    ...linkService.Connect,
+    requestDeserialize(bytes) {
+      try {
+        return linkService.Connect.requestDeserialize(bytes);
+      } catch {
+        return undecodable;
+      }
+    },
+  },
+};
+
 export interface GrpcLink {
   /** Takes a connection after its TLS handshake (manager/fleet/listener.ts). */
   accept(socket: NodeDuplex): void;
@@ -38,7 +54,7 @@ export interface GrpcLink {
 /** Link and enrolment over gRPC, for connections that the listener brings. */
 export function openGrpcLink(fleet: Pick<FleetRoom, 'serve' | 'enrolment'>, log: FleetLog): GrpcLink {
   const server = new Server(serverOptions);
-  server.addService(linkService, linkHandlers(fleet, log));
+  server.addService(tolerantLinkService, linkHandlers(fleet, log));
   server.addService(enrolmentService, enrolmentHandlers(fleet, log));
   server.addService(apiService, noApi());
   // TLS is the listener's; by its socket gRPC still knows who is there.

@@ -1,0 +1,4 @@
+import type { FromAgent__Output } from '../wire/generated/hostler/v1/FromAgent.ts';
+
+/** Stands for bytes that were no message; no message on the wire can have this number. */
+export const undecodable: FromAgent__Output = Object.freeze({ sequence: -1, acknowledged: 0 });

@@ -6,9 +6,10 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { agentBench } from './agent.ts';
 import { cliBench } from './cli.ts';
 import { fleetBench, memoryBench } from './fleet.ts';
+import { imageBench } from './image.ts';
 import type { Bench } from './measure.ts';
 
-const benches: readonly Bench[] = [cliBench, agentBench, memoryBench, fleetBench];
+const benches: readonly Bench[] = [cliBench, agentBench, memoryBench, fleetBench, imageBench];
 
 const wanted = new Set(process.argv.slice(2));
 const results: Record<string, unknown> = {};

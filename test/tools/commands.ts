@@ -11,16 +11,16 @@ export interface Ended {
 export type Command = (
   name: string,
   args?: readonly string[],
-  options?: { input?: string; env?: Record<string, string> },
+  options?: { input?: string; env?: Record<string, string>; timeoutMs?: number },
 ) => Promise<Ended>;
 
-/** The programs of dist/bin with an environment of their own. Never throws for an exit code; ended after a minute. */
+/** The programs of dist/bin with an environment of their own. Never throws for an exit code; ended after a minute unless told otherwise. */
 export function commandsFor(env: Readonly<Record<string, string>>): Command {
   return (name, args = [], options = {}) =>
     new Promise((resolve, reject) => {
       const child = spawn(join(dist, 'bin', name), [...args], {
         env: { ...process.env, ...env, ...options.env },
-        timeout: 60_000,
+        timeout: options.timeoutMs ?? 60_000,
       });
       const text = { stdout: '', stderr: '' };
       child.stdout.setEncoding('utf8').on('data', (piece: string) => (text.stdout += piece));

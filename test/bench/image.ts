@@ -1,0 +1,104 @@
+import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { commandsFor } from '../tools/commands.ts';
+import { RealManager, dist } from '../tools/real-manager.ts';
+import { step } from '../tools/step.ts';
+import type { Bench } from './measure.ts';
+
+const image = 'bench-image';
+
+/** genimage and packimage beside the bare tools on the same packages. Needs root and a package mirror. */
+export const imageBench: Bench = {
+  name: 'image',
+  bound: 1500,
+  run: async () => {
+    if (process.getuid?.() !== 0) throw new Error('needs root: a root tree is built');
+    const folder = mkdtempSync(join(tmpdir(), 'hostler-bench-'));
+    const manager = await RealManager.start(['--agent-roles', 'build,store', '--install-dir', join(folder, 'install')]);
+    try {
+      return await measure(folder, manager);
+    } finally {
+      await manager.dispose();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+async function measure(folder: string, manager: RealManager): Promise<Record<string, number>> {
+  const lists = join(dist, 'share/netboot/debian');
+  const pkglist = join(folder, 'bench.pkglist');
+  const postinstall = join(folder, 'bench.postinstall');
+  const rootimgdir = join(folder, 'image');
+  copyFileSync(join(lists, 'compute.pkglist'), pkglist);
+  writeFileSync(postinstall, '#!/bin/sh\necho one >"$1/etc/bench"\n', { mode: 0o755 });
+  const run = commandsFor(manager.env);
+  const seconds = async (name: string, ...args: string[]): Promise<number> => {
+    const began = Date.now();
+    const { exit, stdout, stderr } = await run(name, args, { timeoutMs: 900_000 });
+    if (exit !== 0) throw new Error(`${name} ${args.join(' ')}: exit ${String(exit)}\n${stdout}${stderr}`);
+    return (Date.now() - began) / 1000;
+  };
+  await seconds(
+    ...([
+      'mkdef',
+      '-t',
+      'osimage',
+      image,
+      'imagetype=linux',
+      'osname=Linux',
+      'osvers=debian12',
+      'osarch=x86_64',
+    ] as const),
+    ...['profile=compute', 'provmethod=netboot', `pkglist=${pkglist}`, `postinstall=${postinstall}`],
+    `rootimgdir=${rootimgdir}`,
+  );
+  const cold = await seconds('genimage', image);
+  const nothing = await seconds('genimage', image);
+  writeFileSync(postinstall, '#!/bin/sh\necho two >"$1/etc/bench"\n', { mode: 0o755 });
+  const oneFile = await seconds('genimage', image);
+  appendFileSync(pkglist, 'tree\n');
+  const onePackage = await seconds('genimage', image);
+  const packimage = await seconds('packimage', '-m', 'squashfs', image);
+
+  const root = join(rootimgdir, 'rootimg');
+  const level = await bare([
+    'mksquashfs',
+    root,
+    join(folder, 'plain.sfs'),
+    '-comp',
+    'zstd',
+    '-noappend',
+    '-no-progress',
+  ]);
+  const packages = [...readFileSync(join(root, 'var/lib/dpkg/status'), 'utf8').matchAll(/^Package: (.*)$/gm)].map(
+    ([, name]) => name ?? '',
+  );
+  const sources = '/etc/apt/sources.list.d/debian.sources';
+  const plain = await bare([
+    ...['mmdebstrap', '--mode=root', '--variant=minbase', "--aptopt=Apt::Install-Recommends 'false'"],
+    ...[`--include=${packages.join(',')}`, 'bookworm', join(folder, 'plain'), sources],
+  ]);
+  return {
+    genimageColdSeconds: cold,
+    mmdebstrapSeconds: plain,
+    coldRatio: Number((cold / plain).toFixed(2)),
+    coldBudget: 1.2,
+    nothingChangedSeconds: nothing,
+    nothingChangedBudget: 2,
+    oneFileChangedSeconds: oneFile,
+    oneFileChangedBudget: 4,
+    onePackageAddedSeconds: onePackage,
+    onePackageAddedBudget: 20,
+    packimageSeconds: packimage,
+    mksquashfsSeconds: level,
+    packRatio: Number((packimage / level).toFixed(2)),
+    packBudget: 1.1,
+  };
+}
+
+async function bare(argv: readonly string[]): Promise<number> {
+  const result = await step(argv, { bound: 900 });
+  if (!result.ok) throw new Error(`${argv[0] ?? ''}: ${result.reason}\n${result.output.slice(-2000)}`);
+  return result.seconds;
+}

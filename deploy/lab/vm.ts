@@ -34,7 +34,7 @@ export interface Vm {
   readonly pid: number;
   readonly console: Console;
   /** Why it runs no more; undefined while it runs. */
-  over(): string | undefined;
+  readonly over: () => string | undefined;
   /** The reset button. */
   reset(): Promise<void>;
   /** Pulls the plug and takes the temporary files away; the console stays. */

@@ -1,6 +1,6 @@
 import { HostlerError } from '../errors/error.ts';
 import type { BlobRef, StoreAccess } from '../task/blob.ts';
-import type { BootApplySpec, BootNetwork, BootNode, BootServiceConfig } from '../task/boot-apply.ts';
+import type { BootApplySpec, BootNetwork, BootNode, BootProfile, BootServiceConfig } from '../task/boot-apply.ts';
 import { addressRange, isHostName, isInterfaceName, isIpv4, maskBits, normalMac } from './address.ts';
 
 /** Boot scripts are a few hundred bytes; more than this is not one. */
@@ -12,7 +12,8 @@ const mostNodes = 100_000;
  * and in iPXE scripts as it is. Errors: `invalid_argument`, naming what is wrong.
  */
 export function checkBootApply(spec: unknown): BootApplySpec {
-  const { service, nodes, blobs, from, allNodes } = record(spec, 'spec');
+  const { service, nodes, profiles, blobs, from, allNodes } = record(spec, 'spec');
+  const known = checkProfiles(profiles);
   const entries = Object.entries(record(nodes, 'nodes'));
   must(entries.length <= mostNodes, 'nodes', entries.length);
   return {
@@ -20,9 +21,10 @@ export function checkBootApply(spec: unknown): BootApplySpec {
     nodes: Object.fromEntries(
       entries.map(([name, node]) => {
         must(isHostName(name), 'node name', name);
-        return [name, node === null ? null : checkNode(name, node)];
+        return [name, node === null ? null : checkNode(name, node, known)];
       }),
     ),
+    profiles: known,
     blobs: list(blobs, 'blobs').map((blob) => checkBlob(blob)),
     ...(from !== undefined && { from: checkAccess(from) }),
     allNodes: allNodes === true,
@@ -33,17 +35,16 @@ export function checkService(value: unknown): BootServiceConfig {
   const at = record(value, 'service');
   const service: BootServiceConfig = {
     interfaces: list(at['interfaces'], 'interfaces').map((one) => text(one, 'interface', isInterfaceName)),
-    address: text(at['address'], 'address', isIpv4),
     httpPort: port(at['httpPort'], 'httpPort'),
     httpsPort: port(at['httpsPort'], 'httpsPort'),
     networks: list(at['networks'], 'networks').map(checkNetwork),
     domain: text(at['domain'], 'domain', (word) => word === '' || isHostName(word)),
-    manager: text(at['manager'], 'manager', (word) => /^[A-Za-z0-9_.:[\]-]{1,270}$/.test(word)),
-    authority: text(at['authority'], 'authority', isSha256),
+    manager: text(at['manager'], 'manager', (word) => /^[A-Za-z0-9_.:[\]-]{0,270}$/.test(word)),
+    authority: text(at['authority'], 'authority', (word) => word === '' || isSha256(word)),
     nameservers: list(at['nameservers'], 'nameservers').map((one) => text(one, 'nameserver', isIpv4)),
   };
   must(service.interfaces.length > 0 && service.interfaces.length <= 64, 'interfaces', service.interfaces.length);
-  must(service.networks.length <= 1000, 'networks', service.networks.length);
+  must(service.networks.length > 0 && service.networks.length <= 1000, 'networks', service.networks.length);
   must(service.nameservers.length <= 16, 'nameservers', service.nameservers.length);
   return service;
 }
@@ -56,27 +57,41 @@ function checkNetwork(value: unknown): BootNetwork {
     name: text(at['name'], 'network name', (word) => /^[\x21-\x7e]{1,128}$/.test(word)),
     net: text(at['net'], 'net', isIpv4),
     mask: text(at['mask'], 'mask', (word) => maskBits(word) !== undefined),
-    gateway: text(at['gateway'], 'gateway', (word) => word === '' || word === '<xcatmaster>' || isIpv4(word)),
+    server: text(at['server'], 'server', isIpv4),
+    gateway: text(at['gateway'], 'gateway', (word) => word === '' || isIpv4(word)),
     dynamicrange: text(at['dynamicrange'], 'dynamicrange', (word) => word === '' || addressRange(word) !== undefined),
     leaseSeconds: seconds as number,
   };
 }
 
-export function checkNode(name: string, value: unknown): BootNode {
+export function checkNode(name: string, value: unknown, profiles: Readonly<Record<string, BootProfile>>): BootNode {
   const at = record(value, name);
   const macs = list(at['macs'], `macs of ${name}`).map((mac) =>
     text(mac, `mac of ${name}`, (word) => normalMac(word) === word),
   );
   must(macs.length <= 32, `macs of ${name}`, macs.length);
-  const digests = (['kernel', 'initrd', 'image'] as const).flatMap((key) =>
-    at[key] === undefined ? [] : [[key, text(at[key], `${key} of ${name}`, isSha256)] as const],
-  );
   return {
     macs,
     ip: text(at['ip'], `ip of ${name}`, isIpv4),
     hostname: text(at['hostname'], `hostname of ${name}`, isHostName),
-    state: text(at['state'], `state of ${name}`, (word) => /^[\x20-\x7e]{0,200}$/.test(word)),
-    ipxe: text(at['ipxe'], `script of ${name}`, (word) => word.startsWith('#!ipxe\n') && word.length <= longestScript),
+    profile: text(at['profile'], `profile of ${name}`, (word) => Object.hasOwn(profiles, word)),
+  };
+}
+
+export function checkProfiles(value: unknown): Readonly<Record<string, BootProfile>> {
+  return Object.fromEntries(
+    Object.entries(record(value, 'profiles')).map(([key, profile]) => [key, checkProfile(key, profile)]),
+  );
+}
+
+function checkProfile(key: string, value: unknown): BootProfile {
+  const at = record(value, `profile ${key}`);
+  const digests = (['kernel', 'initrd', 'image'] as const).flatMap((one) =>
+    at[one] === undefined ? [] : [[one, text(at[one], `${one} of ${key}`, isSha256)] as const],
+  );
+  return {
+    state: text(at['state'], `state of ${key}`, (word) => /^[\x20-\x7e]{0,200}$/.test(word)),
+    ipxe: text(at['ipxe'], `script of ${key}`, (word) => word.startsWith('#!ipxe\n') && word.length <= longestScript),
     authorise: at['authorise'] === true,
     ...Object.fromEntries(digests),
   };

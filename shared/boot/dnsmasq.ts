@@ -34,7 +34,6 @@ export function renderDnsmasq(
       `dnsmasq cannot take the path ${JSON.stringify(path)}. Use a plainer one.`,
     );
   }
-  const base = httpBase(service.address, service.httpPort);
   return [
     'keep-in-foreground',
     'user=root',
@@ -59,8 +58,7 @@ export function renderDnsmasq(
     'no-ping',
     `dhcp-leasefile=${files.leases}`,
     `dhcp-hostsfile=${files.hosts}`,
-    ...service.networks.flatMap((network, index) => networkLines(service, network, `net${index}`)),
-    `dhcp-option=option:dns-server,${service.address}`,
+    ...service.networks.flatMap((network, index) => networkLines(network, `net${index}`, service.httpPort)),
     '',
     'enable-tftp',
     `tftp-root=${files.tftp}`,
@@ -68,27 +66,29 @@ export function renderDnsmasq(
     'dhcp-match=set:efi64,option:client-arch,7',
     'dhcp-match=set:efi64,option:client-arch,9',
     'dhcp-match=set:efihttp,option:client-arch,16',
-    `dhcp-boot=tag:ipxe,${base}/boot.ipxe`,
-    'dhcp-boot=tag:!ipxe,tag:efi64,snponly.efi',
-    `dhcp-boot=tag:!ipxe,tag:efihttp,${base}/snponly.efi`,
     'dhcp-option-force=tag:efihttp,60,HTTPClient',
-    'dhcp-boot=tag:!ipxe,tag:!efi64,tag:!efihttp,undionly.kpxe',
     ...announcements(announced),
     '',
   ].join('\n');
 }
 
-function networkLines(service: BootServiceConfig, network: BootNetwork, tag: string): string[] {
+function networkLines(network: BootNetwork, tag: string, httpPort: number): string[] {
   const mask = maskOf(maskBits(network.mask) ?? 24);
   const range = addressRange(network.dynamicrange);
-  const gateway = network.gateway === '<xcatmaster>' ? service.address : network.gateway;
+  const { server, gateway, leaseSeconds } = network;
+  const base = httpBase(server, httpPort);
   return [
     range
-      ? `dhcp-range=set:${tag},${range[0]},${range[1]},${mask},${network.leaseSeconds}`
-      : `dhcp-range=set:${tag},${network.net},static,${mask},${network.leaseSeconds}`,
+      ? `dhcp-range=set:${tag},${range[0]},${range[1]},${mask},${leaseSeconds}`
+      : `dhcp-range=set:${tag},${network.net},static,${mask},${leaseSeconds}`,
     ...(range ? [] : [`dhcp-ignore=tag:${tag},tag:!known`]),
     // An empty option 3 keeps dnsmasq from naming itself as the router.
     gateway === '' ? `dhcp-option=tag:${tag},option:router` : `dhcp-option=tag:${tag},option:router,${gateway}`,
+    `dhcp-option=tag:${tag},option:dns-server,${server}`,
+    `dhcp-boot=tag:${tag},tag:ipxe,${base}/boot.ipxe`,
+    `dhcp-boot=tag:${tag},tag:!ipxe,tag:efi64,snponly.efi,,${server}`,
+    `dhcp-boot=tag:${tag},tag:!ipxe,tag:efihttp,${base}/snponly.efi`,
+    `dhcp-boot=tag:${tag},tag:!ipxe,tag:!efi64,tag:!efihttp,undionly.kpxe,,${server}`,
   ];
 }
 

@@ -8,6 +8,8 @@ export interface BootApplySpec {
   readonly service: BootServiceConfig;
   /** By node name; null takes the node's boot files and DHCP entry away. Nodes not named stay as they are. */
   readonly nodes: Readonly<Record<string, BootNode | null>>;
+  /** By keys that mean something in this specification only. */
+  readonly profiles: Readonly<Record<string, BootProfile>>;
   /** Blobs that must be in the boot server's store before any file names them (fetched first where they are not). */
   readonly blobs: readonly BlobRef[];
   /** Where missing blobs come from; absent: a missing blob is an error. */
@@ -17,17 +19,15 @@ export interface BootApplySpec {
 }
 
 export interface BootServiceConfig {
-  /** Interfaces to serve on; nothing is listened on elsewhere. */
+  /** Interfaces to serve on; nothing is listened on elsewhere. HTTP answers at the networks' server addresses. */
   readonly interfaces: readonly string[];
-  /** The server's address on the provisioning network: what nodes are told. */
-  readonly address: string;
   readonly httpPort: number;
   readonly httpsPort: number;
   readonly networks: readonly BootNetwork[];
   readonly domain: string;
-  /** Where nodes reach the manager (HOST:PORT) for enrolment and their link. */
+  /** Where nodes reach the manager (HOST:PORT) for enrolment and their link; empty: no node may claim a token. */
   readonly manager: string;
-  /** sha256 of the manager's authority certificate (DER), lower-case hexadecimal. */
+  /** sha256 of the manager's authority certificate (DER), lower-case hexadecimal; empty where no node boots an image. */
   readonly authority: string;
   /** Forwarders for DNS; empty: none. */
   readonly nameservers: readonly string[];
@@ -37,30 +37,43 @@ export interface BootNetwork {
   readonly name: string;
   readonly net: string;
   readonly mask: string;
+  /** This server's address on that network, or as relayed nodes see it: what nodes there are told. */
+  readonly server: string;
+  /** Empty: none. */
   readonly gateway: string;
   /** `first-last`; addresses for machines nobody knows; empty: unknown machines get nothing. */
   readonly dynamicrange: string;
   readonly leaseSeconds: number;
 }
 
+/** What one node is to get; small, since there are thousands of them in one task. */
 export interface BootNode {
   readonly macs: readonly string[];
   readonly ip: string;
   readonly hostname: string;
+  /** Key of `profiles`. */
+  readonly profile: string;
+}
+
+/** What many nodes have in common. */
+export interface BootProfile {
   /** What nodeset shows: `netboot debian12-x86_64-compute`, `boot`, ... */
   readonly state: string;
-  /** iPXE script for this node, complete. Fetched as /boot/<mac>.ipxe. */
+  /** iPXE script, complete but for the node's name: `nodePlaceholder` stands for it. Fetched as /boot/<mac>.ipxe. */
   readonly ipxe: string;
-  /** True when this node may claim one boot token for each boot that was served to it. */
+  /** True when these nodes may claim one boot token for each boot that was served to them. */
   readonly authorise: boolean;
   /**
-   * sha256 of what the node is to load, where it is to run an image. Exactly the files named by some node are handed
-   * out over plain HTTP; whatever else the store holds is not.
+   * sha256 of what the node is to load, where it is to run an image. Exactly the files named by some profile in use
+   * are handed out over plain HTTP; whatever else the store holds is not.
    */
   readonly kernel?: string;
   readonly initrd?: string;
   readonly image?: string;
 }
+
+/** Stands in a profile's script for the name of the node. */
+export const nodePlaceholder = '%{node}';
 
 export interface BootApplyResult {
   readonly nodes: number;

@@ -14,7 +14,7 @@ import type { TlsIdentity } from '../../shared/identity/tls.ts';
 import { isAlive } from '../../shared/process/alive.ts';
 import { run } from '../../shared/process/run.ts';
 import type { BlobRef } from '../../shared/task/blob.ts';
-import type { BootApplySpec, BootNode } from '../../shared/task/boot-apply.ts';
+import { nodePlaceholder, type BootApplySpec, type BootNode, type BootProfile } from '../../shared/task/boot-apply.ts';
 import { BootHost } from '../lab/boot-host-client.ts';
 import { createTestAuthority, type TestAuthority } from '../lab/pki.ts';
 import { labKernel, tinyInitrd } from '../lab/tiny-image.ts';
@@ -73,10 +73,14 @@ afterAll(async () => {
 });
 
 function nodeOf(tap: number): BootNode {
+  return { macs: [macOfTap(tap)], ip: `10.77.0.${10 + tap}`, hostname: `n${tap}`, profile: 'tiny' };
+}
+
+function tinyProfile(): BootProfile {
   const server = { address: network.address, httpPort: 80 };
   const words = commandLine({
     ...server,
-    node: `n${tap}`,
+    node: nodePlaceholder,
     httpsPort: 7443,
     authority: authority.fingerprint,
     image: files.image.digest,
@@ -85,26 +89,15 @@ function nodeOf(tap: number): BootNode {
     serialflow: '',
     addkcmdline: 'panic=-1',
   });
-  const { kernel, initrd, image } = files;
   const state = 'netboot tiny';
-  return {
-    macs: [macOfTap(tap)],
-    ip: `10.77.0.${10 + tap}`,
-    hostname: `n${tap}`,
-    state,
-    ipxe: imageScript(server, state, { kernel: kernel.digest, initrd: initrd.digest, words }),
-    authorise: true,
-    kernel: kernel.digest,
-    initrd: initrd.digest,
-    image: image.digest,
-  };
+  const [kernel, initrd, image] = [files.kernel.digest, files.initrd.digest, files.image.digest];
+  return { state, ipxe: imageScript(server, state, { kernel, initrd, words }), authorise: true, kernel, initrd, image };
 }
 
 function specOf(nodes: BootApplySpec['nodes'], dynamicrange = ''): BootApplySpec {
   return {
     service: {
       interfaces: [network.bridge],
-      address: network.address,
       httpPort: 80,
       httpsPort: 7443,
       networks: [
@@ -112,7 +105,8 @@ function specOf(nodes: BootApplySpec['nodes'], dynamicrange = ''): BootApplySpec
           name: 'lab',
           net: network.net,
           mask: network.mask,
-          gateway: '<xcatmaster>',
+          server: network.address,
+          gateway: network.address,
           dynamicrange,
           leaseSeconds: 3600,
         },
@@ -123,6 +117,7 @@ function specOf(nodes: BootApplySpec['nodes'], dynamicrange = ''): BootApplySpec
       nameservers: [],
     },
     nodes,
+    profiles: { tiny: tinyProfile() },
     blobs: Object.values(files),
     allNodes: false,
   };

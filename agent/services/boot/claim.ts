@@ -51,7 +51,7 @@ export async function answerClaim(
     refuse(`this is not the address of ${found.name}`);
     return;
   }
-  if (!found.node.authorise) {
+  if (!found.profile.authorise) {
     refuse(`${found.name} is not to boot an image`);
     return;
   }

@@ -8,7 +8,7 @@ import type { BlobStore } from '../../store/blobs.ts';
 import { sendFile, sendText } from '../../store/send-file.ts';
 import type { Boots } from './boots.ts';
 import { loaderNames } from './loaders.ts';
-import type { Lookup } from './lookup.ts';
+import { scriptFor, type Lookup } from './lookup.ts';
 
 export interface HttpParts {
   /** As it is now. */
@@ -19,6 +19,8 @@ export interface HttpParts {
   readonly authority: () => string;
   /** Folder of iPXE's programs. */
   readonly loaders: () => string;
+  /** Where this server answers. */
+  readonly address: string;
 }
 
 /** Stages that an initrd may tell; the others are seen by servers or told over the link. */
@@ -43,8 +45,7 @@ export async function answer(parts: HttpParts, request: IncomingMessage, respons
     sendText(response, 405, 'GET or HEAD\n');
     return;
   }
-  const { service } = lookup.state;
-  const server = { address: service.address, httpPort: service.httpPort };
+  const server = { address: parts.address, httpPort: lookup.state.service.httpPort };
   const script = /^\/boot\/([0-9A-Fa-f:-]{12,17})\.ipxe$/.exec(url.pathname)?.[1];
   const blob = /^\/blobs\/([0-9a-f]{64})$/.exec(url.pathname)?.[1];
   const loader = loaderNames.find((name) => url.pathname === `/${name}`);
@@ -68,26 +69,25 @@ async function nodeScript(
     sendText(response, 404, 'not a MAC address\n');
     return;
   }
-  const { service } = lookup.state;
   const found = lookup.byMac(mac);
   if (!found) {
     parts.boots.unknown(mac, `asked for a boot script from ${request.socket.remoteAddress ?? '?'}`);
     const lines = [
       '',
-      `Hostler at ${service.address}: this machine is not known here.`,
+      `Hostler at ${parts.address}: this machine is not known here.`,
       `Its network card is ${mac}. To boot it, define a node with this card and run nodeset:`,
       `  mkdef -t node NAME groups=all mac=${mac} ip=ADDRESS ...`,
       'Asking again every 10 s.',
       '',
     ];
-    sendText(response, 200, waitScript({ address: service.address, httpPort: service.httpPort }, lines));
+    sendText(response, 200, waitScript({ address: parts.address, httpPort: lookup.state.service.httpPort }, lines));
     return;
   }
   // Only the machine itself begins a boot; somebody else who asks for its script changes nothing.
   if (request.method === 'GET' && lookup.speaking(mac, request.socket.remoteAddress)) {
-    await parts.boots.saw({ mac, node: found.name }, { what: 'loader' }, { detail: found.node.state });
+    await parts.boots.saw({ mac, node: found.name }, { what: 'loader' }, { detail: found.profile.state });
   }
-  sendText(response, 200, found.node.ipxe);
+  sendText(response, 200, scriptFor(found));
 }
 
 async function file(
@@ -104,7 +104,7 @@ async function file(
   const sent = await sendFile(request, response, parts.blobs.path(digest), { tag: digest });
   const found = lookup.byAddress(request.socket.remoteAddress);
   const mac = found?.node.macs[0];
-  if (found && mac !== undefined && found.node.kernel === digest && sent > 0) {
+  if (found && mac !== undefined && found.profile.kernel === digest && sent > 0) {
     await parts.boots.saw({ mac: parts.boots.latestOf(found.node.macs) ?? mac, node: found.name }, stage('kernel'));
   }
 }

@@ -23,8 +23,8 @@ export async function interfaceAddresses(): Promise<ReadonlyMap<string, readonly
   );
 }
 
-/** Refuses interfaces that are not there, and a server address that none of them has. */
-export async function checkInterfaces(names: readonly string[], address: string): Promise<void> {
+/** Refuses interfaces that are not there, and server addresses that none of them has. */
+export async function checkInterfaces(names: readonly string[], addresses: readonly string[]): Promise<void> {
   const there = await interfaceAddresses();
   for (const name of names) {
     if (there.has(name)) continue;
@@ -35,10 +35,12 @@ export async function checkInterfaces(names: readonly string[], address: string)
         'Set site.dhcpinterfaces to the interfaces that face the nodes.',
     );
   }
-  if (names.some((name) => there.get(name)?.includes(address) === true)) return;
+  const here = names.flatMap((name) => there.get(name) ?? []);
+  const missing = addresses.filter((address) => !here.includes(address));
+  if (missing.length === 0) return;
   throw new HostlerError(
     'failed_precondition',
-    `None of the interfaces ${names.join(', ')} has the address ${address}, which nodes are told. ` +
+    `None of the interfaces ${names.join(', ')} has the address ${missing.join(', ')}, which nodes are told. ` +
       "Set site.master or the network's tftpserver to an address of this machine.",
   );
 }

@@ -1,10 +1,11 @@
 import { normalMac } from '../../../shared/boot/address.ts';
-import type { BootNode } from '../../../shared/task/boot-apply.ts';
+import { nodePlaceholder, type BootNode, type BootProfile } from '../../../shared/task/boot-apply.ts';
 import { filesOf, type BootState } from './state.ts';
 
 export interface Found {
   readonly name: string;
   readonly node: BootNode;
+  readonly profile: BootProfile;
 }
 
 /** Who is meant by a MAC, an address; which files may be loaded. Made anew for every state. */
@@ -17,11 +18,13 @@ export class Lookup {
   constructor(state: BootState) {
     this.state = state;
     for (const [name, node] of Object.entries(state.nodes)) {
-      const found = { name, node };
+      const profile = state.profiles[node.profile];
+      if (!profile) continue;
+      const found = { name, node, profile };
       for (const mac of node.macs) this.#macs.set(mac, found);
       this.#addresses.set(node.ip, found);
     }
-    this.#files = filesOf(Object.values(state.nodes));
+    this.#files = filesOf(state.profiles);
   }
 
   /** Any spelling of a MAC. */
@@ -46,4 +49,9 @@ export class Lookup {
 
 function plainAddress(address: string | undefined): string {
   return (address ?? '').replace(/^::ffff:/, '');
+}
+
+/** The node's own boot script. */
+export function scriptFor({ node, profile }: Found): string {
+  return profile.ipxe.replaceAll(nodePlaceholder, node.hostname);
 }

@@ -6,7 +6,6 @@ import { renderDnsmasq, renderHosts, renderNames, type Announced } from '../../.
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { claimPath } from '../../../shared/identity/boot-token.ts';
 import type { TlsIdentity } from '../../../shared/identity/tls.ts';
-import type { BootServiceConfig } from '../../../shared/task/boot-apply.ts';
 import type { BlobStore } from '../../store/blobs.ts';
 import { writeDurably } from '../../store/durable.ts';
 import type { Address, ExtraRoute } from '../../store/server.ts';
@@ -54,7 +53,7 @@ export class BootService {
   #tried = 0;
   #tftp = '';
   #announced: readonly Announced[] = [];
-  #http: { key: string; server: Server } | undefined;
+  readonly #http = new Map<string, Server>();
   #dnsmasq: { configuration: string; child: Dnsmasq } | undefined;
   #loop: Promise<void> = Promise.resolve();
   #wake: () => void = () => undefined;
@@ -75,7 +74,7 @@ export class BootService {
     this.#wake();
     await this.#loop;
     await this.#dnsmasq?.child.stop();
-    await this.#closeHttp();
+    for (const server of this.#http.values()) await closeServer(server);
     await withdraw(this.#announced);
     for (const lock of this.#locks.values()) await lock.release();
   }
@@ -137,12 +136,13 @@ export class BootService {
 
   async #apply(state: BootState): Promise<void> {
     const { service } = state;
-    await checkInterfaces(service.interfaces, service.address);
+    const addresses = [...new Set(service.networks.map((network) => network.server))];
+    await checkInterfaces(service.interfaces, addresses);
     await this.#takeInterfaces(service.interfaces);
     this.#tftp = await placeLoaders(this.#options.tftpDir);
     this.#lookup = new Lookup(state);
-    await this.#serveHttp(service);
-    await this.#options.listenSecure([{ host: service.address, port: service.httpsPort }]);
+    await this.#serveHttp(addresses, service.httpPort);
+    await this.#options.listenSecure(addresses.map((host) => ({ host, port: service.httpsPort })));
     await this.#serveDhcp(state);
   }
 
@@ -159,16 +159,27 @@ export class BootService {
     }
   }
 
-  async #serveHttp(service: BootServiceConfig): Promise<void> {
-    const key = `${service.address}:${service.httpPort}`;
-    if (this.#http?.key === key) return;
-    await this.#closeHttp();
+  async #serveHttp(addresses: readonly string[], port: number): Promise<void> {
+    const wanted = new Set(addresses.map((address) => `${address}:${port}`));
+    for (const [key, server] of this.#http) {
+      if (wanted.has(key)) continue;
+      this.#http.delete(key);
+      await closeServer(server);
+    }
+    for (const address of addresses) {
+      const key = `${address}:${port}`;
+      if (!this.#http.has(key)) this.#http.set(key, await this.#listenHttp(address, port));
+    }
+  }
+
+  async #listenHttp(address: string, port: number): Promise<Server> {
     const parts = {
       lookup: () => this.#lookup,
       boots: this.#boots,
       blobs: this.#options.blobs,
       authority: () => this.#options.identity().authority,
       loaders: () => this.#tftp,
+      address,
     };
     const server = createServer({ headersTimeout: 20_000, requestTimeout: 30_000 }, (request, response) => {
       answer(parts, request, response).catch((error: unknown) => {
@@ -179,26 +190,13 @@ export class BootService {
     // A machine that was switched off in the middle of a download must not hold its connection for ever.
     server.setTimeout(120_000);
     await new Promise<void>((resolve, reject) => {
-      server.once('error', (cause) =>
-        reject(
-          new HostlerError('unavailable', `HTTP cannot listen on ${key}: ${cause.message}. Set site.httpport.`, {
-            cause,
-          }),
-        ),
-      );
-      server.listen(service.httpPort, service.address, resolve);
+      server.once('error', (cause) => {
+        const message = `HTTP cannot listen on ${address}:${port}: ${cause.message}. Set site.httpport.`;
+        reject(new HostlerError('unavailable', message, { cause }));
+      });
+      server.listen(port, address, resolve);
     });
-    this.#http = { key, server };
-  }
-
-  async #closeHttp(): Promise<void> {
-    const server = this.#http?.server;
-    this.#http = undefined;
-    if (!server) return;
-    await new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
+    return server;
   }
 
   async #serveDhcp(state: BootState): Promise<void> {
@@ -244,4 +242,11 @@ export class BootService {
     if (!found || !news.firmware) return;
     void this.#boots.saw({ mac: news.mac, node: found.name }, { what: 'dhcp' }, { detail: news.ip });
   }
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
 }

@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkNode, checkService } from '../../../shared/boot/check.ts';
+import { checkNode, checkProfiles, checkService } from '../../../shared/boot/check.ts';
 import { HostlerError } from '../../../shared/errors/error.ts';
-import type { BootApplySpec, BootNode, BootServiceConfig } from '../../../shared/task/boot-apply.ts';
+import type { BootApplySpec, BootNode, BootProfile, BootServiceConfig } from '../../../shared/task/boot-apply.ts';
 import { writeDurably } from '../../store/durable.ts';
 
 /** What this boot server is to serve: one file, replaced whole, so that it is never half of one nodeset. */
@@ -11,6 +12,8 @@ export interface BootState {
   readonly generation: number;
   readonly service: BootServiceConfig;
   readonly nodes: Readonly<Record<string, BootNode>>;
+  /** By their content, so that those of several changes live side by side; only those in use. */
+  readonly profiles: Readonly<Record<string, BootProfile>>;
   /** Files that nodes may still be loading although no entry names them any more: digest to when that ends. */
   readonly retired: Readonly<Record<string, number>>;
 }
@@ -41,7 +44,8 @@ export function merge(
   const fresh = new Map<string, BootNode>();
   for (const [name, node] of Object.entries(spec.nodes)) {
     nodes.delete(name);
-    if (node) fresh.set(name, node);
+    const profile = node && spec.profiles[node.profile];
+    if (profile) fresh.set(name, { ...node, profile: keyOf(profile) });
   }
   const macs = new Map<string, string>();
   const addresses = new Map<string, string>();
@@ -63,43 +67,53 @@ export function merge(
     } else if (kept.length < node.macs.length) nodes.set(name, { ...node, macs: kept });
   }
   for (const [name, node] of fresh) nodes.set(name, node);
-  const current = filesOf(nodes.values());
+  const offered = { ...before?.profiles, ...byContent(spec.profiles) };
+  const used = new Set([...nodes.values()].map(({ profile }) => profile));
+  const profiles = Object.fromEntries(Object.entries(offered).filter(([key]) => used.has(key)));
+  const current = filesOf(profiles);
   const retired = Object.entries(before?.retired ?? {}).filter(([, until]) => until > now);
-  const leaving = [...filesOf(Object.values(before?.nodes ?? {}))].map(
-    (digest) => [digest, now + retiredMilliseconds] as const,
-  );
+  const until = now + retiredMilliseconds;
+  const leaving = [...filesOf(before?.profiles ?? {})].map((digest) => [digest, until] as const);
   return {
     state: {
       generation: (before?.generation ?? 0) + 1,
       service: spec.service,
       nodes: Object.fromEntries(nodes),
+      profiles,
       retired: Object.fromEntries([...retired, ...leaving].filter(([digest]) => !current.has(digest))),
     },
     notes,
   };
 }
 
+function keyOf(profile: BootProfile): string {
+  return createHash('sha256').update(JSON.stringify(profile)).digest('hex').slice(0, 24);
+}
+
+function byContent(profiles: Readonly<Record<string, BootProfile>>): Record<string, BootProfile> {
+  return Object.fromEntries(Object.values(profiles).map((profile) => [keyOf(profile), profile]));
+}
+
 /** The digests that nodes load over plain HTTP. */
-export function filesOf(nodes: Iterable<BootNode>): Set<string> {
-  const digests = new Set<string>();
-  for (const { kernel, initrd, image } of nodes) {
-    for (const digest of [kernel, initrd, image]) if (digest !== undefined) digests.add(digest);
-  }
-  return digests;
+export function filesOf(profiles: Readonly<Record<string, BootProfile>>): Set<string> {
+  const named = Object.values(profiles).flatMap(({ kernel, initrd, image }) => [kernel, initrd, image]);
+  return new Set(named.filter((digest) => digest !== undefined));
 }
 
 /** Undefined when nothing was ever applied. What is read is checked as what comes from the manager is. */
 export async function readState(home: string): Promise<BootState | undefined> {
   const value = await readJson(stateFile(home));
   if (value === undefined) return undefined;
-  const { generation, service, nodes, retired } = value as Partial<Record<keyof BootState, unknown>>;
+  const { generation, service, nodes, profiles, retired } = value as Partial<Record<keyof BootState, unknown>>;
   if (typeof generation !== 'number' || typeof nodes !== 'object' || nodes === null) {
     throw new HostlerError('data_loss', `${stateFile(home)} is not a boot server's state. Run nodeset again.`);
   }
+  const known = checkProfiles(profiles);
   return {
     generation,
     service: checkService(service),
-    nodes: Object.fromEntries(Object.entries(nodes).map(([name, node]) => [name, checkNode(name, node)])),
+    profiles: known,
+    nodes: Object.fromEntries(Object.entries(nodes).map(([name, node]) => [name, checkNode(name, node, known)])),
     retired: numbers(retired),
   };
 }

@@ -38,7 +38,8 @@ export class ProgressView {
   step(change: StepChange__Output): void {
     const { task, title, state, message } = change;
     if (state === 'running' || state === 'sent') this.#line(task).title = title;
-    if (state === 'waiting' || state === 'lost' || state === 'failed') {
+    // Why one failed is what the command itself ends with.
+    if (state === 'waiting' || state === 'lost') {
       if (message !== '') this.note(`${title === '' ? task : title}: ${message}`);
     }
     if (state === 'done' || state === 'failed' || state === 'cancelled' || state === 'lost') this.#lines.delete(task);

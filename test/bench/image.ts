@@ -1,6 +1,7 @@
 import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { commandsFor } from '../tools/commands.ts';
 import { RealManager, dist } from '../tools/real-manager.ts';
 import { step } from '../tools/step.ts';
@@ -39,6 +40,8 @@ async function measure(folder: string, manager: RealManager): Promise<Record<str
     if (exit !== 0) throw new Error(`${name} ${args.join(' ')}: exit ${String(exit)}\n${stdout}${stderr}`);
     return (Date.now() - began) / 1000;
   };
+  const agents = async (): Promise<string> => (await run('hostler', ['agents'])).stdout;
+  for (let tries = 0; tries < 100 && !(await agents()).includes('connected'); tries += 1) await delay(100);
   await seconds(
     ...([
       'mkdef',

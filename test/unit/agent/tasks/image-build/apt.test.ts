@@ -1,0 +1,157 @@
+import { describe, expect, it } from 'vitest';
+import { explainApt } from '../../../../../agent/tasks/image-build/apt/explain.ts';
+import { AptFollower } from '../../../../../agent/tasks/image-build/apt/progress.ts';
+import { parseInstalls } from '../../../../../agent/tasks/image-build/apt/resolve.ts';
+import {
+  formatSources,
+  keyFiles,
+  parseSources,
+  sourcesFor,
+  sourcesOfPkgdir,
+  withoutCredentials,
+} from '../../../../../agent/tasks/image-build/apt/sources.ts';
+import { debFile } from '../../../../../agent/tasks/image-build/bootstrap.ts';
+
+const oneLine = `
+deb http://deb.debian.org/debian bookworm main contrib # all of it
+deb-src http://deb.debian.org/debian bookworm main
+# deb http://old.example/debian bookworm main
+deb [ arch=amd64 signed-by=/etc/apt/keyrings/x.asc ] https://pkg.example/linux bookworm stable
+deb https://pkg.example/flat ./
+`;
+const stanzas = `Types: deb deb-src
+# a remark
+URIs: http://deb.debian.org/debian
+Suites: bookworm bookworm-updates
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+
+Enabled: no
+Types: deb
+URIs: http://off.example/debian
+Suites: bookworm
+Components: main
+
+Types: deb
+URIs: http://deb.debian.org/debian-security
+Suites: bookworm-security
+Components: main
+`;
+
+describe('sources', () => {
+  it('reads both formats', () => {
+    expect(parseSources('a.list', oneLine)).toEqual([
+      { uris: ['http://deb.debian.org/debian'], suites: ['bookworm'], components: ['main', 'contrib'], options: {} },
+      {
+        uris: ['https://pkg.example/linux'],
+        suites: ['bookworm'],
+        components: ['stable'],
+        options: { 'Signed-By': '/etc/apt/keyrings/x.asc' },
+      },
+      { uris: ['https://pkg.example/flat'], suites: ['./'], components: [], options: {} },
+    ]);
+    const found = parseSources('a.sources', stanzas);
+    expect(found.map((source) => source.suites)).toEqual([['bookworm', 'bookworm-updates'], ['bookworm-security']]);
+    expect(keyFiles(found)).toEqual(['/usr/share/keyrings/debian-archive-keyring.gpg']);
+  });
+
+  it('reads back what it writes', () => {
+    const found = parseSources('a.sources', stanzas);
+    expect(parseSources('b.sources', formatSources(found))).toEqual(found);
+  });
+
+  it('serves the machine of another release with the same suites of the wanted one', () => {
+    const found = parseSources(
+      'a.sources',
+      `${stanzas}\nTypes: deb\nURIs: http://x/\nSuites: nodistro\nComponents: main\n`,
+    );
+    expect(sourcesFor('trixie', 'bookworm', found).flatMap((source) => source.suites)).toEqual([
+      'trixie',
+      'trixie-updates',
+      'trixie-security',
+    ]);
+    expect(sourcesFor('trixie', 'jammy', found)).toEqual([]);
+    expect(sourcesFor('bookworm', undefined, found).flatMap((source) => source.suites)).toEqual([
+      'bookworm',
+      'bookworm-updates',
+      'bookworm-security',
+    ]);
+  });
+
+  it('takes user names and passwords out of addresses', () => {
+    const given = parseSources('a.list', 'deb https://me:p%40ss@repo.example/debian bookworm main\n');
+    const { sources, netrc } = withoutCredentials(given);
+    expect(formatSources(sources)).not.toMatch(/me|p%40ss/);
+    expect(netrc).toEqual(['machine https://repo.example/debian login me password p@ss']);
+  });
+
+  it('understands pkgdir', () => {
+    expect(sourcesOfPkgdir(['/install/debian12/x86_64', 'http://m/debian sid main contrib'], 'bookworm')).toEqual([
+      {
+        uris: ['copy:/install/debian12/x86_64'],
+        suites: ['bookworm'],
+        components: ['main'],
+        options: { Trusted: 'yes' },
+      },
+      { uris: ['http://m/debian'], suites: ['sid'], components: ['main', 'contrib'], options: {} },
+    ]);
+  });
+});
+
+describe('what apt says', () => {
+  it('names every package of a simulated install', () => {
+    const output =
+      'NOTE: x\nInst libc6 (2.36-9 Debian:12.15/oldstable [amd64]) []\nInst tzdata [1] (2 Debian:12 [all])\nConf libc6 (2.36-9)\n';
+    expect(parseInstalls(output)).toEqual(['libc6 2.36-9 amd64', 'tzdata 2 all']);
+    expect(debFile('zlib1g 1:1.2.13-1 amd64')).toBe('zlib1g_1%3a1.2.13-1_amd64.deb');
+  });
+
+  it.each([
+    ['E: Unable to locate package nosuch', 'not_found', /The package nosuch does not exist/],
+    [
+      "E: Unable to locate package a\nE: Package 'b' has no installation candidate",
+      'not_found',
+      /These packages do not exist.*: a, b\./,
+    ],
+    ['dpkg: unrecoverable fatal error\n cannot copy: No space left on device', 'resource_exhausted', /disk is full/],
+    [
+      'Err:1 http://x bookworm InRelease\nE: Failed to fetch http://x Could not resolve',
+      'unavailable',
+      /Failed to fetch/,
+    ],
+    [
+      'Setting up bad (1) ...\nmy own words\ndpkg: error processing package bad (--configure):\n subprocess returned error exit status 3\nE: Sub-process',
+      'failed_precondition',
+      /my own words\ndpkg: error processing package bad/,
+    ],
+    [
+      'The following packages have unmet dependencies:\n a : Depends: b but it is not installable\nE: Unable to correct problems',
+      'failed_precondition',
+      /a : Depends: b but it is not installable/,
+    ],
+  ])('explains %j', (output, code, message) => {
+    const error = explainApt(output, 'It failed');
+    expect(error.code).toBe(code);
+    expect(error.message).toMatch(message);
+  });
+
+  it('follows a build: stage, package, how many of how many', () => {
+    const follower = new AptFollower(2);
+    expect(
+      follower.line('Get:1 http://deb.debian.org/debian bookworm/main amd64 bash amd64 5.2 [1490 kB]'),
+    ).toMatchObject({ stage: 'bootstrap', text: 'downloading bash', done: 0, total: 2 });
+    expect(follower.line('nothing of interest')).toBeUndefined();
+    follower.line('I: installing remaining packages inside the chroot...');
+    for (const name of ['bash', 'vim']) {
+      follower.line(`Get:1 http://d bookworm/main amd64 ${name} amd64 5.2 [1 kB]`);
+      follower.line(`Unpacking ${name}:amd64 (5.2) ...`);
+    }
+    follower.line('Setting up bash (5.2) ...');
+    expect(follower.line('Setting up vim (9) ...')).toEqual({
+      stage: 'packages',
+      text: 'setting up vim',
+      done: 2,
+      total: 2,
+    });
+  });
+});

@@ -1,0 +1,235 @@
+import { describe, expect, it } from 'vitest';
+import { genimage } from '../../../../manager/verbs/genimage.ts';
+import { environment } from '../../../../manager/verbs/image/description.ts';
+import type { Effect, Report } from '../../../../shared/verb/effect.ts';
+import { asked } from '../../support/asked.ts';
+import { MemoryView } from '../../support/view.ts';
+
+const image = {
+  'osimage.imagetype': 'linux',
+  'osimage.osvers': 'debian12',
+  'osimage.osarch': 'x86_64',
+  'osimage.profile': 'compute',
+  'osimage.provmethod': 'netboot',
+  'osimage.environvar': 'A=1,B=two,three',
+  'linuximage.pkglist': '/l/a.pkglist,/l/b.pkglist',
+  'linuximage.postinstall': '/s/one x y, /s/two',
+  'linuximage.netdrivers': 'tg3',
+};
+
+const view = (changes: Record<string, string> = {}): MemoryView => {
+  const row = Object.fromEntries(Object.entries({ ...image, ...changes }).filter(([, value]) => value !== ''));
+  return new MemoryView({ osimage: { img: row } });
+};
+
+const start = (
+  known: MemoryView,
+  operands: string[],
+  options: Record<string, readonly string[]> = {},
+): readonly Effect[] => genimage.start(asked('genimage', { operands, options }), known).effects;
+
+const error = (effects: readonly Effect[]): string =>
+  effects.map((e) => (e.do === 'refuse' ? `${e.exit ?? 1} ${e.message}` : '')).join('');
+const said = (effects: readonly Effect[]): string => effects.map((e) => (e.do === 'say' ? e.text : '')).join('');
+
+describe('genimage refuses', () => {
+  it.each([
+    ['an unknown image', view(), ['nosuch'], {}, "Cannot find image 'nosuch' from the osimage table."],
+    [
+      'an image without an operating system',
+      view({ 'osimage.osvers': '' }),
+      ['img'],
+      {},
+      'osimage.osvers, osimage.osarch, osimage.profile and osimage.provmethod must be specified for the image img in the database.',
+    ],
+    [
+      'an image that is installed',
+      view({ 'osimage.provmethod': 'install' }),
+      ['img'],
+      {},
+      "'img' cannot be used to build diskless image. Make sure osimage.provmethod is 'netboot'.",
+    ],
+    [
+      'an image without packages',
+      view({ 'linuximage.pkglist': '' }),
+      ['img'],
+      {},
+      "A .pkglist file must be specified for image 'img' in the linuximage table.",
+    ],
+    [
+      'statelite of another family',
+      view({ 'osimage.osvers': 'rhels8' }),
+      ['img'],
+      { m: ['statelite'] },
+      '-m flag is valid for Ubuntu, Debian and Fedora12 only.',
+    ],
+    [
+      'a release that is not there',
+      view({ 'osimage.osvers': 'rhels8' }),
+      ['img'],
+      {},
+      'Images of rhels8 cannot be built; known are debian11, debian12, debian13.',
+    ],
+    [
+      'an architecture that is not there',
+      view({ 'osimage.osarch': 'ppc' }),
+      ['img'],
+      {},
+      'debian12 does not exist for the architecture ppc.',
+    ],
+    [
+      'a release whose Node.js is too old',
+      view({ 'osimage.osvers': 'debian11.3' }),
+      ['img'],
+      {},
+      'debian11.3 brings Node.js 12, and the agent in an image needs 18 or later. Build a later release.',
+    ],
+    [
+      'a name with -o',
+      view(),
+      ['img'],
+      { o: ['debian12'] },
+      'The options -o, -p and -a cannot be used together with an image name.',
+    ],
+    ['-o alone', view(), [], { o: ['debian12'] }, 'Without an image name both -o OSVER and -p PROFILE are needed.'],
+  ])('%s', (_, known, operands, options, message) => {
+    expect(error(start(known, operands, options))).toBe(`1 Error: [xcatmn]: ${message}`);
+  });
+});
+
+describe('genimage', () => {
+  it('asks one build of an agent with the role, with everything the osimage says', () => {
+    const run = start(view(), ['img'], { onlyinitrd: [''] }).find((effect) => effect.do === 'run');
+    expect(run?.task).toMatchObject({
+      key: 'build',
+      kind: 'image-build',
+      on: { role: 'build', arch: 'x86_64', cross: true },
+      spec: {
+        image: 'img',
+        osvers: 'debian12',
+        arch: 'x86_64',
+        profile: 'compute',
+        rootimgdir: '/install/netboot/debian12/x86_64/compute',
+        pkglist: ['/l/a.pkglist', '/l/b.pkglist'],
+        pkgdir: [],
+        postinstall: ['/s/one x y', '/s/two'],
+        netdrivers: ['tg3'],
+        environment: { A: '1', B: 'two,three' },
+        nodeagent: 'once',
+        onlyinitrd: true,
+        fresh: false,
+      },
+    });
+  });
+
+  it('writes back what was given, says so, and uses it', () => {
+    const effects = start(view(), ['img'], { n: ['e1000e,igb'], i: ['eth0'], permission: ['700'], k: ['6.1'] });
+    expect(said(effects)).toBe(
+      'Generating image: \n' +
+        'The primary nic is different from the value in linuximage table, will update it.\n' +
+        'The netdrivers is different from the value in linuximage table, will update it.\n' +
+        'The kernelver is different from the value in linuximage table, will update it.\n' +
+        'The permission is different from the value in linuximage table, will update it.\n',
+    );
+    expect(effects.find((effect) => effect.do === 'commit')?.changes).toMatchObject([
+      {
+        type: 'osimage',
+        name: 'img',
+        values: {
+          'linuximage.nodebootif': 'eth0',
+          'linuximage.netdrivers': 'e1000e,igb',
+          'linuximage.kernelver': '6.1',
+          'linuximage.permission': '700',
+        },
+      },
+    ]);
+    expect(effects.find((effect) => effect.do === 'run')?.task.spec).toMatchObject({
+      netdrivers: ['e1000e', 'igb'],
+      kernelver: '6.1',
+    });
+  });
+
+  it('--dryrun prints the line, changes nothing, runs nothing', () => {
+    const effects = start(view(), ['img'], { dryrun: [''], n: ['igb'], noupdate: [''], l: ['1g'] });
+    expect(effects.map((effect) => effect.do)).toEqual(['say', 'say', 'say', 'done']);
+    expect(said(effects)).toContain(
+      'cd /opt/xcat/share/xcat/netboot/debian; ./genimage -a x86_64 -o debian12 -p compute -n igb -l 1g --permission 755 --srcdir "/install/debian12/x86_64" --pkglist /l/a.pkglist,/l/b.pkglist --postinstall "/s/one x y, /s/two" --rootimgdir /install/netboot/debian12/x86_64/compute --noupdate 1 img\n',
+    );
+  });
+
+  it('finds the osimage of -o -a -p by its name', () => {
+    const known = new MemoryView({ osimage: { 'debian12-x86_64-netboot-compute': image } });
+    const effects = start(known, [], { o: ['debian12'], p: ['compute'] });
+    expect(effects.find((effect) => effect.do === 'run')?.task.spec).toMatchObject({
+      image: 'debian12-x86_64-netboot-compute',
+    });
+  });
+
+  const state = { image: 'img', server: 'xcatmn', rootimgdir: '/r' };
+  const report = (stages: { name: string; seconds: number; cached: boolean }[]): Report => ({
+    about: 'task',
+    key: 'build',
+    outcome: 'done',
+    agent: 'b1',
+    result: { kernelver: '6.1.0-1', packages: 177, bytes: 795e6, stages },
+  });
+
+  it('says what it made and remembers who has it', () => {
+    const effects =
+      genimage.on?.(state, report([{ name: 'packages', seconds: 60, cached: false }]), view()).effects ?? [];
+    expect(said(effects)).toContain('Built /r/rootimg: 177 packages, 795 MB, kernel 6.1.0-1 (60 s on b1).');
+    expect(effects.find((effect) => effect.do === 'observe')).toMatchObject({
+      name: 'img',
+      values: { 'hostler.builtby': 'b1' },
+    });
+    expect(effects.at(-1)).toEqual({ do: 'done', exit: 0 });
+    const again =
+      genimage.on?.(
+        state,
+        report([
+          { name: 'packages', seconds: 0, cached: true },
+          { name: 'initrd', seconds: 2, cached: false },
+        ]),
+        view(),
+      ).effects ?? [];
+    expect(said(again)).toContain('/r/rootimg is up to date');
+  });
+
+  it.each(['failed', 'lost', 'cancelled'] as const)('hands on why a build %s', (outcome) => {
+    const effects =
+      genimage.on?.(
+        state,
+        {
+          about: 'task',
+          key: 'build',
+          outcome,
+          agent: 'b1',
+          code: 'not_found',
+          message: 'The package x does not exist.',
+        },
+        view(),
+      ).effects ?? [];
+    expect(error(effects)).toBe(
+      '1 Error: [xcatmn]: The package x does not exist.\nError: [xcatmn]: genimage command failed with rc 1.',
+    );
+  });
+
+  it('goes on while its options are written', () => {
+    expect(genimage.on?.(state, { about: 'commit', key: 'options', outcome: 'done', revision: 3 }, view())).toEqual({
+      state,
+      effects: [],
+    });
+  });
+});
+
+describe('environment', () => {
+  it.each([
+    ['', {}],
+    ['A=1', { A: '1' }],
+    ['A=1, B=x y,C=', { A: '1', B: 'x y', C: '' }],
+    ['A=a,b,c=d', { A: 'a,b', c: 'd' }],
+    ['nothing,A=1', { A: '1' }],
+  ])('%j', (text, found) => {
+    expect(environment(text)).toEqual(found);
+  });
+});

@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { HostlerError } from '../shared/errors/error.ts';
-import { isRole, roles } from '../shared/identity/names.ts';
+import { isRole, roles as knownRoles } from '../shared/identity/names.ts';
 import { type LogLevel, logLevels } from '../shared/log/log.ts';
 import type { Folders } from '../shared/verb/asked.ts';
 
@@ -30,7 +30,7 @@ Decides what happens on a cluster: keeps the definitions, runs the commands, tel
   --home DIR           everything is kept here (default: HOSTLER_HOME, else ~/.hostler)
   --listen HOST:PORT   serve agents and people on TCP too, over mutual TLS; without it only DIR/manager.sock
   --no-agent           do not start an agent on this machine
-  --agent-roles a,b    what that agent offers to do (default: ${defaultRoles.join(',')}; there are ${roles.join(' ')})
+  --agent-roles a,b    what that agent offers to do (default: ${defaultRoles.join(',')}; there are ${knownRoles.join(' ')})
   --install-dir DIR    images, package lists, postscripts (default: DIR/install; under systemd: /install)
   --tftp-dir DIR       what is served by TFTP (default: DIR/tftpboot; under systemd: /tftpboot)
   --hosts-file FILE    what makehosts writes (default: DIR/hosts; under systemd: /etc/hosts)
@@ -68,12 +68,13 @@ export function parseCall(argv: readonly string[], env: NodeJS.ProcessEnv): Call
     );
   }
   const home = homeOf(values, env);
+  const roles = rolesOf(values['agent-roles']);
   return {
     what: 'run',
     options: {
       home,
       ...(values.listen !== undefined && { listen: addressOf(values.listen) }),
-      agentRoles: values['no-agent'] === true ? undefined : rolesOf(values['agent-roles']),
+      agentRoles: values['no-agent'] === true ? undefined : roles,
       folders: foldersOf(values, home, env),
       ...(values.user !== undefined && { user: values.user }),
       logLevel: levelOf(values['log-level']),
@@ -119,7 +120,7 @@ function addressOf(text: string): { host: string; port: number } {
 function rolesOf(text: string | undefined): readonly string[] {
   const asked = text === undefined ? [...defaultRoles] : text.split(',').filter((role) => role !== '');
   const unknown = asked.find((role) => !isRole(role));
-  if (unknown !== undefined) throw wrong(`there is no role '${unknown}'; roles are ${roles.join(', ')}`);
+  if (unknown !== undefined) throw wrong(`there is no role '${unknown}'; roles are ${knownRoles.join(', ')}`);
   return asked;
 }
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type SeenEvent, nodeStateAfter, readTimeline, statusTime } from '../../../../manager/fleet/node-state.ts';
+import { type SeenEvent, nodeStateAfter } from '../../../../manager/fleet/node-state.ts';
+import { readTimeline } from '../../../../shared/task/timeline.ts';
+import { statusTime } from '../../../../shared/text/status-time.ts';
 import type { Row } from '../../../../shared/verb/view.ts';
 
 /** What is known after some events, each `stage`, `stage@bootId` or `stage!detail`; a second apart. */

@@ -11,7 +11,8 @@ const logs: ReadonlySet<string> = new Set(['auditlog', 'eventlog']);
 /** dumpxCATdb: one file a table, all at one revision. Files are for their owner only: tables hold passwords. */
 export async function dumpTables(definition: CommandDefinition, line: CommandLine, command: string): Promise<number> {
   const folder = folderOf(line);
-  const { p: _, ...options } = line.options;
+  const all = line.options['a'];
+  const options: CommandLine['options'] = all === undefined ? {} : { a: all };
   const answer = await askVerb(definition, { options, operands: [] }, command);
   if (answer.exit !== 0) return show(answer);
   if (!existsSync(folder)) {

@@ -1,3 +1,5 @@
+// An editor needs the terminal itself, which shared/process keeps from programs.
+// eslint-disable-next-line no-restricted-imports
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -30,16 +30,20 @@ export function wronglyListed(outcomes: readonly Outcome[], differences: readonl
   });
 }
 
-/** docs/xcat-differences.md. */
-export function differencesText(differences: readonly Difference[]): string {
-  const parts = differences.map(({ title, reason, ids }) => {
-    const cases = ids.length === 0 ? '' : `\n\nRecorded cases: ${listOf(ids)}.`;
-    return `## ${title}\n\n${reason}${cases}\n`;
-  });
-  return `# Where Hostler answers otherwise than xCAT
+const heading = '## Recorded answers that do not agree';
 
-Made from \`test/oracle/differences.json\`; change that file and run \`npx tsx test/oracle/write-differences.ts\`.
-The cases are those of the recorded answers of xCAT 2.19 that the test replays.
+/** docs/xcat-differences.md with its last section made anew; what stands before it is written by hand. */
+export function withRecordedCases(document: string, differences: readonly Difference[]): string {
+  const at = document.indexOf(heading);
+  const before = (at < 0 ? document : document.slice(0, at)).trimEnd();
+  const parts = differences.map(({ title, reason, ids }) => `**${title}.** ${reason}\n\nCases: ${listOf(ids)}.\n`);
+  return `${before}
+
+${heading}
+
+Made from \`test/oracle/differences.json\` by \`npx tsx test/oracle/write-differences.ts\`: the recorded command lines of
+xCAT 2.19 that the test replays and that are answered otherwise. The test fails when another one disagrees, and when one
+of these agrees.
 
 ${parts.join('\n')}`;
 }

@@ -29,7 +29,7 @@ export class InProcess {
     const read = readCommandLine(definition, name, argv);
     if ('rc' in read) return read;
     const request = runRequest(
-      { ...definition, options: definition.options.map(({ input: _, ...option }) => option), input: false },
+      { ...definition, options: definition.options.map((option) => ({ ...option, input: false })), input: false },
       read,
       'test',
     );

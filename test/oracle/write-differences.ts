@@ -1,9 +1,7 @@
-/* npx tsx test/oracle/write-differences.ts: writes docs/xcat-differences.md. */
-import { writeFileSync } from 'node:fs';
+/* npx tsx test/oracle/write-differences.ts: makes the last section of docs/xcat-differences.md anew. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { differencesText, loadDifferences } from './differences.ts';
+import { loadDifferences, withRecordedCases } from './differences.ts';
 
-writeFileSync(
-  fileURLToPath(new URL('../../docs/xcat-differences.md', import.meta.url)),
-  differencesText(loadDifferences()),
-);
+const path = fileURLToPath(new URL('../../docs/xcat-differences.md', import.meta.url));
+writeFileSync(path, withRecordedCases(readFileSync(path, 'utf8'), loadDifferences()));

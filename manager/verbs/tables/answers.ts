@@ -1,7 +1,7 @@
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { expandNoderange, missingNodesText } from '../../../shared/noderange/index.ts';
 import type { Asked } from '../../../shared/verb/asked.ts';
-import type { Change, Effect } from '../../../shared/verb/effect.ts';
+import type { Change, Effect, Json } from '../../../shared/verb/effect.ts';
 import { end, type Step } from '../../../shared/verb/verb.ts';
 import type { View } from '../../../shared/verb/view.ts';
 
@@ -44,7 +44,7 @@ export function withNodes(
 }
 
 /** What the user typed and cannot be taken ends the verb with the reason, not as a failure of ours. */
-export function orRefused(asked: Asked, body: () => Step<null>): Step<null> {
+export function orRefused<State extends Json>(asked: Asked, body: () => Step<State>): Step<State | null> {
   try {
     return body();
   } catch (error) {

@@ -10,7 +10,7 @@ export function readKeys(text: string): Readonly<Record<string, string>> | undef
     } else if (last === undefined) {
       return undefined;
     } else {
-      keys[last] += `,${part}`;
+      keys[last] = `${keys[last] ?? ''},${part}`;
     }
   }
   return keys;

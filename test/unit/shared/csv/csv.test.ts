@@ -46,9 +46,11 @@ describe('csv', () => {
         const written = rows.filter((row) => row.some((field) => field !== null));
         const lines = written.map((row) => csvLine(row.map((field) => field ?? undefined)));
         const read = readCsv([csvHeader(columns), ...lines, ''].join('\n'));
-        const expected = written.map((row) =>
-          Object.fromEntries(row.flatMap((field, index) => (field === null ? [] : [[columns[index], field]]))),
-        );
+        const expected = written.map((row): Record<string, string> => {
+          const values: Record<string, string> = {};
+          for (const [index, field] of row.entries()) if (field !== null) values[columns[index] ?? ''] = field;
+          return values;
+        });
         expect(read.records.map(({ values }) => values)).toEqual(expected);
       }),
     );

@@ -52,6 +52,8 @@ export interface AgentOptions {
   enrol(incarnation: Incarnation): Promise<Enrolled>;
 }
 
+/** Exit code when the manager will never serve this agent again: starting it once more is of no use. */
+const refusedExit = 3;
 /** How long the last results may take to reach the manager once it let the agent go. */
 const farewellMs = 3_600_000;
 /** Between the polite and the forced stop of a task. */
@@ -156,7 +158,7 @@ async function linked(options: AgentOptions, incarnation: Incarnation, enrolled:
       dismiss: (reason) => end.dismissed(reason),
       refused: ({ message, retryAfter }) => {
         say(message);
-        if (retryAfter === 0) end.now(1);
+        if (retryAfter === 0) end.now(refusedExit);
       },
     },
   });

@@ -221,7 +221,7 @@ export class KeptTask {
     const output = openSync(this.folder.log, 'a', 0o600);
     try {
       return await startDetached(program, [...args, 'task', this.folder.dir, ...more], {
-        cwd: '/',
+        cwd: workingFolder(),
         output,
         env: { [taskDirVariable]: this.folder.dir },
       });
@@ -285,6 +285,15 @@ function toWire(id: string, record: ResultRecord): WireResult {
   }
   const { outcome, code = '', message = '' } = record;
   return { id, outcome, result, code, message, startedAt, endedAt };
+}
+
+/** Relative words among our own arguments (a loader, from source) mean this folder; the task's process then leaves it. */
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return '/'; // it was taken away
+  }
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

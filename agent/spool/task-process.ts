@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resolve } from 'node:path';
 import { HostlerError } from '../../shared/errors/error.ts';
@@ -79,6 +80,9 @@ class TaskLife {
     this.#folder = folder;
     this.#uninterruptible = spec.uninterruptible;
     const voice = new TaskVoice(folder.events);
+    // Kinds run many programs at a time, each listening for the end.
+    setMaxListeners(0, this.#controller.signal);
+    process.chdir('/');
     this.context = {
       id: spec.id,
       spec: spec.spec,

@@ -7,7 +7,8 @@ import { Spool } from '../../../../agent/spool/spool.ts';
 import type { SpoolSettings } from '../../../../agent/spool/spool.ts';
 import { isAlive } from '../../../../shared/process/alive.ts';
 import { FakeLink } from '../../../fixtures/agent/fake-link.ts';
-import { testKinds, testProgram } from '../../../fixtures/agent/test-kinds.ts';
+import { testKinds } from '../../../fixtures/agent/test-kinds.ts';
+import { testProgram } from '../../../fixtures/agent/test-program.ts';
 import type { TestSpec } from '../../../fixtures/agent/test-kinds.ts';
 
 let home: string;

@@ -1,5 +1,15 @@
 import { build } from 'esbuild';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Behaviour } from './stand-in/state.ts';
 
@@ -40,17 +50,7 @@ export async function createMaster(dir: string, options: { df?: boolean } = {}):
   const state = join(dir, 'state');
   for (const folder of [bin, state, join(dir, 'etc'), join(dir, 'tftpboot')]) mkdirSync(folder, { recursive: true });
   const program = join(state, 'stand-in.mjs');
-  await build({
-    entryPoints: [resolve(import.meta.dirname, 'stand-in/main.ts')],
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    outfile: program,
-    banner: { js: '#!/usr/bin/env node' },
-    logLevel: 'error',
-  });
-  const { chmodSync } = await import('node:fs');
+  copyFileSync(await bundled(), program);
   chmodSync(program, 0o755);
   for (const name of [...programs, ...(options.df === true ? ['df'] : [])]) symlinkSync(program, join(bin, name));
   const file = join(state, 'behaviour.json');
@@ -70,4 +70,25 @@ export async function createMaster(dir: string, options: { df?: boolean } = {}):
         .map((line) => JSON.parse(line) as ReturnType<NimMaster['calls']>[number]);
     },
   };
+}
+
+let bundle: Promise<string> | undefined;
+
+/** Built once for all masters of a test file. */
+function bundled(): Promise<string> {
+  bundle ??= (async () => {
+    const outfile = join(mkdtempSync(join(tmpdir(), 'hostler-nim-bundle-')), 'stand-in.mjs');
+    await build({
+      entryPoints: [resolve(import.meta.dirname, 'stand-in/main.ts')],
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node20',
+      outfile,
+      banner: { js: '#!/usr/bin/env node' },
+      logLevel: 'error',
+    });
+    return outfile;
+  })();
+  return bundle;
 }

@@ -58,15 +58,17 @@ async function recovered(master: NimMaster, object: NimObject, lines: string[]):
   for (const step of ladder) {
     if (step === 'reset' && object.type !== 'spot') continue;
     if (step === 'check' && object.type !== 'spot' && object.type !== 'lpp_source') continue;
+    let well = true;
     try {
       await master.nim(step, object.name, [], { force: true });
       lines.push(`${object.name}: nim -Fo ${step} was run.`);
     } catch (thrown) {
+      well = false;
       lines.push(`${object.name}: nim -Fo ${step} failed: ${HostlerError.from(thrown).message}`);
     }
     // A reset only says that the object is ready; the check after it looks at the tree.
     const now = await master.show(object.name);
-    if (step === 'check' && now && resourceIsReady(now)) {
+    if (step === 'check' && well && now && resourceIsReady(now)) {
       lines.push(`${object.name}: is ready again.`);
       return true;
     }

@@ -138,7 +138,8 @@ function optionTrouble(
 
 function existing(asked: Asked, known: View, image: string): string | undefined {
   const there = known.has('osimage', image);
-  if (there && !hasFlag(asked, 'f') && !hasFlag(asked, 'c')) return `The osimage definition '${image}' already exists.`;
+  if (there && !hasFlag(asked, 'force') && !hasFlag(asked, 'c'))
+    return `The osimage definition '${image}' already exists.`;
   if (!there && hasFlag(asked, 'c')) return `The osimage object named '${image}' is not defined.`;
   return undefined;
 }

@@ -18,8 +18,8 @@ test('a process is known by number and start time together', () => {
 });
 
 test('a zombie is dead', async () => {
-  // The shell's child ends at once and is not waited for, since the shell became sleep.
-  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 20'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  // When the child ends, the shell has become another sleep, which does not wait for it.
+  const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 20'], { stdio: ['ignore', 'pipe', 'ignore'] });
   const zombie = await new Promise<number>((done) =>
     parent.stdout.once('data', (d: Buffer) => done(Number(d.toString()))),
   );

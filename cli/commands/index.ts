@@ -19,6 +19,7 @@ import { nodegrpch } from './nodegrpch.ts';
 import { nodels } from './nodels.ts';
 import { nodepurge } from './nodepurge.ts';
 import { noderm } from './noderm.ts';
+import { nodeset } from './nodeset.ts';
 import { nodestat } from './nodestat.ts';
 import { packimage } from './packimage.ts';
 import { restorexCATdb } from './restorexcatdb.ts';
@@ -48,6 +49,7 @@ const definitions: readonly CommandDefinition[] = [
   nodegrpch,
   nodepurge,
   nodestat,
+  nodeset,
   tabdump,
   tabgrep,
   genimage,

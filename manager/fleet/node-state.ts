@@ -1,4 +1,6 @@
 import { bootStages } from '../../shared/task/node-events.ts';
+import { readTimeline, type Timeline } from '../../shared/task/timeline.ts';
+import { statusTime } from '../../shared/text/status-time.ts';
 import type { Row } from '../../shared/verb/view.ts';
 
 /** A NodeEvent, checked. */
@@ -9,8 +11,6 @@ export interface SeenEvent {
   readonly bootId: string;
   readonly detail: string;
 }
-
-export type Timeline = Readonly<Record<string, number>>;
 
 const rank: ReadonlyMap<string, number> = new Map(bootStages.map((stage, index) => [stage, index]));
 const rankOf = (stage: string): number => rank.get(stage) ?? -1;
@@ -72,23 +72,4 @@ function statusOf(timeline: Timeline, currstate: string): string {
   if ('booted' in timeline) return 'booted';
   if (/^install/.test(currstate)) return 'installing';
   return /^(netboot|statelite|diskless|dataless)/.test(currstate) ? 'netbooting' : 'booting';
-}
-
-export function readTimeline(text: string | undefined): Timeline {
-  if (text === undefined) return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== 'object' || value === null) return {};
-    return Object.fromEntries(Object.entries(value).filter(([, at]) => typeof at === 'number')) as Timeline;
-  } catch {
-    return {}; // We wrote it; whatever else it is, the next boot writes it anew.
-  }
-}
-
-/** xCAT's `MM-DD-YYYY hh:mm:ss`, local time of the manager. */
-export function statusTime(at: number): string {
-  const date = new Date(at);
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const day = `${two(date.getMonth() + 1)}-${two(date.getDate())}-${date.getFullYear()}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }

@@ -13,7 +13,7 @@ type Dismiss = Extract<Effect, { do: 'dismiss' }>;
 export type TaskOutcome =
   Extract<Report, { about: 'task' }> extends infer Each
     ? Each extends Report
-      ? Omit<Each, 'about' | 'key' | 'agent'>
+      ? Omit<Each, 'about' | 'key' | 'agent' | 'at'>
       : never
     : never;
 
@@ -149,7 +149,7 @@ export class Draft {
     const message = end.outcome === 'done' ? '' : end.message;
     this.update(task, { state: end.outcome, endedAt: this.#at, message });
     this.specs.set(task, undefined);
-    this.#hear({ about: 'task', key: step.key, agent: step.agent, ...end });
+    this.#hear({ about: 'task', key: step.key, agent: step.agent, at: this.#at, ...end });
   }
 
   /** The commit was made, or met a conflict: then what should have followed it is dropped. */

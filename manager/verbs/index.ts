@@ -22,6 +22,8 @@ import { nodegrpch } from './nodegrpch.ts';
 import { nodels } from './nodels.ts';
 import { nodepurge } from './nodepurge.ts';
 import { noderm } from './noderm.ts';
+import { bootnode } from './bootnode.ts';
+import { nodeset } from './nodeset.ts';
 import { nodestat } from './nodestat.ts';
 import { packimage } from './packimage.ts';
 import { rmdef } from './rmdef.ts';
@@ -50,6 +52,8 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     nodepurge,
     noderm,
     nodestat,
+    nodeset,
+    bootnode,
     packimage,
     rmdef,
     tabch,

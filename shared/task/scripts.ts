@@ -17,10 +17,17 @@ export interface ScriptsSpec {
 export interface ScriptCall {
   readonly name: string;
   readonly args: readonly string[];
+  /** A default that not every cluster has: when the store has no such file it is left out, and that is no failure. */
+  readonly optional?: boolean;
 }
 
 export interface ScriptsResult {
-  readonly scripts: readonly { readonly name: string; readonly exit: number; readonly seconds: number; readonly [key: string]: Json }[];
+  readonly scripts: readonly {
+    readonly name: string;
+    readonly exit: number;
+    readonly seconds: number;
+    readonly [key: string]: Json;
+  }[];
   readonly failed: number;
   readonly [key: string]: Json;
 }

@@ -51,7 +51,12 @@ export type Effect =
   | { readonly do: 'data'; readonly value: Json }
   | { readonly do: 'commit'; readonly key: string; readonly changes: readonly Change[] }
   /** Reported state (node status, facts): coalesced, without history, never conflicts. null clears. */
-  | { readonly do: 'observe'; readonly type: string; readonly name: string; readonly values: Readonly<Record<string, string | null>> }
+  | {
+      readonly do: 'observe';
+      readonly type: string;
+      readonly name: string;
+      readonly values: Readonly<Record<string, string | null>>;
+    }
   | { readonly do: 'run'; readonly task: TaskRequest }
   /** Stops a task of this job. Its end comes as a report. */
   | { readonly do: 'stop'; readonly key: string; readonly reason: string }
@@ -64,7 +69,15 @@ export type Effect =
 
 /** What comes back to a verb. One report a task, one a commit. */
 export type Report =
-  | { readonly about: 'task'; readonly key: string; readonly outcome: 'done'; readonly agent: string; readonly result: Json }
+  | {
+      readonly about: 'task';
+      readonly key: string;
+      readonly outcome: 'done';
+      readonly agent: string;
+      readonly result: Json;
+      /** When the manager heard of it, milliseconds since the epoch. */
+      readonly at?: number;
+    }
   | {
       readonly about: 'task';
       readonly key: string;
@@ -73,6 +86,7 @@ export type Report =
       readonly agent: string;
       readonly code: ErrorCode;
       readonly message: string;
+      readonly at?: number;
     }
   | { readonly about: 'commit'; readonly key: string; readonly outcome: 'done'; readonly revision: number }
   | { readonly about: 'commit'; readonly key: string; readonly outcome: 'conflict'; readonly message: string }

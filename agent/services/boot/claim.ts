@@ -1,7 +1,6 @@
-import { createPrivateKey, sign } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { normalMac } from '../../../shared/boot/address.ts';
-import { bootTokenSeconds, type BootTokenPayload, type ClaimReply } from '../../../shared/identity/boot-token.ts';
+import { bootTokenSeconds, signBootToken, type ClaimReply } from '../../../shared/identity/boot-token.ts';
 import { sendText } from '../../store/send-file.ts';
 import type { Boots } from './boots.ts';
 import type { Lookup } from './lookup.ts';
@@ -64,7 +63,7 @@ export async function answerClaim(
   const reply: ClaimReply = {
     node: found.name,
     manager: lookup.state.service.manager,
-    token: signed(
+    token: signBootToken(
       {
         node: found.name,
         mac: asked.mac,
@@ -79,12 +78,6 @@ export async function answerClaim(
   };
   response.setHeader('Cache-Control', 'no-store');
   sendText(response, 200, `${JSON.stringify(reply)}\n`);
-}
-
-/** base64url(payload) + "." + base64url(signature); ECDSA, SHA-256, DER. */
-export function signed(payload: BootTokenPayload, key: string): string {
-  const text = Buffer.from(JSON.stringify(payload)).toString('base64url');
-  return `${text}.${sign('sha256', Buffer.from(text), createPrivateKey(key)).toString('base64url')}`;
 }
 
 async function readClaim(request: IncomingMessage): Promise<{ mac: string; bootId: string } | undefined> {

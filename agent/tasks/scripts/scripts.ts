@@ -37,8 +37,12 @@ async function runAll(spec: ScriptsSpec, where: ScriptsPlaces, context: TaskCont
   const ran: { name: string; exit: number; seconds: number }[] = [];
   for (const [index, call] of calls.entries()) {
     context.signal.throwIfAborted();
+    if (call.optional === true && missing.get(call.name)?.absent === true) {
+      log.write(`${call.name} is a default that this cluster has no script for; left out`);
+      continue;
+    }
     context.progress('postscripts', call.name, index, calls.length, 'scripts');
-    const { exit, seconds } = await oneScript(spec, call, missing.get(call.name), { where, context, log });
+    const { exit, seconds } = await oneScript(spec, call, missing.get(call.name)?.why, { where, context, log });
     ran.push({ name: call.name, exit, seconds });
   }
   context.progress('postscripts', 'done', calls.length, calls.length, 'scripts');
@@ -68,14 +72,20 @@ async function oneScript(
   return ran;
 }
 
+interface Missing {
+  readonly why: string;
+  /** The store answered that it has no such file. */
+  readonly absent: boolean;
+}
+
 /** Every script once, before the first runs; why the missing ones are missing, by name. */
 async function fetchAll(
   spec: ScriptsSpec,
   calls: readonly ScriptCall[],
   where: ScriptsPlaces,
   context: TaskContext,
-): Promise<Map<string, string>> {
-  const missing = new Map<string, string>();
+): Promise<Map<string, Missing>> {
+  const missing = new Map<string, Missing>();
   for (const name of new Set(calls.map((call) => call.name))) {
     const file = join(where.folder, name);
     context.progress('fetch', name);
@@ -87,10 +97,8 @@ async function fetchAll(
     } catch (error) {
       context.signal.throwIfAborted();
       const { code, message } = HostlerError.from(error);
-      missing.set(
-        name,
-        code === 'not_found' ? `${name} is missing: ${message}` : `${name} could not be fetched: ${message}`,
-      );
+      const absent = code === 'not_found';
+      missing.set(name, { absent, why: `${name} ${absent ? 'is missing' : 'could not be fetched'}: ${message}` });
     }
   }
   return missing;

@@ -28,7 +28,7 @@ function calls(value: unknown, what: string): ScriptCall[] {
     if (!isPostscriptName(name)) throw wrong(`'${printable(name).slice(0, 100)}' is no name of a postscript`);
     const args = array(call['args'], `${what}.args`).map((arg) => text(arg, `${what}.args`));
     if (args.some((arg) => arg.includes('\0'))) throw wrong(`an argument of ${name} has a NUL byte`);
-    return { name, args };
+    return { name, args, ...(call['optional'] === true && { optional: true }) };
   });
 }
 

@@ -1,7 +1,7 @@
 import type { Effect } from '../../shared/verb/effect.ts';
 import type { Verb } from '../../shared/verb/verb.ts';
 import { changeColumns } from './nodech.ts';
-import { withNodes } from './tables/answers.ts';
+import { failed, withNodes } from './tables/answers.ts';
 
 /** nodech for nodes that need not exist. */
 export const nodeadd: Verb<null> = {
@@ -15,6 +15,7 @@ export const nodeadd: Verb<null> = {
       known,
       range,
       (nodes) => {
+        if (nodes.length === 0) return failed(asked, `The node range '${range}' names no node to add`);
         const capital = nodes.filter((name) => /[A-Z]/.test(name));
         const warning: Effect[] =
           capital.length === 0

@@ -2,9 +2,10 @@ import { columnValue } from '../../shared/objects/index.ts';
 import { criterionTest, nodeColumn, nodeColumnValue, readCriterion } from '../../shared/noderange/index.ts';
 import { tables } from '../../shared/schema/index.ts';
 import { type Asked, hasFlag } from '../../shared/verb/asked.ts';
+import type { Effect } from '../../shared/verb/effect.ts';
 import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
-import { failed, orRefused, printed, withNodes } from './tables/answers.ts';
+import { orRefused, say, withNodes } from './tables/answers.ts';
 
 /** One column to be shown, under the name as it was typed; of a whole table under its full name. */
 interface Shown {
@@ -17,6 +18,8 @@ interface Wanted {
   /** A whole table, or more than one column, or -H. */
   readonly labelled: boolean;
   readonly fits: (view: View, node: string) => boolean;
+  /** What could not be read; the rest is shown all the same. */
+  readonly complaints: readonly string[];
 }
 
 export const nodels: Verb<null> = {
@@ -26,8 +29,7 @@ export const nodels: Verb<null> = {
   start(asked, known) {
     const [range = '', ...columns] = asked.operands;
     return orRefused(asked, () => {
-      const wanted = readColumns(asked, columns);
-      if ('state' in wanted) return wanted;
+      const wanted = readColumns(columns, hasFlag(asked, 'with-fieldname'));
       if (/^[,\s]*$/.test(range)) return answer(asked, known, visibleNodes(asked, known), wanted);
       return withNodes(asked, known, range, (nodes) => answer(asked, known, nodes, wanted));
     });
@@ -41,9 +43,10 @@ function visibleNodes(asked: Asked, known: View): readonly string[] {
   return names.sort();
 }
 
-function readColumns(asked: Asked, operands: readonly string[]): Wanted | Step<null> {
+function readColumns(operands: readonly string[], withNames: boolean): Wanted {
   const shown: Shown[] = [];
   const tests = new Map<string, (view: View, node: string) => boolean>();
+  const complaints: string[] = [];
   let wholeTable = false;
   for (const operand of operands) {
     const criterion = readCriterion(operand);
@@ -51,7 +54,7 @@ function readColumns(asked: Asked, operands: readonly string[]): Wanted | Step<n
     const column = nodeColumn(typed);
     const table = criterion === undefined ? tables.get(typed) : undefined;
     if (criterion !== undefined && column !== undefined) {
-      if (tests.has(column)) return failed(asked, `Multiple selection critera for ${typed}`);
+      if (tests.has(column)) complaints.push(`Multiple selection critera for ${typed}`);
       const fits = criterionTest(criterion);
       tests.set(column, (view, node) => fits(nodeColumnValue(view, node, column)));
     } else if (criterion === undefined && column !== undefined) {
@@ -60,36 +63,46 @@ function readColumns(asked: Asked, operands: readonly string[]): Wanted | Step<n
       wholeTable = true;
       shown.push(...table.columns.map((name) => ({ label: `${typed}.${name}`, column: `${typed}.${name}` })));
     } else {
-      return failed(asked, `${typed} not a valid table.column description`);
+      complaints.push(`${typed} not a valid table.column description`);
     }
   }
   shown.sort((left, right) => (left.label < right.label ? -1 : 1));
   return {
     shown,
-    labelled: wholeTable || shown.length > 1 || hasFlag(asked, 'with-fieldname'),
+    labelled: wholeTable || shown.length > 1 || withNames,
+    complaints,
     fits: (view, node) => [...tests.values()].every((test) => test(view, node)),
   };
 }
 
 function answer(asked: Asked, known: View, nodes: readonly string[], wanted: Wanted): Step<null> {
+  const { complaints, shown } = wanted;
+  const errors = complaints.map((text) => `Error: [${asked.server}]: ${text}\n`).join('');
   const chosen = nodes.filter((node) => wanted.fits(known, node));
+  const effects: Effect[] = errors === '' ? [] : [{ do: 'say', text: errors, error: true }];
   if (asked.json) {
     const value = chosen.map((node) => ({
       node,
-      ...Object.fromEntries(wanted.shown.map(({ label, column }) => [label, nodeColumnValue(known, node, column)])),
+      ...Object.fromEntries(shown.map(({ label, column }) => [label, nodeColumnValue(known, node, column)])),
     }));
-    return end({ do: 'data', value }, { do: 'done', exit: 0 });
+    effects.push({ do: 'data', value });
+  } else {
+    // Nothing but what could not be read was asked for: then the bare names are no answer.
+    const names = complaints.length > 0 ? [] : chosen.map((node) => `${node}\n`);
+    const text = (shown.length === 0 ? names : columnLines(asked, known, chosen, wanted)).join('');
+    if (text !== '') effects.push(say(text));
   }
-  if (wanted.shown.length === 0) return printed(chosen.map((node) => `${node}\n`).join(''));
+  return end(...effects, { do: 'done', exit: complaints.length > 0 ? 1 : 0 });
+}
+
+function columnLines(asked: Asked, known: View, nodes: readonly string[], { shown, labelled }: Wanted): string[] {
   const blame = hasFlag(asked, 'blame');
-  const lines: string[] = [];
-  for (const node of chosen) {
-    for (const { label, column } of wanted.shown) {
-      const head = wanted.labelled ? `${node}: ${label}: ` : `${node}: `;
+  return nodes.flatMap((node) =>
+    shown.map(({ label, column }) => {
+      const head = labelled ? `${node}: ${label}: ` : `${node}: `;
       const origin = blame ? columnValue(known, node, column)?.group : undefined;
       const inherited = origin === undefined ? '' : ` (inherited from group ${origin})`;
-      lines.push(`${head}${nodeColumnValue(known, node, column)}${inherited}\n`);
-    }
-  }
-  return printed(lines.join(''));
+      return `${head}${nodeColumnValue(known, node, column)}${inherited}\n`;
+    }),
+  );
 }

@@ -6,6 +6,7 @@ import { grpcCarrier } from '../../agent/link/grpc.ts';
 import { type Carrier, openLink } from '../../agent/link/link.ts';
 import { Outbox } from '../../agent/link/outbox.ts';
 import type { AgentLink, LinkListener } from '../../agent/link/types.ts';
+import { HostlerError } from '../../shared/errors/error.ts';
 import type { Refused } from '../../shared/session/agent-session.ts';
 import type { Channel } from '../../shared/session/channels.ts';
 import type { ProtocolRange } from '../../shared/session/protocol.ts';
@@ -48,6 +49,16 @@ export interface SimAgentOptions {
   readonly work?: (agent: SimAgent, task: Required<Pick<Task, 'id'>> & Task) => Promise<object>;
   readonly channel?: (channel: Channel) => void;
   readonly pauses?: readonly [number, number];
+  /** Absent: an empty one. */
+  readonly spool?: SimSpool;
+}
+
+/** What a spool on disk would keep over a restart of the agent's process. */
+export class SimSpool {
+  /** Every task that came, with how often it was begun: never more than once. */
+  readonly begun = new Map<string, number>();
+  /** By task; `result` is the number of its report, 0 while there is none. */
+  readonly open = new Map<string, { readonly task: Task & { readonly id: string }; state: string; result: number }>();
 }
 
 /** An agent without task processes: link, outbox and certificate are the real ones, the spool is memory. */
@@ -55,8 +66,7 @@ export class SimAgent {
   readonly incarnation: string;
   readonly link: AgentLink;
   readonly outbox: Outbox;
-  /** Every task that came, with how often it was begun: never more than once. */
-  readonly begun = new Map<string, number>();
+  readonly spool: SimSpool;
   /** Tasks in the order of their results' numbers. */
   readonly reported: string[] = [];
   readonly cancelled = new Map<string, string>();
@@ -64,13 +74,12 @@ export class SimAgent {
   readonly refusals: Refused[] = [];
   logOffsets: ReadonlyMap<string, number> = new Map();
   onWelcome: ((offsets: ReadonlyMap<string, number>) => void) | undefined;
-  /** State by task, for the hello; and the number of its result. */
-  readonly #open = new Map<string, { state: string; result: number }>();
   readonly #options: SimAgentOptions;
   #acknowledged = 0;
 
   private constructor(options: SimAgentOptions, outbox: Outbox, incarnation: string, carrier: Carrier) {
     this.#options = options;
+    this.spool = options.spool ?? new SimSpool();
     this.outbox = outbox;
     this.incarnation = incarnation;
     this.link = openLink({
@@ -81,7 +90,7 @@ export class SimAgent {
         incarnation,
         taskKinds: { ...(options.taskKinds ?? { sim: 1 }) },
         roles: [],
-        openTasks: [...this.#open].map(([id, { state }]) => ({ id, state })),
+        openTasks: [...this.spool.open].map(([id, { state }]) => ({ id, state })),
         facts: JSON.stringify(options.facts ?? { arch: 'x86_64', bootId: incarnation, emulates: [] }),
         once: options.once ?? false,
       }),
@@ -95,11 +104,29 @@ export class SimAgent {
   static async start(options: SimAgentOptions): Promise<SimAgent> {
     const incarnation = options.incarnation ?? randomBytes(8).toString('hex');
     const outbox = await Outbox.open(join(options.home, 'outbox'), incarnation);
-    return new SimAgent(options, outbox, incarnation, options.carrier ?? grpcOf(options));
+    const agent = new SimAgent(options, outbox, incarnation, options.carrier ?? grpcOf(options));
+    await agent.#resume();
+    return agent;
+  }
+
+  get begun(): ReadonlyMap<string, number> {
+    return this.spool.begun;
   }
 
   get openTasks(): string[] {
-    return [...this.#open.keys()];
+    return [...this.spool.open.keys()];
+  }
+
+  /** After a restart: results that are in the outbox are known by their numbers, tasks without one are found again. */
+  async #resume(): Promise<void> {
+    for (let at = this.outbox.first - 1; at < this.outbox.last;) {
+      for (const { sequence, body } of await this.outbox.after(at)) {
+        const open = body.result?.id === undefined ? undefined : this.spool.open.get(body.result.id);
+        if (open !== undefined) Object.assign(open, { state: 'finished', result: sequence });
+        at = sequence;
+      }
+    }
+    for (const open of this.spool.open.values()) if (open.result === 0) this.#begin(open.task);
   }
 
   async stop(): Promise<void> {
@@ -112,10 +139,10 @@ export class SimAgent {
       task: async (task) => {
         const id = task.id ?? '';
         // What a spool does: a task id seen in this life is not run twice.
-        if (this.begun.has(id)) return;
-        this.begun.set(id, 1);
-        this.#open.set(id, { state: 'accepted', result: 0 });
-        void this.#do({ ...task, id });
+        if (this.spool.begun.has(id)) return;
+        this.spool.begun.set(id, 1);
+        this.spool.open.set(id, { task: { ...task, id }, state: 'accepted', result: 0 });
+        this.#begin({ ...task, id });
       },
       cancel: (id, reason) => void this.cancelled.set(id, reason),
       dismiss: (reason) => void this.dismissed.push(reason),
@@ -125,11 +152,19 @@ export class SimAgent {
       },
       acknowledged: (sequence) => {
         this.#acknowledged = sequence;
-        for (const [id, { result }] of this.#open) if (result !== 0 && result <= sequence) this.#open.delete(id);
+        for (const [id, { result }] of this.spool.open)
+          if (result !== 0 && result <= sequence) this.spool.open.delete(id);
       },
       refused: (refusal) => void this.refusals.push(refusal),
       ...(channel === undefined ? {} : { channel }),
     };
+  }
+
+  #begin(task: Task & { readonly id: string }): void {
+    this.#do(task).catch((thrown: unknown) => {
+      // The process that ran it is gone; the next one goes on with it.
+      if (!(thrown instanceof HostlerError && thrown.code === 'cancelled')) throw thrown;
+    });
   }
 
   async #do(task: Task & { readonly id: string }): Promise<void> {
@@ -137,14 +172,15 @@ export class SimAgent {
     await this.link.report({ started: { id: task.id, at: startedAt } });
     const result = (await this.#options.work?.(this, task)) ?? { ok: true };
     const text = JSON.stringify(result);
-    this.#open.set(task.id, { state: 'finished', result: 0 });
+    const open = this.spool.open.get(task.id);
+    if (open !== undefined) open.state = 'finished';
     const sequence = await this.link.report({
       result: { id: task.id, outcome: 'done', result: text, code: '', message: '', startedAt, endedAt: Date.now() },
     });
     this.reported[sequence] = task.id;
     // Acknowledged before this side heard of its number: nothing to wait for.
-    if (sequence <= this.#acknowledged) this.#open.delete(task.id);
-    else this.#open.set(task.id, { state: 'finished', result: sequence });
+    if (sequence <= this.#acknowledged) this.spool.open.delete(task.id);
+    else if (open !== undefined) open.result = sequence;
   }
 }
 

@@ -2,6 +2,7 @@ import { HostlerError } from '../shared/errors/error.ts';
 import { programVersion } from '../shared/text/version.ts';
 import { type ManagerOptions, parseCall, usage } from './arguments.ts';
 import { homePaths } from './home.ts';
+import { giveBackMemory } from './idle-memory.ts';
 import { LocalAgent, agentProgram } from './local-agent.ts';
 import { type RunningManager, openManager, shortHostName } from './manager.ts';
 import { type FromManager, type ToManager, supervise, supervisedVariable } from './supervisor.ts';
@@ -28,6 +29,7 @@ function askedToEnd(): Promise<void> {
 async function runManager(options: ManagerOptions): Promise<number> {
   const supervised = process.env[supervisedVariable] === '1' && process.send !== undefined;
   const ending = askedToEnd();
+  giveBackMemory();
   const manager = await openManager(options, fatal);
   const agent = supervised ? undefined : ownAgent(options, manager);
   if (supervised) serveSupervisor(options, manager);

@@ -1,4 +1,3 @@
-import type { Logger } from '../shared/log/log.ts';
 import { programVersion } from '../shared/text/version.ts';
 import type { Enrolled } from './agent.ts';
 import { ensureIdentity, keepRenewed } from './identity/identity.ts';
@@ -6,7 +5,7 @@ import type { EnsureOptions } from './identity/identity.ts';
 import type { Incarnation } from './spool/incarnation.ts';
 
 /** What is needed to become, or to go on being, an agent of a manager. */
-export type EnrolOptions = Pick<EnsureOptions, 'home' | 'manager' | 'proof' | 'signal'> & { readonly log: Logger };
+export type EnrolOptions = Pick<EnsureOptions, 'home' | 'manager' | 'proof' | 'log' | 'signal'>;
 
 /** Enrols where that is not done yet, and keeps the certificate valid from then on. Errors as ensureIdentity. */
 export async function enrol(options: EnrolOptions, incarnation: Incarnation): Promise<Enrolled> {

@@ -24,6 +24,8 @@ export type BootOptions = Pick<EnrolOptions, 'log' | 'signal'> & {
   readonly home: string;
   /** What `/proc/cmdline` says. */
   readonly commandLine: string;
+  /** Of the card that it booted from; absent: found out. */
+  readonly mac?: string;
 };
 
 /**
@@ -39,9 +41,9 @@ export async function enrolBooted(options: BootOptions, incarnation: Incarnation
 }
 
 async function claimAndEnrol(words: BootWords, options: BootOptions, incarnation: Incarnation): Promise<Enrolled> {
-  const { home, log, signal } = options;
+  const { home, log, signal, mac = ownMac() } = options;
   const authority = await fetchAuthority(words, signal);
-  const claim = { mac: ownMac(), bootId: bootIdOf() };
+  const claim = { mac, bootId: bootIdOf() };
   const { node, token, manager } = await claimToken(words, authority, claim, signal);
   say(`this is ${node}; enrolling with ${manager}`);
   const proof = { by: 'boot', token, authority: words.authority } as const;

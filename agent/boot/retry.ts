@@ -25,7 +25,7 @@ export async function persist<T>(
     } catch (thrown) {
       signal.throwIfAborted();
       const { message } = HostlerError.from(thrown);
-      if (message !== said) say(`${message} Trying again.`);
+      if (message !== said) say(`${message.replace(/[^.!?]$/, '$&.')} Trying again.`);
       said = message;
       await sleep(shortestMs / 2 + backoff.next(), undefined, { signal });
     }

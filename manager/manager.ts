@@ -112,6 +112,12 @@ async function open(
       log,
     },
   );
+  // For verbs that set up boot servers: where nodes reach the manager, and what they pin its certificates to.
+  const { listen } = options;
+  registry.observe('manager', 'self', {
+    'manager.authority': fleet.admin.authority,
+    'manager.listen': listen === undefined ? null : `${listen.host}:${listening.port ?? listen.port}`,
+  });
   opened.add(() => listening.close());
   opened.add(async () => link.close());
   // Before its connections go: answers under way may end.

@@ -6,7 +6,6 @@ import type { View } from '../../shared/verb/view.ts';
 import { committed, failed } from './tables/answers.ts';
 import { changeRow, createRow, removeRow } from './tables/changes.ts';
 import { readKeys } from './tables/keys.ts';
-import { merged } from './tables/node-rows.ts';
 import { matchingRows, tableNamed } from './tables/rows.ts';
 
 /** Exit code where the original's database refuses a column. */
@@ -38,7 +37,7 @@ function deleteRows(asked: Asked, known: View, keys: Keys, names: readonly strin
     if (unknown !== undefined) return failed(asked, `no such column: ${unknown}`, refusedByDatabase);
     for (const row of matchingRows(known, table, keys)) changes.push(...removeRow(known, table, row));
   }
-  return committed(merged(changes));
+  return committed(asked, known, changes);
 }
 
 interface Setting {
@@ -77,7 +76,7 @@ function setColumns(asked: Asked, known: View, keys: Keys, operands: readonly st
     }
     changes.push(made);
   }
-  return committed(merged(changes));
+  return committed(asked, known, changes);
 }
 
 /** `+=` puts the items that are missing at the end. */

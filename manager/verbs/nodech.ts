@@ -2,12 +2,12 @@ import { isDynamicGroup, commaList } from '../../shared/objects/index.ts';
 import { criterionTest, nodeColumnValue } from '../../shared/noderange/index.ts';
 import { type Asked, hasFlag } from '../../shared/verb/asked.ts';
 import type { Change, Effect } from '../../shared/verb/effect.ts';
-import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
+import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
-import { failed, withNodes } from './tables/answers.ts';
+import { committed, failed, withNodes } from './tables/answers.ts';
 import { type Assignment, assignedValues, readAssignments } from './tables/assignments.ts';
 import { removeRow } from './tables/changes.ts';
-import { merged, nodeRowChanges } from './tables/node-rows.ts';
+import { nodeRowChanges } from './tables/node-rows.ts';
 import { matchingRows, tableNamed } from './tables/rows.ts';
 
 export const nodech: Verb<null> = {
@@ -32,7 +32,7 @@ function deleteRows(asked: Asked, known: View, nodes: readonly string[], names: 
       for (const row of matchingRows(known, table, { node })) changes.push(...removeRow(known, table, row));
     }
   }
-  return finish([], changes, 0);
+  return committed(asked, known, changes);
 }
 
 /** Shared by nodeadd. The nodes need not exist. */
@@ -57,7 +57,8 @@ export function changeColumns(
     const values = assignedValues(assignments, (column) => nodeColumnValue(known, node, column));
     changes.push(...nodeRowChanges(known, node, values));
   }
-  return finish([...before, ...complaints, ...notices(known, assignments)], changes, malformed.length > 0 ? 1 : 0);
+  const said = [...before, ...complaints, ...notices(known, assignments)];
+  return committed(asked, known, changes, said, malformed.length > 0 ? 1 : 0);
 }
 
 function notices(known: View, assignments: readonly Assignment[]): Effect[] {
@@ -69,9 +70,4 @@ function notices(known: View, assignments: readonly Assignment[]): Effect[] {
       do: 'say',
       text: `nodegroup ${group} is a dynamic node group, should not add a node into a dynamic node group statically.\n`,
     }));
-}
-
-function finish(said: readonly Effect[], changes: readonly Change[], exit: number): Step<null> {
-  const commit: Effect[] = changes.length === 0 ? [] : [{ do: 'commit', key: 'change', changes: merged(changes) }];
-  return end(...said, ...commit, { do: 'done', exit });
 }

@@ -3,7 +3,7 @@ import type { Change } from '../../shared/verb/effect.ts';
 import type { Verb } from '../../shared/verb/verb.ts';
 import { committed, failed } from './tables/answers.ts';
 import { readAssignments } from './tables/assignments.ts';
-import { merged, nodeRowChanges } from './tables/node-rows.ts';
+import { nodeRowChanges } from './tables/node-rows.ts';
 
 /** Sets columns of groups, and unsets them on the members so that what the group says counts. */
 export const nodegrpch: Verb<null> = {
@@ -29,6 +29,6 @@ export const nodegrpch: Verb<null> = {
         changes.push({ type: 'node', name: member, values: Object.fromEntries(set.map((column) => [column, ''])) });
       }
     }
-    return committed(merged(changes));
+    return committed(asked, known, changes);
   },
 };

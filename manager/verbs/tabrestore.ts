@@ -6,7 +6,6 @@ import type { Change } from '../../shared/verb/effect.ts';
 import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { committed, failed } from './tables/answers.ts';
-import { merged } from './tables/node-rows.ts';
 import { tableChanges } from './tables/replace.ts';
 import { tableNamed } from './tables/rows.ts';
 
@@ -26,7 +25,7 @@ export const tabrestore: Verb<null> = {
       if ('state' in result) return result;
       changes.push(...result);
     }
-    return committed(merged(changes));
+    return committed(asked, known, changes);
   },
 };
 

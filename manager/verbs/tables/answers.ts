@@ -4,6 +4,8 @@ import type { Asked } from '../../../shared/verb/asked.ts';
 import type { Change, Effect, Json } from '../../../shared/verb/effect.ts';
 import { end, type Step } from '../../../shared/verb/verb.ts';
 import type { View } from '../../../shared/verb/view.ts';
+import { refusalOf } from './checks.ts';
+import { merged } from './node-rows.ts';
 
 /** Ends with an error in xCAT's form: `Error: [server]: text`. */
 export function failed(asked: Asked, text: string, exit = 1): Step<null> {
@@ -19,10 +21,18 @@ export function say(text: string): Effect {
   return { do: 'say', text };
 }
 
-/** Ends with one commit; says nothing. */
-export function committed(changes: readonly Change[], ...before: Effect[]): Step<null> {
-  const commit: Effect[] = changes.length === 0 ? [] : [{ do: 'commit', key: 'change', changes }];
-  return end(...before, ...commit, { do: 'done', exit: 0 });
+/** Ends with one commit, or with the reason why the changes cannot be taken. `said`: what is to be told before. */
+export function committed(
+  asked: Asked,
+  known: View,
+  changes: readonly Change[],
+  said: readonly Effect[] = [],
+  exit = 0,
+): Step<null> {
+  const refusal = refusalOf(known, changes);
+  if (refusal !== undefined) return failed(asked, refusal);
+  const commit: Effect[] = changes.length === 0 ? [] : [{ do: 'commit', key: 'change', changes: merged(changes) }];
+  return end(...said, ...commit, { do: 'done', exit });
 }
 
 /**

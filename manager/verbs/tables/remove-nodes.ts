@@ -10,7 +10,11 @@ export function removingVerb(name: string): Verb<null> {
     start(asked, known) {
       const [range = ''] = asked.operands;
       return withNodes(asked, known, range, (nodes) =>
-        committed(nodes.map((node) => ({ type: 'node', name: node, remove: true }))),
+        committed(
+          asked,
+          known,
+          nodes.map((node) => ({ type: 'node', name: node, remove: true })),
+        ),
       );
     },
   };

@@ -5,6 +5,7 @@ import { HostlerError } from '../../shared/errors/error.ts';
 import { isAlive } from '../../shared/process/alive.ts';
 import { endChildren, taskDirVariable } from '../../shared/process/children.ts';
 import { longestMessage } from '../../shared/session/limits.ts';
+import type { Detached } from '../../shared/process/detached.ts';
 import { startDetached } from '../../shared/process/detached.ts';
 import { TaskFeed } from './feed.ts';
 import type { TaskFolder } from './folder.ts';
@@ -22,6 +23,8 @@ export interface TaskProgram {
 /** Silence of the heartbeat after which the process table is asked, where asking is dear. */
 const silentMs = 3_000;
 
+/** How long a process may take from its start to the claim of its task, on however slow a machine. */
+const mostStartMs = 120_000;
 /** Between two attempts to clear away a dead task. */
 const buryAgainMs = 5_000;
 
@@ -36,6 +39,8 @@ export class KeptTask {
   /** How the process ended; only where this very agent started it. */
   #ended: Promise<string> | undefined;
   #howItEnded: string | undefined;
+  /** The process that was started and has not claimed the task yet. */
+  #starting: { readonly pid: number; readonly until: number } | undefined;
   #signalled = false;
   /** Clearing away after the process's death; the log is told meanwhile. */
   #burial: Promise<void> | undefined;
@@ -61,7 +66,8 @@ export class KeptTask {
     if (this.#state !== 'accepted') return;
     this.#state = 'running';
     try {
-      const { ended } = await this.#spawn([]);
+      const { pid, ended } = await this.#spawn([]);
+      this.#starting = { pid, until: Date.now() + mostStartMs };
       this.#ended = ended;
       void ended.then((how) => (this.#howItEnded = how));
     } catch (error) {
@@ -117,7 +123,8 @@ export class KeptTask {
     if (this.#burial !== undefined || this.#finished()) return;
     const start = this.folder.start();
     if (start === undefined) {
-      if (this.#howItEnded !== undefined && !this.#finished()) this.#bury(this.#howItEnded, 0);
+      if (this.#howItEnded === undefined) this.#hurryStart();
+      else if (!this.#finished()) this.#bury(this.#howItEnded, 0);
       return;
     }
     if (this.#lives(start)) {
@@ -143,6 +150,13 @@ export class KeptTask {
         this.#buryAgainAt = Date.now() + buryAgainMs;
       })
       .finally(() => (this.#burial = undefined));
+  }
+
+  /** A process that never gets as far as its task is ended, sooner when nobody wants it any more. */
+  #hurryStart(): void {
+    if (this.#starting === undefined) return;
+    const { pid, until } = this.#starting;
+    if (Date.now() > until || this.folder.cancelled() !== undefined) kill(pid, 'SIGKILL');
   }
 
   #finished(): boolean {
@@ -216,7 +230,7 @@ export class KeptTask {
   }
 
   /** Starts this program for the task's folder, in a session of its own, its output to the task's log. */
-  async #spawn(more: readonly string[]): Promise<{ readonly ended: Promise<string> }> {
+  async #spawn(more: readonly string[]): Promise<Pick<Detached, 'pid' | 'ended'>> {
     const [program = process.execPath, ...args] = this.#program.argv;
     const output = openSync(this.folder.log, 'a', 0o600);
     try {

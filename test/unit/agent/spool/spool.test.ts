@@ -163,6 +163,26 @@ describe('spool', () => {
     expect(await until(() => result(link, '5.never'))).toMatchObject({ outcome: 'done' });
   });
 
+  test('a process that never begins with its task: cancelled all the same; one that dies at once is told', async () => {
+    const link = new FakeLink();
+    const spool = await open(link, {
+      program: { argv: [process.execPath, '-e', 'setTimeout(() => {}, 60000)'], graceMs: 100 },
+    });
+    await spool.task(task('11.a', {}));
+    await until(() => spool.openTasks()[0]?.state === 'running');
+    spool.cancel('11.a', 'no longer wanted');
+    expect(await until(() => result(link, '11.a'))).toMatchObject({ outcome: 'cancelled' });
+    const other = new FakeLink();
+    const dies = await open(other, {
+      home: join(home, 'other'),
+      program: { argv: ['/bin/sh', '-c', 'echo no node here; exit 7'], graceMs: 100 },
+    });
+    await dies.task(task('11.b', {}));
+    const end = await until(() => result(other, '11.b'));
+    expect(end).toMatchObject({ outcome: 'failed', code: 'internal' });
+    expect(end.message).toMatch(/exit 7.*no node here/);
+  });
+
   test('deadlines hold for running and for waiting tasks', async () => {
     const link = new FakeLink();
     const spool = await open(link, { concurrency: 1 });

@@ -22,7 +22,7 @@ export interface LinkLog {
 
 export interface LinkDeps {
   readonly carrier: Carrier;
-  readonly outbox: Outbox;
+  readonly outbox: Pick<Outbox, 'add' | 'after' | 'release' | 'first' | 'last' | 'grown' | 'drained' | 'close'>;
   readonly hello: () => HelloFacts | Promise<HelloFacts>;
   readonly listener: LinkListener;
   readonly log: LinkLog;

@@ -1,0 +1,240 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FleetTask } from '../../../../manager/fleet/types.ts';
+import { memoryLink } from '../../../../shared/session/memory.ts';
+import type { Facts } from '../../../../shared/task/facts.ts';
+import { SimAgent, type SimAgentOptions, enrolSim } from '../../../sim/agent.ts';
+import { until } from '../../../sim/engine.ts';
+import { SimManager } from '../../../sim/manager.ts';
+
+const task = (id: string): FleetTask => ({
+  id,
+  kind: 'sim',
+  spec: '{}',
+  deadline: 0,
+  uninterruptible: false,
+  correlation: 'c',
+  title: 't',
+});
+
+describe('fleet', () => {
+  let folder: string;
+  let manager: SimManager;
+  let clock: number;
+  let agents: SimAgent[];
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hostler-fleet-'));
+    clock = 0;
+    agents = [];
+    manager = await SimManager.start({ home: join(folder, 'm'), now: () => Date.now() + clock });
+  });
+  afterEach(async () => {
+    await Promise.all(agents.map((agent) => agent.stop()));
+    await manager.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function agent(
+    name: string,
+    roles: readonly string[],
+    options: Partial<SimAgentOptions> = {},
+  ): Promise<SimAgent> {
+    const home = join(folder, name);
+    const identity = await enrolSim({ home, manager: manager.address, token: await manager.token({ roles }), name });
+    const before = manager.engine.arrivals.length;
+    const started = await SimAgent.start({ home, manager: manager.address, identity, ...options });
+    agents.push(started);
+    await manager.engine.until(`${name} arrives`, () => manager.engine.arrivals.length > before);
+    return started;
+  }
+
+  const row = (name: string) => manager.registry.view.reported('agent', name) ?? {};
+
+  it('shows what an agent said of itself', async () => {
+    const facts: Partial<Facts> = {
+      arch: 'ppc64le',
+      os: { id: 'debian', version: '12', name: 'Debian GNU/Linux 12' },
+      store: ['unix:/x/store.sock', 'https://10.0.0.1:8443'],
+    };
+    const one = await agent('s1', ['store'], { facts });
+    expect(row('s1')).toEqual({
+      'agent.arch': 'ppc64le',
+      'agent.kind': 'service',
+      'agent.os': 'Debian GNU/Linux 12',
+      'agent.roles': 'store',
+      'agent.state': 'connected',
+      'agent.store': 'unix:/x/store.sock,https://10.0.0.1:8443',
+      'agent.version': '0.0.0-sim',
+    });
+    await one.link.ready(AbortSignal.timeout(5000));
+    one.link.tell({ facts: { facts: JSON.stringify({ ...facts, store: [] }) } });
+    await until('the change shows', () => row('s1')['agent.store'] === undefined);
+  });
+
+  it.each([
+    ['no JSON', 'nonsense'],
+    ['no object', '[1]'],
+    ['odd types', '{"arch":7,"emulates":"x","store":{},"os":null}'],
+  ])('is not upset by facts that are %s', async (_, facts) => {
+    const one = await agent('b1', ['build'], { facts: {} });
+    await one.link.ready(AbortSignal.timeout(5000));
+    expect(one.link.tell({ facts: { facts } })).toBe(true);
+    await one.link.report({ facts: { facts } });
+    await one.link.drained(AbortSignal.timeout(5000));
+    expect(row('b1')['agent.state']).toBe('connected');
+  });
+
+  it('notices silence, tells the agent, and sees it come back', async () => {
+    // The link stays open; nothing comes over it any more.
+    const { agent: near, manager: far } = memoryLink();
+    const home = join(folder, 'q1');
+    const identity = await enrolSim({ home, manager: manager.address, token: await manager.token(), name: 'q1' });
+    const serving = manager.fleet.serve(far, identity, 'memory');
+    await near.send({
+      hello: { protocolLowest: 1, protocolHighest: 1, version: '0', incarnation: 'quiet', facts: '{}' },
+    });
+    const incoming = near.incoming[Symbol.asyncIterator]();
+    expect((await incoming.next()).value).toMatchObject({ body: 'welcome' });
+    expect(manager.fleet.admin.connected()).toBe(1);
+    clock = 60_000;
+    expect((await incoming.next()).value).toMatchObject({ refusal: { code: 'unavailable', retryAfter: 1 } });
+    await serving;
+    expect(manager.fleet.admin.connected()).toBe(0);
+    expect(row('q1')['agent.state']).toBe('away');
+  });
+
+  it('expects agents back after a restart, for a while', async () => {
+    const one = await agent('b1', ['build']);
+    await manager.crash();
+    await one.stop();
+    agents = [];
+    await manager.up();
+    expect(manager.fleet.place({ role: 'build' }, 'sim')).toMatchObject({ outcome: 'placed', agent: 'b1' });
+    clock = 61_000;
+    expect(manager.fleet.place({ role: 'build' }, 'sim')).toMatchObject({ outcome: 'nobody', code: 'unavailable' });
+    await until('the row says so', () => row('b1')['agent.state'] === 'away');
+  });
+
+  it('counts an agent that said goodbye as away at once', async () => {
+    const one = await agent('b1', ['build']);
+    await one.stop();
+    agents = [];
+    await until('it is away', () => row('b1')['agent.state'] === 'away');
+  });
+
+  it('keeps tasks for an agent that is away over a restart of the manager', async () => {
+    const one = await agent('b1', ['build']);
+    await one.stop();
+    manager.fleet.send('b1', one.incarnation, task('j.1'));
+    await until('it is on disk', () => manager.lines.length > 0);
+    await manager.registry.space('fleet').write([{ key: 'mark', value: 1 }]);
+    await manager.crash();
+    await manager.up();
+    const home = join(folder, 'b1');
+    const identity = await enrolSim({ home, manager: manager.address, token: '', name: 'b1' });
+    agents = [await SimAgent.start({ home, manager: manager.address, identity, incarnation: one.incarnation })];
+    await manager.engine.until('the end', () => manager.engine.applied.length === 1);
+  });
+
+  it('places by what is connected, and takes no more for an agent that was told to leave', async () => {
+    const one = await agent('b1', ['build'], { taskKinds: { sim: 1 } });
+    expect(manager.fleet.place({ role: 'build' }, 'sim')).toEqual({
+      outcome: 'placed',
+      agent: 'b1',
+      incarnation: one.incarnation,
+    });
+    manager.fleet.dismiss('b1', 'done');
+    expect(manager.fleet.place({ role: 'build' }, 'sim')).toMatchObject({ outcome: 'nobody' });
+  });
+
+  it('tells of an arrival again until it was heard', async () => {
+    let deaf = true;
+    manager.engine.onArrival = () => {
+      if (deaf) throw new Error('the disk is full');
+    };
+    const one = await agent('b1', ['build']);
+    await until('the link is closed for it', () => one.refusals.length > 0);
+    deaf = false;
+    await one.stop();
+    const home = join(folder, 'b1');
+    const identity = await enrolSim({ home, manager: manager.address, token: '', name: 'b1' });
+    const again = async (): Promise<void> => {
+      agents = [await SimAgent.start({ home, manager: manager.address, identity, incarnation: one.incarnation })];
+    };
+    await again();
+    await manager.engine.until('two arrivals', () => manager.engine.arrivals.length === 2);
+    await until('heard', () => agents[0]?.link.connected === true);
+    await manager.registry.space('fleet').write([{ key: 'mark', value: 1 }]);
+    await agents[0]?.stop();
+    await again();
+    await manager.engine.until('three arrivals', () => manager.engine.arrivals.length === 3);
+    expect(manager.engine.arrivals.map(({ first }) => first)).toEqual([true, true, false]);
+  });
+
+  it('loses tasks for agents that are not there', async () => {
+    manager.fleet.send('nobody', 'x', task('j.1'));
+    await manager.engine.until('the loss', () => manager.engine.of('j.1').losses.length === 1);
+  });
+
+  describe('events of nodes', () => {
+    beforeEach(async () => {
+      const info = { user: 'root', command: 'mkdef', correlation: 'c', at: 0 };
+      await manager.registry.commit(info, [
+        { type: 'node', name: 'n01', values: { 'nodelist.node': 'n01', 'chain.currstate': 'netboot x' } },
+      ]);
+    });
+
+    const node = () => manager.registry.view.reported('node', 'n01') ?? {};
+
+    it('from a boot server become the state of the node', async () => {
+      const one = await agent('boot1', ['boot']);
+      const now = Date.now();
+      for (const stage of ['dhcp', 'loader', 'kernel', 'booted']) {
+        await one.link.report({
+          nodeEvent: { node: 'n01', stage, at: now, mac: 'aa:bb:cc:dd:ee:ff', bootId: '', detail: '' },
+        });
+      }
+      await one.link.drained(AbortSignal.timeout(5000));
+      expect(node()).toMatchObject({ 'nodelist.status': 'booted' });
+      expect(Object.keys(JSON.parse(node()['boot.timeline'] ?? ''))).toEqual(['dhcp', 'loader', 'kernel', 'booted']);
+    });
+
+    it('with times that cannot be are put at the present', async () => {
+      const one = await agent('boot1', ['boot']);
+      await one.link.report({ nodeEvent: { node: 'n01', stage: 'dhcp', at: 12, mac: '', bootId: '', detail: '' } });
+      await one.link.drained(AbortSignal.timeout(5000));
+      const { dhcp } = JSON.parse(node()['boot.timeline'] ?? '') as { dhcp: number };
+      expect(Math.abs(dhcp - Date.now())).toBeLessThan(10_000);
+    });
+
+    it('about machines nobody knows are kept apart, bounded, and logged once each', async () => {
+      const one = await agent('boot1', ['boot']);
+      for (let round = 0; round < 2; round++) {
+        for (let index = 0; index < 230; index++) {
+          void one.link.report({
+            nodeEvent: {
+              node: '',
+              stage: 'unknown-node',
+              at: Date.now(),
+              mac: `aa:${index}\u001b[2J`,
+              bootId: '',
+              detail: 'dhcp',
+            },
+          });
+        }
+      }
+      await one.link.report({
+        nodeEvent: { node: 'n99', stage: 'dhcp', at: Date.now(), mac: '', bootId: '', detail: '' },
+      });
+      await one.link.drained(AbortSignal.timeout(5000));
+      const strangers = manager.fleet.strangers();
+      expect(strangers).toHaveLength(200);
+      expect(strangers.at(-1)).toMatchObject({ mac: 'n99', server: 'boot1' });
+      expect(strangers[0]?.mac).not.toContain('\u001b');
+      expect([...manager.registry.view.reportedRows('node')]).toEqual([]);
+    });
+  });
+});

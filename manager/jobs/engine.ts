@@ -73,17 +73,19 @@ class Engine implements Jobs {
   /** Takes up what was running when the last manager ended. To be called once, before the links open. */
   async open(): Promise<void> {
     const resumed: Job[] = [];
-    for await (const record of this.#archive.records()) {
+    for await (const record of this.#archive.records('oldest first')) {
       this.#lastNumber = record.number;
       if (isEnded(record)) this.#archive.ended(record);
-      else resumed.push(await this.#load(record));
+      else resumed.push(await this.#load(await this.#archive.whole(record)));
     }
-    this.#options.fleet.listen(this.#tasks, (arrival) => this.#arrived(arrival));
+    const { fleet, log } = this.#options;
+    fleet.listen(this.#tasks, (arrival) => this.#arrived(arrival));
     for (const job of resumed) {
       if (job.verb.version !== job.record.version || !this.#verbs.has(job.record.verb)) await this.#migrate(job);
-      await job.resume();
+      // A job that cannot be written now keeps trying; the others, and everybody else, need not wait for it.
+      job.resume().catch((error: unknown) => log.error({ err: error, job: job.record.id }, 'A job does not go on.'));
     }
-    await this.#archive.prune();
+    this.#prune();
   }
 
   async #load(record: JobRecord): Promise<Job> {
@@ -211,11 +213,15 @@ class Engine implements Jobs {
   #jobEnded(job: Job): void {
     this.#jobs.delete(job.record.number);
     this.#archive.ended(job.record);
-    this.#archive
-      .prune()
-      .catch((error: unknown) => this.#options.log.warn({ err: error }, 'Old jobs could not be removed.'));
+    this.#prune();
     const { id, verb, status, exit, correlation } = job.record;
     this.#options.log.info({ job: id, verb, status, exit, correlation }, 'job ended');
+  }
+
+  #prune(): void {
+    this.#archive.prune().catch((error: unknown) => {
+      this.#options.log.warn({ err: error }, 'Old jobs could not be removed.');
+    });
   }
 
   /** A node is up: what is to be done with it is for a verb to say. Once for each of its lives. */
@@ -269,7 +275,7 @@ class Engine implements Jobs {
       const running = [...this.#jobs.values()].sort((a, b) => b.record.number - a.record.number);
       return running.slice(0, most).map((job) => summaryOf(job.record));
     }
-    for await (const record of this.#archive.newestFirst()) {
+    for await (const record of this.#archive.records('newest first')) {
       found.push(summaryOf(this.#jobs.get(record.number)?.record ?? record));
       if (found.length >= most) break;
     }
@@ -281,11 +287,11 @@ class Engine implements Jobs {
   }
 
   async owner(id: string): Promise<string> {
-    return (await this.#record(id)).user;
+    return (this.#live(id)?.record ?? (await this.#archive.find(id))).user;
   }
 
   async #record(id: string): Promise<JobRecord> {
-    return this.#live(id)?.record ?? (await this.#archive.find(id));
+    return this.#live(id)?.record ?? (await this.#archive.whole(await this.#archive.find(id)));
   }
 
   running(): number {

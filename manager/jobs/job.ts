@@ -3,7 +3,7 @@ import type { Verb } from '../../shared/verb/verb.ts';
 import type { CommitInfo, CommitResult, KeyWrite, Registry, SpaceWrites } from '../registry/types.ts';
 import { Draft } from './draft.ts';
 import { EventLog, type Pending, eventSpace } from './event-log.ts';
-import { type JobRecord, type StepRecord, isEnded, isOpen, jobKeys } from './record.ts';
+import { type JobRecord, type StepRecord, isEnded, isOpen, jobKeys, storedRecord } from './record.ts';
 import { type World, settle } from './settle.ts';
 
 /** The engine as one job sees it. */
@@ -35,6 +35,9 @@ export class Job {
   readonly verb: Verb;
   readonly #host: JobHost;
   #queue: Promise<void> = Promise.resolve();
+  #happened: ((draft: Draft) => void)[] = [];
+  /** Takes up what happened, as soon as what is under way has ended. */
+  #next: Promise<void> | undefined;
 
   constructor(host: JobHost, verb: Verb, record: JobRecord) {
     this.#host = host;
@@ -58,14 +61,21 @@ export class Job {
     });
   }
 
-  /** Something happened. Resolves when it is on the disk, and the job has gone on as far as it can. */
+  /**
+   * Something happened. Resolves when it is on the disk, and the job has gone on as far as it can. What happens while
+   * the disk is busy is taken together.
+   */
   change(apply: (draft: Draft) => void): Promise<void> {
-    return this.#enqueue(async () => {
+    this.#happened.push(apply);
+    return (this.#next ??= this.#enqueue(async () => {
+      const all = this.#happened;
+      this.#happened = [];
+      this.#next = undefined;
       if (isEnded(this.record)) return;
       const draft = new Draft(this.record, this.#host.now());
-      apply(draft);
+      for (const each of all) each(draft);
       await this.#goOn(draft);
-    });
+    }));
   }
 
   /** After a restart: what the fleet may not have heard is said again. */
@@ -147,8 +157,12 @@ export class Job {
   }
 
   #recordWrites(draft: Draft): KeyWrite[] {
+    const { number, steps } = draft.record;
+    const moved = steps.flatMap((step, index) =>
+      step === this.record.steps[index] ? [] : [{ key: jobKeys.step(number, index), value: step }],
+    );
     const specs = [...draft.specs].map(([task, spec]) => ({ key: jobKeys.spec(task), value: spec }));
-    return [{ key: jobKeys.record(draft.record.number), value: draft.record }, ...specs];
+    return [{ key: jobKeys.record(number), value: storedRecord(draft.record) }, ...moved, ...specs];
   }
 
   #act(before: JobRecord, draft: Draft): void {

@@ -70,7 +70,7 @@ export function isOpen(step: StepRecord): boolean {
   return step.state === 'waiting' || step.state === 'sent' || step.state === 'running';
 }
 
-export function isEnded(record: JobRecord): boolean {
+export function isEnded(record: Pick<JobRecord, 'status'>): boolean {
   return record.status !== 'running' && record.status !== 'cancelling';
 }
 
@@ -84,17 +84,30 @@ export function jobOfTask(task: string): string {
   return task.slice(0, Math.max(0, task.indexOf('.')));
 }
 
+/** A record as it stands on the disk: its steps lie beside it, so that one that moves is all that is written. */
+export type StoredRecord = Omit<JobRecord, 'steps'>;
+
+export function storedRecord(record: JobRecord): StoredRecord {
+  const stored: StoredRecord & { steps: undefined } = { ...record, steps: undefined };
+  return stored;
+}
+
+const padded = (number: number): string => String(number).padStart(12, '0');
+
 /** Keys in the space `jobs`. */
 export const jobKeys = {
   /** Ordered by number. */
-  record: (number: number): string => `job/${String(number).padStart(12, '0')}`,
+  record: (number: number): string => `job/${padded(number)}`,
   records: 'job/',
+  /** Ordered as the steps were asked for. */
+  step: (number: number, index: number): string => `step/${padded(number)}/${padded(index)}`,
+  steps: (number: number): string => `step/${padded(number)}/`,
   spec: (task: string): string => `spec/${task}`,
   /** The incarnation of an agent that a job was started for. */
   arrival: (agent: string): string => `arrival/${agent}`,
 } as const;
 
-export function summaryOf(record: JobRecord): JobSummary {
+export function summaryOf(record: StoredRecord): JobSummary {
   const { id, verb, command, user, startedAt, endedAt, exit, correlation } = record;
   return { id, verb, command, user, startedAt, endedAt, state: record.status, exit, correlation };
 }

@@ -1,5 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Effect, Report, TaskRequest } from '../../../../shared/verb/effect.ts';
+import { Archive } from '../../../../manager/jobs/archive.ts';
+import { jobKeys } from '../../../../manager/jobs/record.ts';
+import { openRegistry } from '../../../../manager/registry/registry.ts';
 import { type Verb, end } from '../../../../shared/verb/verb.ts';
 import { HostlerError } from '../../../../shared/errors/error.ts';
 import {
@@ -505,6 +508,60 @@ describe('what tasks say', () => {
     expect((await eventsOf(jobs, ran)).at(-1)?.finished).toMatchObject({ code: 'deadline_exceeded' });
     expect(ours.cancelled).toHaveLength(1);
   });
+});
+
+test('a job of two thousand tasks writes what moved, not everything each time', async () => {
+  const ours = agents();
+  ours.behaviour = () => 'silent';
+  const many = 2000;
+  const fan: Verb = {
+    ...verb(() => ({
+      state: 0,
+      effects: Array.from({ length: many }, (_, index) => task({ key: `n${index}`, on: { role: 'node' } })),
+    })),
+    on: (state) => ({ state: Number(state) + 1, effects: Number(state) + 1 === many ? [{ do: 'done', exit: 0 }] : [] }),
+  };
+  const { jobs, registry, store } = await manager([fan], ours);
+  let written = 0;
+  const write = store.write.bind(store);
+  store.write = (batch, sync) => {
+    written += batch.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+    return write(batch, sync);
+  };
+  const ran = await jobs.run(request('v'));
+  await expect.poll(() => ours.sent.length).toBe(many);
+  for (const id of ours.runs.keys()) ours.listener.started(id, 'node1', 1);
+  for (const id of ours.runs.keys()) ours.finish(id, done());
+  expect((await eventsOf(jobs, ran)).at(-1)?.finished).toMatchObject({ exit: 0 });
+  expect((await jobs.show('1')).steps).toHaveLength(many);
+  expect(written).toBeLessThan(many * 5000);
+  expect(registry.view.revision).toBe(0);
+});
+
+test('of old jobs only the latest are kept, and nothing stays of the others', async () => {
+  const registry = await openRegistry(await disk());
+  const [space, events] = [registry.space('jobs'), registry.space('events')];
+  const archive = new Archive(space, events, { people: 2, own: 1 });
+  for (const [number, user] of [
+    [1, 'ann'],
+    [2, 'agent:n1'],
+    [3, 'ann'],
+    [4, 'bob'],
+    [5, 'agent:n2'],
+  ] as const) {
+    await space.write([
+      { key: jobKeys.record(number), value: { number, id: `${number}-a`, user } },
+      { key: jobKeys.step(number, 0), value: { key: 's' } },
+    ]);
+    await events.write([{ key: `${number}-a/000000000000`, value: {} }]);
+    archive.ended({ number, user });
+    await archive.prune();
+  }
+  expect((await collect(archive.records('newest first'))).map(({ number }) => number)).toEqual([5, 4, 3]);
+  expect((await collect(events.entries())).map(([key]) => key.split('-')[0])).toEqual(['3', '4', '5']);
+  expect(await collect(space.entries({ prefix: 'step/' }))).toHaveLength(3);
+  await expect(archive.find('1')).rejects.toMatchObject({ code: 'not_found' });
+  await registry.close();
 });
 
 describe('a node that arrives', () => {

@@ -7,6 +7,7 @@ import { which } from '../../../shared/process/which.ts';
 import { imageBuildKind, imageBuildVersion } from '../../../shared/task/image-build.ts';
 import type { ImageBuildResult } from '../../../shared/task/image-build.ts';
 import type { Json } from '../../../shared/verb/effect.ts';
+import { explainingFullDisk } from '../image-tree/disk-full.ts';
 import { placesIn, refuseMounts } from '../image-tree/folder.ts';
 import { kernelOf } from '../image-tree/kernel.ts';
 import { withFolderLock } from '../image-tree/lock.ts';
@@ -55,21 +56,25 @@ async function buildImage(
       `the root image directory "${tree}"does not exist, please run "genimage ${build.image}" to generate the root image directory first!`,
     );
   }
-  return withFolderLock(build.rootimgdir, context.signal, async () => {
-    await sweepFolder(build.rootimgdir);
-    await refuseMounts(tree);
-    const old = build.onlyinitrd ? undefined : await makeTree(build, stages, context);
-    // Taking 25,000 files away takes as long as making the initrd.
-    const [made, gone] = await Promise.allSettled([
-      stages.run('initrd', 'making the initrd', () => makeBootFiles(build, tree, context)),
-      old === undefined ? undefined : removeTree(old),
-    ]);
-    if (made.status === 'rejected') throw made.reason;
-    if (gone.status === 'rejected') throw gone.reason;
-    const kernelver = made.value;
-    const packages = await installedPackages(tree);
-    return { kernelver, packages: packages.length, bytes: await bytesOf(tree, context.signal), stages: stages.times };
-  });
+  const kept = `Make room for ${build.rootimgdir} and the agent's home ${context.home}; an earlier image is still there.`;
+  const locked = <T>(work: () => Promise<T>): Promise<T> => withFolderLock(build.rootimgdir, context.signal, work);
+  return explainingFullDisk(`The build of ${build.image}`, kept, () =>
+    locked(async () => {
+      await sweepFolder(build.rootimgdir);
+      await refuseMounts(tree);
+      const old = build.onlyinitrd ? undefined : await makeTree(build, stages, context);
+      // Taking 25,000 files away takes as long as making the initrd.
+      const [made, gone] = await Promise.allSettled([
+        stages.run('initrd', 'making the initrd', () => makeBootFiles(build, tree, context)),
+        old === undefined ? undefined : removeTree(old),
+      ]);
+      if (made.status === 'rejected') throw made.reason;
+      if (gone.status === 'rejected') throw gone.reason;
+      const kernelver = made.value;
+      const packages = await installedPackages(tree);
+      return { kernelver, packages: packages.length, bytes: await bytesOf(tree, context.signal), stages: stages.times };
+    }),
+  );
 }
 
 /** Everything that would fail later, said before anything is begun. */

@@ -1,8 +1,6 @@
 import { open, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Readable } from 'node:stream';
-import { HostlerError } from '../../../shared/errors/error.ts';
-import { processFailure } from '../../../shared/process/failure.ts';
 import { run } from '../../../shared/process/run.ts';
 import type { ImagePackSpec } from '../../../shared/task/image-pack.ts';
 import type { TaskContext } from '../types.ts';
@@ -55,15 +53,6 @@ export async function pack(request: ArchiveRequest, context: TaskContext): Promi
     else await packArchive(request, request.method, context);
   } catch (error) {
     await rm(request.output, { force: true });
-    const failure = processFailure(error);
-    const said = failure === undefined ? String(error) : `${failure.stdout}\n${failure.stderr}`;
-    if (/No space left on device|ENOSPC/.test(said)) {
-      throw new HostlerError(
-        'resource_exhausted',
-        `The image could not be packed: the disk that holds ${request.output} is full. The earlier image is still there.`,
-        { cause: error },
-      );
-    }
     throw error;
   }
 }

@@ -1,6 +1,4 @@
-import { HostlerError } from '../../../shared/errors/error.ts';
 import type { BlobRef, StoreAccess } from '../../../shared/task/blob.ts';
-
 import { BlobStore } from '../../store/blobs.ts';
 import { upload } from '../../store/client.ts';
 import { readIdentity } from '../../store/own-identity.ts';
@@ -10,16 +8,7 @@ import type { TaskContext } from '../types.ts';
 export async function keepFile(file: string, what: string, store: StoreAccess, context: TaskContext): Promise<BlobRef> {
   context.progress('store', `keeping the ${what}`);
   if (store.endpoints.length === 0) {
-    try {
-      return await new BlobStore(context.home).putFile(file, 'copy', { signal: context.signal });
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
-      throw new HostlerError(
-        'resource_exhausted',
-        `The disk of the store in ${context.home} is full; the ${what} was not kept.`,
-        { cause: error },
-      );
-    }
+    return new BlobStore(context.home).putFile(file, 'copy', { signal: context.signal });
   }
   return upload(store, file, {
     identity: await readIdentity(context.home),

@@ -9,6 +9,7 @@ import { imagePackKind, imagePackVersion } from '../../../shared/task/image-pack
 import type { ImagePackResult, ImagePackSpec } from '../../../shared/task/image-pack.ts';
 import { syncFile, syncFolder } from '../../store/durable.ts';
 import { readBuildRecord } from '../image-tree/build-record.ts';
+import { explainingFullDisk } from '../image-tree/disk-full.ts';
 import { placesIn, refuseMounts } from '../image-tree/folder.ts';
 import { withFolderLock } from '../image-tree/lock.ts';
 import { installedPackages } from '../image-tree/packages.ts';
@@ -55,38 +56,42 @@ async function packImage(spec: ImagePackSpec, context: TaskContext): Promise<Ima
     );
   }
   const exlist = await readExlists(spec.exlist, (path) => readFile(path, 'utf8'));
-  return withFolderLock(rootimgdir, context.signal, async () => {
-    await sweepFolder(rootimgdir);
-    await refuseMounts(tree);
-    const product = join(rootimgdir, productName(method, compress));
-    const fresh = `${product}.new-${process.pid}`;
-    try {
-      context.log(`Packing contents of ${tree}`);
-      context.progress('stage', 'collecting what is packed');
-      const staged = await stage({
-        tree,
-        staging: packing,
-        image: spec.image,
-        excluded: exclusionTest(exlist),
-        signal: context.signal,
-      });
-      context.log(`${staged.packed} files and folders, ${staged.leftOut} left out`);
-      await pack({ method, compress, staging: packing, newest: staged.newest, output: fresh }, context);
-      await syncFile(fresh);
-      const kept = await keepAll(spec, fresh, staged.uuid, context);
-      await rename(fresh, product);
-      await syncFolder(rootimgdir);
-      // Of another method: nobody shall take an old one for this version.
-      for (const name of await readdir(rootimgdir)) {
-        if (productPattern.test(name) && join(rootimgdir, name) !== product)
-          await rm(join(rootimgdir, name), { force: true });
+  const kept = `Make room for ${rootimgdir} and the store; an earlier image is still there.`;
+  const locked = <T>(work: () => Promise<T>): Promise<T> => withFolderLock(rootimgdir, context.signal, work);
+  return explainingFullDisk(`The packing of ${spec.image}`, kept, () =>
+    locked(async () => {
+      await sweepFolder(rootimgdir);
+      await refuseMounts(tree);
+      const product = join(rootimgdir, productName(method, compress));
+      const fresh = `${product}.new-${process.pid}`;
+      try {
+        context.log(`Packing contents of ${tree}`);
+        context.progress('stage', 'collecting what is packed');
+        const staged = await stage({
+          tree,
+          staging: packing,
+          image: spec.image,
+          excluded: exclusionTest(exlist),
+          signal: context.signal,
+        });
+        context.log(`${staged.packed} files and folders, ${staged.leftOut} left out`);
+        await pack({ method, compress, staging: packing, newest: staged.newest, output: fresh }, context);
+        await syncFile(fresh);
+        const kept = await keepAll(spec, fresh, staged.uuid, context);
+        await rename(fresh, product);
+        await syncFolder(rootimgdir);
+        // Of another method: nobody shall take an old one for this version.
+        for (const name of await readdir(rootimgdir)) {
+          if (productPattern.test(name) && join(rootimgdir, name) !== product)
+            await rm(join(rootimgdir, name), { force: true });
+        }
+        return kept;
+      } finally {
+        await rm(fresh, { force: true });
+        await removeTree(packing);
       }
-      return kept;
-    } finally {
-      await rm(fresh, { force: true });
-      await removeTree(packing);
-    }
-  });
+    }),
+  );
 }
 
 /** Root, kernel, initrd and manifest into the store; the manifest says what the image is, and nothing of when or where. */

@@ -1,0 +1,406 @@
+// Images are built, packed and booted for real: mmdebstrap, mksquashfs, QEMU. bound: 900 s
+import { existsSync, readdirSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BlobStore } from '../../agent/store/blobs.ts';
+import { mountsBelow } from '../../agent/tasks/image-tree/folder.ts';
+import { installedPackages } from '../../agent/tasks/image-tree/packages.ts';
+import { eventually } from '../../deploy/lab/wait.ts';
+import { run } from '../../shared/process/run.ts';
+import { which } from '../../shared/process/which.ts';
+import { imageBuildKind, type ImageBuildResult } from '../../shared/task/image-build.ts';
+import { imagePackKind } from '../../shared/task/image-pack.ts';
+import { ImageTasks, type RunningTask } from '../lab/image-tasks.ts';
+
+const why =
+  process.getuid?.() === 0
+    ? ['mmdebstrap', 'mksquashfs', 'zstd'].find((program) => which(program) === undefined)
+    : 'root';
+
+describe.skipIf(why !== undefined)('images', () => {
+  let dir = '';
+  let image = '';
+  let tasks: ImageTasks;
+  let first: RunningTask<ImageBuildResult>;
+
+  const file = async (name: string, text: string, mode = 0o644): Promise<string> => {
+    const path = join(dir, name);
+    await writeFile(path, text);
+    await chmod(path, mode);
+    return path;
+  };
+  const script = (name: string, ...lines: string[]): Promise<string> =>
+    file(name, `${['#!/bin/sh', ...lines].join('\n')}\n`, 0o755);
+  const inTree = (path: string): string => join(image, 'rootimg', path);
+  const leftovers = (folder: string): string[] =>
+    readdirSync(folder).filter((name) => /^rootimg\.(?!sfs$|cpio|tar)|\.new-|\.plain$/.test(name));
+  const build = (spec: Parameters<ImageTasks['build']>[1] = {}, folder = image): ReturnType<ImageTasks['build']> =>
+    tasks.build(folder, { pkglist: [join(dir, 'pkglist')], postinstall: [`${join(dir, 'post')} one two`], ...spec });
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'hostler-image-'));
+    image = join(dir, 'image');
+    const agent = await file(
+      'agent',
+      'console.log("agent of the image:", require("fs").readFileSync("/run/hostler/boot.json", "utf8"));\n',
+    );
+    tasks = new ImageTasks(join(dir, 'home'), { HOSTLER_AGENT_PROGRAM: agent });
+    await file('pkglist', '# what the test needs\niputils-ping\n#INCLUDE:more.pkglist#\n');
+    await file('more.pkglist', '#NEW_INSTALL_LIST#\n#ENV:LESSON=two#\nless\n');
+    await script(
+      'post',
+      'mkdir -p "$1/opt/hostler/report.d"',
+      'env | grep ^IMG_ >"$1/opt/hostler/report.d/env"',
+      'echo "$*" >"$1/opt/hostler/report.d/args"',
+    );
+    first = await build();
+    await first.result;
+  }, 600_000);
+  afterAll(async () => {
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  describe('genimage', () => {
+    it('makes a tree that belongs to no machine, a kernel and an initrd, and says how it went', async () => {
+      const { kernelver, packages, stages } = await first.result;
+      expect(stages.map((stage) => [stage.name, stage.cached])).toEqual([
+        ['bootstrap', false],
+        ['packages', false],
+        ['agent', false],
+        ['configuration', false],
+        ['postinstall', false],
+        ['initrd', false],
+      ]);
+      const installed = await installedPackages(inTree(''));
+      expect(packages).toBe(installed.length);
+      expect(installed.map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['iputils-ping', 'less', 'nodejs', `linux-image-${kernelver}`]),
+      );
+      expect(first.stages.some((line) => /^packages: setting up nodejs$/.test(line))).toBe(true);
+      for (const gone of [
+        'etc/hostname',
+        'etc/apt/apt.conf.d/00hostler-build',
+        'etc/apt/apt.conf.d/99mmdebstrap',
+        `boot/initrd.img-${kernelver}`,
+      ]) {
+        expect(existsSync(inTree(gone)), gone).toBe(false);
+      }
+      expect(readdirSync(inTree('var/lib/apt/lists'))).toEqual([]);
+      expect(await readFile(inTree('etc/machine-id'), 'utf8')).toBe('');
+      expect(await readFile(inTree('opt/hostler/agent.json'), 'utf8')).toBe('{"mode":"once"}\n');
+      expect(await readlink(inTree('etc/systemd/system/multi-user.target.wants/hostler-agent.service'))).toContain(
+        'hostler-agent.service',
+      );
+      expect((await readFile(join(image, 'kernel'))).equals(await readFile(inTree(`boot/vmlinuz-${kernelver}`)))).toBe(
+        true,
+      );
+      expect(leftovers(image)).toEqual([]);
+      expect(await mountsBelow(dir)).toEqual([]);
+    });
+
+    it('runs postinstall with the arguments and the environment of xCAT', async () => {
+      const { kernelver } = await first.result;
+      const [root, ...rest] = (await readFile(inTree('opt/hostler/report.d/args'), 'utf8')).trim().split(' ');
+      expect(root).toMatch(new RegExp(`^${image}/rootimg`));
+      expect(rest).toEqual(['debian12', 'x86_64', 'compute', 'one', 'two']);
+      const env = await readFile(inTree('opt/hostler/report.d/env'), 'utf8');
+      for (const line of [
+        'IMG_NAME=img',
+        'IMG_ARCH=x86_64',
+        'IMG_OSVER=debian12',
+        `IMG_KERNELVERSION=${kernelver}`,
+        'IMG_PROFILE=compute',
+        `IMG_PKGLIST=${dir}/pkglist`,
+        `IMG_ROOTIMGDIR=${root ?? ''}`,
+      ]) {
+        expect(env.split('\n')).toContain(line);
+      }
+    });
+
+    it('puts every network driver of the kernel into the initrd, and nothing that was run', async () => {
+      const list = join(dir, 'list');
+      await run('sh', ['-c', 'zstd -dc "$1" | cpio -t --quiet >"$2"', 'sh', join(image, 'initrd-stateless.zst'), list]);
+      const names = (await readFile(list, 'utf8')).split('\n');
+      const modules = names.filter((name) => name.endsWith('.ko')).map((name) => name.replace(/.*\//, ''));
+      for (const wanted of [
+        'e1000e.ko',
+        'igb.ko',
+        'ixgbe.ko',
+        'bnx2x.ko',
+        'mlx5_core.ko',
+        'tg3.ko',
+        'virtio_net.ko',
+        'squashfs.ko',
+        'overlay.ko',
+        'loop.ko',
+      ]) {
+        expect(modules, wanted).toContain(wanted);
+      }
+      expect(names).toEqual(expect.arrayContaining(['init', 'bin/busybox', 'etc/dhcp.sh', 'dev/console']));
+    });
+
+    it('leaves the tree alone when nothing changed, edits included', async () => {
+      await writeFile(inTree('etc/motd'), 'edited by hand\n');
+      const { stages } = await (await build()).result;
+      expect(stages.filter((stage) => !stage.cached).map((stage) => stage.name)).toEqual(['initrd']);
+      expect(await readFile(inTree('etc/motd'), 'utf8')).toBe('edited by hand\n');
+    });
+
+    it('begins with the kept packages when only a script changed', async () => {
+      const post = await script('post2', 'echo second >"$1/etc/second"');
+      const { stages } = await (await build({ postinstall: [post] })).result;
+      expect(stages.filter((stage) => stage.cached).map((stage) => stage.name)).toEqual(['bootstrap', 'packages']);
+      expect(await readFile(inTree('etc/second'), 'utf8')).toBe('second\n');
+      expect(existsSync(inTree('opt/hostler/report.d'))).toBe(false);
+      expect(leftovers(image)).toEqual([]);
+    });
+
+    it('makes the initrd alone, and needs a tree for that', async () => {
+      const task = await build({ onlyinitrd: true, netdrivers: ['nosuchdriver'] });
+      expect((await task.result).stages.map((stage) => stage.name)).toEqual(['initrd']);
+      expect(task.logs.join('\n')).toContain('netdrivers names nosuchdriver');
+      const other = join(dir, 'other');
+      await expect((await build({ onlyinitrd: true }, other)).result).rejects.toThrow(
+        `the root image directory "${other}/rootimg"does not exist, please run "genimage img" to generate the root image directory first!`,
+      );
+    });
+  });
+
+  describe('a bad day of genimage', () => {
+    const intact = async (): Promise<void> => {
+      expect(await readFile(inTree('etc/second'), 'utf8')).toBe('second\n');
+      expect(leftovers(image)).toEqual([]);
+      expect(await mountsBelow(dir)).toEqual([]);
+    };
+
+    it('a package that does not exist is named', async () => {
+      const pkglist = [await file('bad.pkglist', 'less\nno-such-package-here\n')];
+      await expect((await build({ pkglist })).result).rejects.toMatchObject({
+        code: 'not_found',
+        message: expect.stringContaining('The package no-such-package-here does not exist') as string,
+      });
+      await intact();
+    });
+
+    it('a list that is not there, and one that is included and not there', async () => {
+      await expect((await build({ pkglist: ['/nosuch/pkglist'] })).result).rejects.toThrow(
+        "The pkglist specified '/nosuch/pkglist' does not exist!",
+      );
+      const pkglist = [await file('inc.pkglist', '#INCLUDE:/nosuch/other#\n')];
+      await expect((await build({ pkglist })).result).rejects.toThrow(
+        'Unable to open the following pkglist files:\n/nosuch/other',
+      );
+    });
+
+    it('a postinstall that exits 3: its words, and the earlier tree', async () => {
+      const post = await script('post3', 'echo trouble brewing >&2', 'exit 3');
+      await expect((await build({ postinstall: [post] })).result).rejects.toThrow(
+        `postinstall script ${post} failed: it exited with 3.\ntrouble brewing`,
+      );
+      await intact();
+    });
+
+    it('a postinstall that may not be run is told before anything is done', async () => {
+      const post = await file('post4', '#!/bin/sh\n');
+      await expect((await build({ postinstall: [post] })).result).rejects.toThrow(
+        `postinstall script ${post} is not executable`,
+      );
+    });
+
+    it('a second build of the same folder is refused while the first runs', async () => {
+      const post = await script(
+        'slow',
+        `touch ${dir}/running`,
+        `while [ -e ${dir}/running ]; do sleep 0.1; done`,
+        'exit 9',
+      );
+      const slow = await build({ postinstall: [post] });
+      await eventually('the slow build runs its script', () => existsSync(join(dir, 'running')), {
+        timeoutMs: 120_000,
+      });
+      const words = `failed to acquire lock, seems there is another genimage/packimage/rmimage process ${slow.child.pid ?? 0} running on root image dir "${image}"`;
+      await expect((await build()).result).rejects.toThrow(words);
+      await expect((await tasks.pack(image)).result).rejects.toThrow(words);
+      await rm(join(dir, 'running'));
+      await expect(slow.result).rejects.toThrow('it exited with 9');
+      await intact();
+    });
+
+    it('kill -9 in the middle leaves no process, no mount, no half tree; the next build works', async () => {
+      const killed = await build({ fresh: true });
+      await eventually(
+        'packages are unpacked',
+        () => killed.stages.some((line) => line.startsWith('bootstrap: unpacking')),
+        { timeoutMs: 180_000 },
+      );
+      const programs = await childrenOf(killed.child.pid ?? 0);
+      expect(programs.length).toBeGreaterThan(0);
+      killed.child.kill('SIGKILL');
+      await expect(killed.result).rejects.toThrow('SIGKILL');
+      await eventually('its programs are gone', () => programs.every((pid) => !existsSync(`/proc/${pid}`)), {
+        timeoutMs: 20_000,
+      });
+      expect(await mountsBelow(dir)).toEqual([]);
+      await tasks.cleanUp(imageBuildKind, killed);
+      await intact();
+      await (
+        await build({ postinstall: [join(dir, 'post2')] })
+      ).result;
+      await intact();
+    });
+
+    it('a full disk: said so, the earlier tree kept', async () => {
+      const small = join(dir, 'small');
+      await mkdir(join(small), { recursive: true });
+      await run('mount', ['-t', 'tmpfs', '-o', 'size=200m', 'small', small]);
+      try {
+        await mkdir(join(small, 'image/rootimg'), { recursive: true });
+        await writeFile(join(small, 'image/rootimg/earlier'), '');
+        await expect((await build({}, join(small, 'image'))).result).rejects.toMatchObject({
+          code: 'resource_exhausted',
+          message: expect.stringMatching(/The build of img was stopped because the disk is full/) as string,
+        });
+        expect(existsSync(join(small, 'image/rootimg/earlier'))).toBe(true);
+        expect(leftovers(join(small, 'image'))).toEqual([]);
+      } finally {
+        await run('umount', [small]);
+      }
+    });
+  });
+
+  describe('packimage', () => {
+    const unpacked = async (digest: string): Promise<string> => {
+      const folder = await mkdtemp(join(dir, 'unpacked-'));
+      await run('unsquashfs', [
+        '-quiet',
+        '-no-progress',
+        '-force',
+        '-dest',
+        folder,
+        new BlobStore(tasks.home).path(digest),
+      ]);
+      return folder;
+    };
+
+    it('gives the same image for the same tree, another for another, and keeps both', async () => {
+      const exlist = [
+        await file(
+          'exlist',
+          './usr/share/doc/*\n+./usr/share/doc/*/copyright # the law\n./usr/lib/modules*\n./usr/lib/x86_64-linux-gnu/*\n',
+        ),
+      ];
+      await writeFile(inTree('etc/shadow-'), 'root:$6$abc$def:1::::::\n');
+      const one = await (await tasks.pack(image, { exlist })).result;
+      const two = await (await tasks.pack(image, { exlist })).result;
+      expect(two).toEqual(one);
+      await writeFile(inTree('etc/motd'), 'another\n');
+      const other = await (await tasks.pack(image, { exlist })).result;
+      expect(other.root.digest).not.toBe(one.root.digest);
+      expect(other.kernel).toEqual(one.kernel);
+      const store = new BlobStore(tasks.home);
+      for (const digest of [one.root.digest, other.root.digest]) expect(await store.verify(digest)).toBe(true);
+      expect((await readFile(join(image, 'rootimg.sfs'))).equals(await readFile(store.path(other.root.digest)))).toBe(
+        true,
+      );
+      expect(leftovers(image)).toEqual([]);
+
+      const folder = await unpacked(one.root.digest);
+      expect(existsSync(join(folder, 'usr/lib/modules'))).toBe(false);
+      expect(readdirSync(join(folder, 'usr/share/doc/bash'))).toEqual(['copyright']);
+      expect(await readFile(join(folder, 'etc/shadow-'), 'utf8')).toBe('root:*:1::::::\n');
+      expect(await readFile(join(folder, 'opt/xcat/xcatinfo'), 'utf8')).toMatch(
+        /^IMAGENAME='img'\nIMAGEUUID='[0-9a-f-]{36}'\n/,
+      );
+      if (which('getcap') !== undefined) {
+        expect((await run('getcap', [join(folder, 'usr/bin/ping')])).stdout).toContain('cap_net_raw');
+      }
+      const manifest = JSON.parse(await readFile(store.path(one.manifest.digest), 'utf8')) as {
+        packages: unknown;
+        files: { root: unknown };
+      };
+      expect(manifest.packages).toEqual(await installedPackages(inTree('')));
+      expect(manifest.files.root).toEqual(one.root);
+    });
+
+    it.each([
+      ['cpio', 'gzip', 'rootimg.cpio.gz'],
+      ['tar', 'xz', 'rootimg.tar.xz'],
+    ] as const)('packs %s with %s', async (method, compress, product) => {
+      const exlist = [
+        await file('lean', './usr/*\n+./usr/sbin*\n+./usr/lib\n+./usr/lib/systemd\n+./usr/lib/systemd/systemd\n'),
+      ];
+      const one = await (await tasks.pack(image, { method, compress, exlist })).result;
+      const two = await (await tasks.pack(image, { method, compress, exlist })).result;
+      expect(two.root).toEqual(one.root);
+      expect(readdirSync(image).filter((name) => name.startsWith('rootimg.'))).toEqual([product]);
+      const unpack = compress === 'xz' ? 'xz -dc "$1" | tar -t' : 'gzip -dc "$1" | cpio -t --quiet';
+      const names = (await run('sh', ['-c', unpack, 'sh', join(image, product)])).stdout
+        .split('\n')
+        .map((name) => name.replace(/^\.\//, ''));
+      expect(names).toEqual(expect.arrayContaining(['etc/passwd', 'opt/xcat/xcatinfo', 'usr/lib/systemd/systemd']));
+      expect(names.filter((name) => name.startsWith('usr/share'))).toEqual([]);
+    });
+
+    it('refuses an exclude list that leaves nothing to start, and one that is not there', async () => {
+      const exlist = [await file('all', './*\n')];
+      await expect((await tasks.pack(image, { exlist })).result).rejects.toThrow('leaves no /sbin/init');
+      await expect((await tasks.pack(image, { exlist: ['/nosuch'] })).result).rejects.toThrow(
+        'The exlist file /nosuch cannot be read.',
+      );
+      await expect((await tasks.pack(join(dir, 'nothing'))).result).rejects.toThrow(
+        `${dir}/nothing/rootimg does not exist, run genimage -o debian12 -p compute on a server with matching architecture`,
+      );
+      expect(leftovers(image)).toEqual([]);
+    });
+
+    it('kill -9 in the middle, or a full store: the earlier image is still there', async () => {
+      const lean = [join(dir, 'lean')];
+      const before = await (await tasks.pack(image, { exlist: lean })).result;
+      const killed = await tasks.pack(image, { method: 'squashfs', compress: 'xz' });
+      await eventually('it packs', () => readdirSync(image).some((name) => name.startsWith('rootimg.sfs.new')), {
+        timeoutMs: 60_000,
+      });
+      killed.child.kill('SIGKILL');
+      await expect(killed.result).rejects.toThrow('SIGKILL');
+      await tasks.cleanUp(imagePackKind, killed);
+      expect(leftovers(image)).toEqual([]);
+
+      const small = join(dir, 'small-store');
+      await mkdir(small);
+      await run('mount', ['-t', 'tmpfs', '-o', 'size=100m', 'small', small]);
+      try {
+        const full = new ImageTasks(small, {});
+        await writeFile(inTree('etc/motd'), 'a third\n');
+        await expect((await full.pack(image, { compress: 'lz4' })).result).rejects.toMatchObject({
+          code: 'resource_exhausted',
+        });
+      } finally {
+        await run('umount', [small]);
+      }
+      const store = new BlobStore(tasks.home);
+      expect(await store.verify(before.root.digest)).toBe(true);
+      expect((await readFile(join(image, 'rootimg.sfs'))).equals(await readFile(store.path(before.root.digest)))).toBe(
+        true,
+      );
+    });
+  });
+});
+
+/** Everything below a process, itself left out. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const { stdout } = await run('ps', ['-e', '-o', 'pid=,ppid=']);
+  const pairs = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
+  const found: number[] = [];
+  const queue = [pid];
+  for (let parent = queue.pop(); parent !== undefined; parent = queue.pop()) {
+    const own = pairs.filter(([, ppid]) => ppid === parent).map(([child]) => child ?? 0);
+    found.push(...own);
+    queue.push(...own);
+  }
+  return found;
+}

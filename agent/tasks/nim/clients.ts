@@ -4,6 +4,7 @@ import type { NimClientsResult, NimClientSpec, NimClientsSpec } from '../../../s
 import { clientIsReady, type NimMaster } from './master.ts';
 import { isNimName } from './names.ts';
 import { first, type NimObject } from './objects.ts';
+import { Outcome } from './outcome.ts';
 import { runPrescripts } from './prescripts.ts';
 import { ensureResource } from './resources.ts';
 import { uncertain } from './uncertain.ts';
@@ -46,26 +47,6 @@ export async function serveClients(
   const good = await verify(master, spec, touched, outcome);
   await runPrescripts(master, spec, 'end', good, outcome);
   return { done: good.map(({ node }) => node), failed: Object.fromEntries(outcome.failed), lines: outcome.lines };
-}
-
-/** What came of each node, and lines for people. */
-export class Outcome {
-  readonly failed = new Map<string, string>();
-  readonly lines: string[] = [];
-
-  fail(node: string, thrown: unknown): void {
-    this.failed.set(node, HostlerError.from(thrown).message);
-  }
-
-  try(node: string, work: () => void): boolean {
-    try {
-      work();
-      return true;
-    } catch (thrown) {
-      this.fail(node, thrown);
-      return false;
-    }
-  }
 }
 
 async function act(

@@ -1,6 +1,6 @@
 import { HostlerError } from '../../../shared/errors/error.ts';
 import type { NimClientSpec, NimClientsSpec } from '../../../shared/task/nim.ts';
-import type { Outcome } from './clients.ts';
+import type { Outcome } from './outcome.ts';
 import type { NimMaster } from './master.ts';
 
 /**

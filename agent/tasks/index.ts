@@ -1,4 +1,5 @@
 import { bootApply } from './boot-apply/boot-apply.ts';
+import { files } from './files/kind.ts';
 import { imageBuild } from './image-build/kind.ts';
 import { imagePack } from './image-pack/kind.ts';
 import { scripts } from './scripts/kind.ts';
@@ -6,4 +7,4 @@ import { nimTasks } from './nim/index.ts';
 import type { TaskKind } from './types.ts';
 
 /** Every kind of task that this agent knows; one line a kind. */
-export const taskKinds: readonly TaskKind[] = [bootApply, scripts, imageBuild, imagePack, ...nimTasks];
+export const taskKinds: readonly TaskKind[] = [bootApply, scripts, imageBuild, imagePack, files, ...nimTasks];

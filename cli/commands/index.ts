@@ -7,6 +7,7 @@ import { dumpxCATdb } from './dumpxcatdb.ts';
 import { gettab } from './gettab.ts';
 import { lsdef } from './lsdef.ts';
 import { lsxcatd } from './lsxcatd.ts';
+import { makehosts } from './makehosts.ts';
 import { mkdef } from './mkdef.ts';
 import { mkdsklsnode } from './mkdsklsnode.ts';
 import { mknimimage } from './mknimimage.ts';
@@ -50,6 +51,7 @@ const definitions: readonly CommandDefinition[] = [
   nodepurge,
   nodestat,
   nodeset,
+  makehosts,
   tabdump,
   tabgrep,
   genimage,

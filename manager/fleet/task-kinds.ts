@@ -1,4 +1,5 @@
 import { bootApplyKind, bootApplyVersion } from '../../shared/task/boot-apply.ts';
+import { filesKind, filesVersion } from '../../shared/task/files.ts';
 import { imageBuildKind, imageBuildVersion } from '../../shared/task/image-build.ts';
 import { imagePackKind, imagePackVersion } from '../../shared/task/image-pack.ts';
 import { scriptsKind, scriptsVersion } from '../../shared/task/scripts.ts';
@@ -6,6 +7,7 @@ import { scriptsKind, scriptsVersion } from '../../shared/task/scripts.ts';
 /** The version of each kind of task that this manager's verbs write. A kind that is not here is in its first version. */
 const versions: Readonly<Record<string, number>> = {
   [bootApplyKind]: bootApplyVersion,
+  [filesKind]: filesVersion,
   [imageBuildKind]: imageBuildVersion,
   [imagePackKind]: imagePackVersion,
   [scriptsKind]: scriptsVersion,

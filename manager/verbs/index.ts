@@ -15,6 +15,7 @@ import { dumpxCATdb } from './dumpxcatdb.ts';
 import { gettab } from './gettab.ts';
 import { lsdef } from './lsdef.ts';
 import { lsxcatd } from './lsxcatd.ts';
+import { makehosts } from './makehosts.ts';
 import { mkdef } from './mkdef.ts';
 import { nodeadd } from './nodeadd.ts';
 import { nodech } from './nodech.ts';
@@ -44,6 +45,7 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     gettab,
     lsdef,
     lsxcatd,
+    makehosts,
     mkdef,
     nodeadd,
     nodech,

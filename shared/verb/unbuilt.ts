@@ -19,7 +19,6 @@ export const unbuilt: readonly Unbuilt[] = [
   { name: 'makedhcp', summary: 'Write the DHCP configuration', bare: 1 },
   { name: 'makedns', summary: 'Write the DNS configuration', bare: 1 },
   { name: 'makegocons', summary: 'Register consoles', bare: 1 },
-  { name: 'makehosts', summary: 'Write the hosts file', bare: 1 },
   { name: 'makeknownhosts', summary: 'Write the ssh host keys of nodes', bare: 1 },
   { name: 'mkvm', summary: 'Create virtual machines or partitions', bare: 0 },
   { name: 'rbeacon', summary: 'Turn beacons on and off', bare: 0 },

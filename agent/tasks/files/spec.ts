@@ -1,0 +1,92 @@
+import { isAbsolute, normalize } from 'node:path';
+import { HostlerError } from '../../../shared/errors/error.ts';
+import { isHostName } from '../../../shared/boot/address.ts';
+import { printable } from '../../../shared/process/printable.ts';
+import {
+  type FileCheck,
+  type FilesSpec,
+  type FileToPlace,
+  type HostsChange,
+  type ReloadedUnit,
+  reloadedUnits,
+} from '../../../shared/task/files.ts';
+import type { Json } from '../../../shared/verb/effect.ts';
+
+const mostFiles = 5_000;
+const checkers = ['dnsmasq', 'kea-dhcp4', 'dhcpd', 'named-checkconf'] as const;
+
+/** The specification, checked: paths are plain and absolute, lines are lines. Throws `invalid_argument`. */
+export function parseFilesSpec(value: Json): FilesSpec {
+  const spec = object(value, 'the specification');
+  const files = array(spec['files'], 'files').map(file);
+  if (files.length === 0 || files.length > mostFiles) throw wrong(`it names ${files.length} files`);
+  if (new Set(files.map(({ path }) => path)).size < files.length) throw wrong('it names a file twice');
+  return { files, reload: array(spec['reload'], 'reload').map(unit) };
+}
+
+function file(value: unknown): FileToPlace {
+  const given = object(value, 'a file');
+  const path = text(given['path'], 'path');
+  if (!isAbsolute(path) || normalize(path) !== path || path.endsWith('/') || /[\u0000-\u001f]/.test(path)) {
+    throw wrong(`'${printable(path).slice(0, 200)}' is no plain absolute path`);
+  }
+  if (given['hosts'] !== undefined) return { path, hosts: hosts(given['hosts']) };
+  const mode = given['mode'];
+  if (typeof mode !== 'number' || !Number.isInteger(mode) || (mode & ~0o644) !== 0) {
+    throw wrong(`${path} may not have the mode ${String(mode)}`);
+  }
+  const check = given['check'];
+  return {
+    path,
+    content: text(given['content'], 'content'),
+    mode,
+    ...(check !== undefined && { check: checkOf(check) }),
+  };
+}
+
+function hosts(value: unknown): HostsChange {
+  const change = object(value, 'hosts');
+  const remove = array(change['remove'], 'remove').map((word) => text(word, 'remove'));
+  const put = array(change['put'], 'put').map((line) => text(line, 'put'));
+  const bad = put.find((line) => /[\u0000-\u0008\u000a-\u001f#]/.test(line) || line.trim() === '');
+  if (bad !== undefined) throw wrong(`'${printable(bad).slice(0, 200)}' is no line of a hosts file`);
+  return { clear: change['clear'] === true, remove, put };
+}
+
+function checkOf(value: unknown): FileCheck {
+  const check = object(value, 'check');
+  const by = check['by'];
+  if (by === 'named-checkzone') {
+    const zone = text(check['zone'], 'zone');
+    if (!isHostName(zone)) throw wrong(`'${printable(zone).slice(0, 200)}' is no zone`);
+    return { by, zone };
+  }
+  const known = checkers.find((name) => name === by);
+  if (known === undefined) throw wrong(`nothing is checked by '${String(by).slice(0, 50)}'`);
+  return { by: known };
+}
+
+function unit(value: unknown): ReloadedUnit {
+  const known = reloadedUnits.find((name) => name === value);
+  if (known === undefined) throw wrong(`'${String(value).slice(0, 50)}' is not reloaded`);
+  return known;
+}
+
+function object(value: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw wrong(`${what} is no object`);
+}
+
+function array(value: unknown, what: string): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  throw wrong(`${what} is no list`);
+}
+
+function text(value: unknown, what: string): string {
+  if (typeof value === 'string') return value;
+  throw wrong(`${what} is no text`);
+}
+
+function wrong(why: string): HostlerError {
+  return new HostlerError('invalid_argument', `The files cannot be placed: ${why}.`);
+}

@@ -71,6 +71,8 @@ async function measure(folder: string, manager: RealManager): Promise<Record<str
     join(folder, 'plain.sfs'),
     '-comp',
     'zstd',
+    '-Xcompression-level',
+    '3',
     '-noappend',
     '-no-progress',
   ]);

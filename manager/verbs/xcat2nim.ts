@@ -61,7 +61,7 @@ export const xcat2nim: Verb<State | null> = {
           names: objects.map(shortName),
           long: true,
           filter: '',
-        } satisfies NimShowSpec as unknown as Json);
+        } satisfies NimShowSpec);
       else if (type === 'node') nodes(asked, known, objects, pairs, run, refused);
       else if (type === 'group')
         run(nimKinds.groups, nimMaster(known), 'Define NIM groups', groups(asked, known, objects) as unknown as Json);

@@ -64,14 +64,16 @@ async function act(
     case 'define':
       return defineOnly(master, spec, client, known);
     case 'change':
-      if (!known) return void (await master.nim('define', client.name, client.define, { type: client.type }));
-      return void (await master.nim('change', client.name, client.define));
+      if (known) await master.nim('change', client.name, client.define);
+      else await master.nim('define', client.name, client.define, { type: client.type });
+      return;
     case 'remove':
     case 'undiskless':
       return removeClient(master, spec, client, known);
     case 'customize':
       if (!known) throw notDefined(client);
-      return void (await master.nim('cust', client.name, client.attributes));
+      await master.nim('cust', client.name, client.attributes);
+      return;
     case 'install':
     case 'diskless':
       return initialise(master, spec, client, known);

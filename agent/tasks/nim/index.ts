@@ -27,10 +27,22 @@ import { show, status } from './show.ts';
 /** Where long work leaves its folder on a master that is reached over ssh. */
 const remoteFolder = '/var/hostler/nim';
 
+/** Which specification belongs to which kind. */
+interface Specs {
+  [nimKinds.image]: NimImageSpec;
+  [nimKinds.removeImage]: NimRemoveImageSpec;
+  [nimKinds.clients]: NimClientsSpec;
+  [nimKinds.groups]: NimGroupsSpec;
+  [nimKinds.networks]: NimNetworksSpec;
+  [nimKinds.show]: NimShowSpec;
+  [nimKinds.check]: NimCheckSpec;
+  [nimKinds.status]: NimStatusSpec;
+}
+
 /** Specs come from the manager, which this agent trusts with the master; names are checked again where they are used. */
-function kind<Spec>(
-  name: string,
-  work: (master: NimMaster, spec: Spec, context: TaskContext) => Promise<object>,
+function kind<Kind extends keyof Specs>(
+  name: Kind,
+  work: (master: NimMaster, spec: Specs[Kind], context: TaskContext) => Promise<object>,
 ): TaskKind {
   return {
     kind: name,
@@ -49,26 +61,26 @@ function kind<Spec>(
           context.log(line);
         },
       });
-      return (await work(master, context.spec as unknown as Spec, context)) as Json;
+      return (await work(master, context.spec as unknown as Specs[Kind], context)) as Json;
     },
   };
 }
 
 export const nimTasks: readonly TaskKind[] = [
-  kind<NimImageSpec>(nimKinds.image, (master, spec, context) =>
+  kind(nimKinds.image, (master, spec, context) =>
     makeImage(master, spec, (stage, done, total) => {
       context.progress(stage, `${spec.image}: ${stage}`, done, total, 'resources');
     }),
   ),
-  kind<NimRemoveImageSpec>(nimKinds.removeImage, removeImage),
-  kind<NimClientsSpec>(nimKinds.clients, (master, spec, context) =>
+  kind(nimKinds.removeImage, removeImage),
+  kind(nimKinds.clients, (master, spec, context) =>
     serveClients(master, spec, (node, done, total) => {
       context.progress(spec.action, node, done, total, 'nodes');
     }),
   ),
-  kind<NimGroupsSpec>(nimKinds.groups, serveGroups),
-  kind<NimNetworksSpec>(nimKinds.networks, serveNetworks),
-  kind<NimShowSpec>(nimKinds.show, show),
-  kind<NimCheckSpec>(nimKinds.check, checkMaster),
-  kind<NimStatusSpec>(nimKinds.status, status),
+  kind(nimKinds.groups, serveGroups),
+  kind(nimKinds.networks, serveNetworks),
+  kind(nimKinds.show, show),
+  kind(nimKinds.check, checkMaster),
+  kind(nimKinds.status, status),
 ];

@@ -31,7 +31,8 @@ export const free = {
 export function translated(text: string): string {
   const locale = process.env['LC_ALL'] ?? process.env['LC_MESSAGES'] ?? process.env['LANG'] ?? 'C';
   if (locale === 'C' || locale === 'POSIX' || locale === '') return text;
-  const swapped = (part: string): string => part.replaceAll(/[a-z]{4,}/g, (word) => [...word].reverse().join(''));
+  const swapped = (part: string): string =>
+    part.replaceAll(/[a-z]{4,}/g, (word) => Array.from(word).reverse().join(''));
   // Names stand in quotation marks and are the same in every language.
   return text
     .split(/("[^"]*")/)

@@ -25,25 +25,35 @@ export async function operate(call: NimCall, name: string): Promise<void> {
   }
   switch (call.op) {
     case 'remove':
-      return remove(call, object);
+      remove(call, object);
+      return;
     case 'change':
-      return change(call, object);
+      change(call, object);
+      return;
     case 'allocate':
-      return allocate(call, name, 'm_alloc', Object.keys(types));
+      allocate(call, name, 'm_alloc', Object.keys(types));
+      return;
     case 'deallocate':
-      return deallocate(call, name);
+      deallocate(call, name);
+      return;
     case 'reset':
-      return reset(call, name);
+      reset(call, name);
+      return;
     case 'bos_inst':
-      return bosInst(call, name);
+      bosInst(call, name);
+      return;
     case 'dkls_init':
-      return dklsInit(call, name, 'diskless');
+      dklsInit(call, name, 'diskless');
+      return;
     case 'dtls_init':
-      return dklsInit(call, name, 'dataless');
+      dklsInit(call, name, 'dataless');
+      return;
     case 'check':
-      return checkObject(call, object);
+      checkObject(call, object);
+      return;
     case 'showres':
-      return showres(object);
+      showres(object);
+      return;
     case 'cust':
     case 'maint':
     case 'update':

@@ -121,12 +121,10 @@ describe('bootnode', () => {
 
   it('says failed when the task could not be done, and nothing when the machine began a new life', () => {
     const broken = withScripts();
-    finish(broken, { outcome: 'failed', code: 'unavailable', message: 'no store' } as Partial<Report>);
+    finish(broken, { outcome: 'failed', code: 'unavailable', message: 'no store' });
     expect(broken.reported('node', 'n1')).toMatchObject({ 'nodelist.status': 'failed', 'boot.error': 'no store' });
     const lost = withScripts();
-    expect(finish(lost, { outcome: 'lost', code: 'aborted', message: 'new life' } as Partial<Report>)).toEqual([
-      { do: 'done', exit: 1 },
-    ]);
+    expect(finish(lost, { outcome: 'lost', code: 'aborted', message: 'new life' })).toEqual([{ do: 'done', exit: 1 }]);
     expect(lost.reported('node', 'n1')).toMatchObject({ 'nodelist.status': 'postbooting' });
   });
 

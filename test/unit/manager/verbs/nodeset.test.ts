@@ -23,8 +23,9 @@ function run(view: MemoryView, words: readonly string[], answers: Readonly<Recor
     effects.push(...more);
     view.apply(more);
   };
-  let { state, effects: first } = nodeset.start(asked('nodeset', { operands: words }), view);
-  take(first);
+  const begun = nodeset.start(asked('nodeset', { operands: words }), view);
+  let { state } = begun;
+  take(begun.effects);
   const tasks = effects.filter((effect): effect is Run => effect.do === 'run').map(({ task }) => task);
   for (const { key, on } of tasks) {
     const message = answers[key];

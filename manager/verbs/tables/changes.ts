@@ -89,8 +89,8 @@ function placeOf(view: View, table: Table, values: Values): Place | undefined {
   // Secondary keys may be left out, as in SQLite: passwd rows without a user name.
   if (keys[0] === undefined || keys[0] === '') return undefined;
   const name = rowName(keys.map((key) => key ?? ''));
-  if (table.holder !== 'node') return { type: table.holder, name };
-  const type = table.name === 'nodelist' ? 'node' : holderOf(view, name);
+  const ofNode = table.holder === 'node' && table.name !== 'nodelist';
+  const type = ofNode ? holderOf(view, name) : table.holder;
   if (table.qualifiedBy !== undefined) {
     const qualifier = values[table.qualifiedBy];
     return qualifier === undefined || qualifier === '' ? undefined : { type, name, qualifier };

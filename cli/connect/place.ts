@@ -38,7 +38,7 @@ function remotePlace(text: string, environment: NodeJS.ProcessEnv): ManagerPlace
   if (match === null || port < 1 || port > 65535) {
     throw new HostlerError(
       'invalid_argument',
-      `HOSTLER_MANAGER is '${text}'; it must be HOST:PORT, such as mgmt.example.org:7443.`,
+      `HOSTLER_MANAGER is '${text}'; it must be HOST:PORT, such as mgmt.example.org:7440.`,
     );
   }
   const identity = environment['HOSTLER_IDENTITY'] ?? join(homedir(), '.hostler', 'identity');

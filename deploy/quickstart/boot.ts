@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { HostlerError } from '../../shared/errors/error.ts';
 import type { Vm } from '../lab/vm.ts';
 import type { Commands } from './commands.ts';
-import { type Milestone, type NodeState, milestones, nodeState } from './node-state.ts';
+import { type Milestone, type State, milestones, stateOf } from './node-state.ts';
 import { print } from './show.ts';
 
 /** Software emulation on a busy machine; 30 s when it is quiet. */
@@ -29,17 +29,17 @@ export function stageText(stage: string): string {
  * Watches the node come up, telling each stage once. Returns when the manager calls it booted. Throws when the machine
  * ends, when the node is reported as failed, or when it takes too long.
  */
-export async function watchBoot(commands: Commands, node: string, vm: Vm, signal: AbortSignal): Promise<NodeState> {
+export async function watchBoot(commands: Commands, node: string, vm: Vm, signal: AbortSignal): Promise<State> {
   const began = Date.now();
   const told = new Set<string>();
   for (;;) {
-    const state = await nodeState(commands, node);
+    const state = await stateOf(commands, 'node', node);
     for (const { stage, at } of milestones(state)) {
       if (told.has(stage) || at < began - 5_000) continue;
       told.add(stage);
       print(`    ${((at - began) / 1000).toFixed(1).padStart(6)} s  ${stageText(stage)}`);
     }
-    const status = state['status'] ?? '';
+    const status = state['nodelist.status'] ?? '';
     if (status === 'booted' && told.has('booted')) return state;
     if (/fail|refused/.test(status))
       throw new HostlerError(

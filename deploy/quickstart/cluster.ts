@@ -8,7 +8,7 @@ import { Commands } from './commands.ts';
 import { Program } from './program.ts';
 import { showCommand } from './show.ts';
 
-const managerPort = 7443;
+const managerPort = 7440;
 const readyMs = 30_000;
 /** In the environment of everything that a run starts, and of what that starts: names the run's folder. */
 const startedBy = 'HOSTLER_QUICKSTART_DIR';

@@ -4,7 +4,7 @@ import type { HostlerError } from '../../shared/errors/error.ts';
 import { printable } from '../../shared/process/printable.ts';
 import { stageText } from './boot.ts';
 import type { Cluster } from './cluster.ts';
-import { milestones, nodeState } from './node-state.ts';
+import { milestones, stateOf } from './node-state.ts';
 
 interface Seen {
   readonly cluster?: Cluster;
@@ -36,9 +36,9 @@ export async function explain(error: HostlerError, seen: Seen, dir: string): Pro
 async function howFar(cluster: Cluster, node: string): Promise<string[]> {
   try {
     const commands = cluster.aside();
-    const state = await nodeState(commands, node);
+    const state = await stateOf(commands, 'node', node);
     const reached = milestones(state).map(({ stage }) => stageText(stage));
-    const status = state['status'] ?? '';
+    const status = state['nodelist.status'] ?? '';
     return [
       `How far ${node} came: ${reached.length === 0 ? 'nothing was heard of it' : reached.join(', ')}${status === '' ? '' : ` (status ${status})`}`,
       ...(state['boot.error'] === undefined ? [] : [`What was reported: ${state['boot.error']}`]),

@@ -14,7 +14,7 @@ import { timelineText, watchBoot } from './boot.ts';
 import { Cluster, endLeftovers } from './cluster.ts';
 import { definingCommands, plan, writeScripts } from './definitions.ts';
 import { explain } from './explain.ts';
-import { type NodeState, milestones } from './node-state.ts';
+import { type State, milestones } from './node-state.ts';
 import { type QuickstartOptions, parseOptions, usage } from './options.ts';
 import { spoilImage } from './sabotage.ts';
 import { heading, indented, print, seconds } from './show.ts';
@@ -110,7 +110,7 @@ function step(number: number, text: string): void {
 }
 
 interface Report {
-  readonly state: NodeState;
+  readonly state: State;
   readonly poweredOn: number;
   readonly figures: Readonly<Record<string, number>>;
   readonly accel: string;

@@ -3,12 +3,12 @@ import { eventually } from '../lab/wait.ts';
 import type { Vm } from '../lab/vm.ts';
 import type { Commands } from './commands.ts';
 import type { Definitions } from './definitions.ts';
-import type { NodeState } from './node-state.ts';
+import { type State, stateOf } from './node-state.ts';
 
 interface Evidence {
   readonly commands: Commands;
   readonly definitions: Definitions;
-  readonly state: NodeState;
+  readonly state: State;
   readonly vm: Vm;
   readonly signal: AbortSignal;
 }
@@ -22,11 +22,11 @@ export async function verify({ commands, definitions, state, vm, signal }: Evide
     `the serial console shows the nonce ${nonce} that went into the image`,
     `a postscript left its trace: ${trace.trim()}`,
   ];
-  expect(state['boot.notes']?.includes(nonce) === true, `the node's report does not have the nonce ${nonce}`);
+  expect(state['hostler.note.nonce'] === nonce, `the node's report does not have the nonce ${nonce}`);
   lines.push("the node's own report has the nonce too");
 
-  const published = await digestOf(commands, image);
-  const computed = state['boot.digest'] ?? '';
+  const published = (await stateOf(commands, 'osimage', image))['hostler.current'] ?? 'nothing';
+  const computed = state['hostler.runningimage'] ?? '';
   expect(
     computed !== '' && computed === published,
     `the node says it runs ${computed || 'nothing'}, published is ${published}`,
@@ -42,13 +42,8 @@ export async function verify({ commands, definitions, state, vm, signal }: Evide
     { timeoutMs: 20_000, signal },
   );
   lines.push(`the agent on ${node} has left (nodeagent=once)`);
-  lines.push(`kernel ${state['boot.kernel'] ?? ''}, boot id ${state['boot.id'] ?? ''}`);
+  lines.push(`kernel ${state['hostler.kernel'] ?? ''}, boot id ${state['hostler.bootid'] ?? ''}`);
   return lines;
-}
-
-async function digestOf(commands: Commands, image: string): Promise<string> {
-  const text = await commands.quiet('lsdef', '-t', 'osimage', '-o', image, '--json');
-  return /"[^"]*digest[^"]*"\s*:\s*"([0-9a-f]{64})"/.exec(text)?.[1] ?? '(none)';
 }
 
 function expect(truth: boolean, otherwise: string): void {

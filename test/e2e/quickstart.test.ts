@@ -42,7 +42,7 @@ describe('the quickstart', () => {
       timeline.every(({ seconds }, index) => index === 0 || seconds >= (timeline[index - 1]?.seconds ?? 0) - 1),
     ).toBe(true);
     expect(readFileSync(join(dir, 'vm/n01.console'), 'latin1')).toContain(nonce);
-    expect(reported['status']).toBe('booted');
+    expect(reported['nodelist.status']).toBe('booted');
   });
 
   it('fails and says why when the image is gone from the server', { timeout: 300_000 }, async (context) => {

@@ -78,7 +78,14 @@ export function showObject(object: ToShow): void {
     for (const [attr, value] of osimageOfNode(object.view, name, talk)) lines.push(`    ${attr}=${value}`);
   }
   if (lines.length > 0) talk.line(lines.join('\n'));
-  talk.data({ type, name, attributes: data });
+  const state = object.template === undefined ? stateOf(object.view, type, name) : {};
+  talk.data({ type, name, attributes: data, ...(Object.keys(state).length > 0 && { state }) });
+}
+
+/** What Hostler itself notes of an object, by column: reported by agents, or kept beside xCAT's attributes. JSON only. */
+function stateOf(view: View, type: string, name: string): Record<string, string> {
+  const own = Object.entries(view.row(type, name) ?? {}).filter(([column]) => column.startsWith('hostler.'));
+  return { ...Object.fromEntries(own), ...view.reported(type, name) };
 }
 
 /** Attribute to value, as shown; unset ones are there (empty) only where xCAT shows them. */

@@ -25,8 +25,10 @@ export class Member {
   /** Without a session: until then the agent still counts as there. */
   expectedUntil = 0;
   paceTold = 0;
-  /** Tasks whose records go away with the next stored acknowledgement. */
-  readonly ended = new Set<string>();
+  /** The last write of how far this agent's messages were applied; the next connection waits for it. */
+  keeping: Promise<void> = Promise.resolve();
+  /** Tasks that ended, by the number of their result: their records go away when that number is kept. */
+  readonly ended = new Map<string, number>();
   #facts: Partial<Facts> | undefined;
   #factsOf: string | undefined;
 

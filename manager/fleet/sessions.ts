@@ -116,6 +116,7 @@ class OneSession {
       member.session = undefined;
       void before.refuse(new Refused('aborted', 'Another connection with the same certificate took over.', 60));
     }
+    await member.keeping;
     await this.#live(member, hello);
     await enrolment.used(this.#peer);
     this.#member = member;
@@ -159,7 +160,7 @@ class OneSession {
     const writes: KeyWrite[] = [records.life(member.name, life)];
     if (!sameLife) {
       writes.push(records.applied(member.name, { incarnation: hello.incarnation, sequence: 0 }));
-      for (const id of member.ended) writes.push(records.task(member.name, id, null));
+      for (const id of member.ended.keys()) writes.push(records.task(member.name, id, null));
     }
     await space.write(writes);
     if (!sameLife) {
@@ -217,7 +218,9 @@ class OneSession {
     if (message.started && this.#owns(member, message.started.id)) {
       listener.started(message.started.id, name, message.started.at);
     }
-    if (message.result && this.#owns(member, message.result.id)) await this.#deps.tasks.ended(member, message.result);
+    if (message.result && this.#owns(member, message.result.id)) {
+      await this.#deps.tasks.ended(member, message.sequence, message.result);
+    }
     if (message.facts) await this.#newFacts(member, message.facts.facts);
     if (message.nodeEvent) this.#deps.events.seen(this.#deps.enrolment.admitted(this.#peer), message.nodeEvent);
   }
@@ -256,12 +259,18 @@ class OneSession {
     this.#deps.roster.publish(member.name);
   }
 
-  async #keep(sequence: number): Promise<void> {
+  #keep(sequence: number): Promise<void> {
     const member = this.#member;
-    if (member?.life === undefined) return;
-    const ended = [...member.ended];
+    if (member?.life === undefined) return Promise.resolve();
+    const kept = this.#store(member, member.life.incarnation, sequence);
+    member.keeping = kept.catch(() => undefined);
+    return kept;
+  }
+
+  async #store(member: Member, incarnation: string, sequence: number): Promise<void> {
+    const ended = [...member.ended].filter(([, number]) => number <= sequence).map(([id]) => id);
     await this.#deps.space.write([
-      records.applied(member.name, { incarnation: member.life.incarnation, sequence }),
+      records.applied(member.name, { incarnation, sequence }),
       ...ended.map((id) => records.task(member.name, id, null)),
     ]);
     member.applied = Math.max(member.applied, sequence);

@@ -77,10 +77,10 @@ export class TaskBook {
   }
 
   /** Applies a task's end. Throws when the engine could not keep it: the agent says it again. */
-  async ended(member: Member, result: TaskResult__Output): Promise<void> {
+  async ended(member: Member, sequence: number, result: TaskResult__Output): Promise<void> {
     await this.#deps.listener().result(result.id, member.name, endOf(result));
     member.tasks.delete(result.id);
-    member.ended.add(result.id);
+    member.ended.set(result.id, sequence);
   }
 
   /** All of the member's tasks that do not belong to this incarnation (undefined: all) are lost. */

@@ -204,7 +204,8 @@ export class ManagerSession {
 
   /** One write at a time, for all that was applied meanwhile; then the acknowledgement. */
   #keepLater(): void {
-    if (this.#keeping) return;
+    // After the end the next connection is asked where to go on; what this one did not keep comes again.
+    if (this.#keeping || this.#ended) return;
     this.#keepAll().catch((thrown: unknown) => this.#duplex.close(HostlerError.from(thrown)));
   }
 
@@ -218,7 +219,7 @@ export class ManagerSession {
         this.#kept = through;
         this.#moved.notify();
         if (!this.#ended) await this.send({});
-      } while (this.#nextIsDone());
+      } while (this.#nextIsDone() && !this.#ended);
     } finally {
       this.#keeping = false;
     }

@@ -104,8 +104,11 @@ export class SimAgent {
   static async start(options: SimAgentOptions): Promise<SimAgent> {
     const incarnation = options.incarnation ?? randomBytes(8).toString('hex');
     const outbox = await Outbox.open(join(options.home, 'outbox'), incarnation);
-    const agent = new SimAgent(options, outbox, incarnation, options.carrier ?? grpcOf(options));
-    await agent.#resume();
+    const spool = options.spool ?? new SimSpool();
+    // Before the link opens: what it acknowledges leaves the outbox.
+    await findResults(outbox, spool);
+    const agent = new SimAgent({ ...options, spool }, outbox, incarnation, options.carrier ?? grpcOf(options));
+    for (const open of spool.open.values()) if (open.result === 0) agent.#begin(open.task);
     return agent;
   }
 
@@ -115,18 +118,6 @@ export class SimAgent {
 
   get openTasks(): string[] {
     return [...this.spool.open.keys()];
-  }
-
-  /** After a restart: results that are in the outbox are known by their numbers, tasks without one are found again. */
-  async #resume(): Promise<void> {
-    for (let at = this.outbox.first - 1; at < this.outbox.last;) {
-      for (const { sequence, body } of await this.outbox.after(at)) {
-        const open = body.result?.id === undefined ? undefined : this.spool.open.get(body.result.id);
-        if (open !== undefined) Object.assign(open, { state: 'finished', result: sequence });
-        at = sequence;
-      }
-    }
-    for (const open of this.spool.open.values()) if (open.result === 0) this.#begin(open.task);
   }
 
   async stop(): Promise<void> {
@@ -181,6 +172,17 @@ export class SimAgent {
     // Acknowledged before this side heard of its number: nothing to wait for.
     if (sequence <= this.#acknowledged) this.spool.open.delete(task.id);
     else if (open !== undefined) open.result = sequence;
+  }
+}
+
+/** After a restart: results that are in the outbox are known by their numbers. */
+async function findResults(outbox: Outbox, spool: SimSpool): Promise<void> {
+  for (let at = outbox.first - 1; at < outbox.last;) {
+    for (const { sequence, body } of await outbox.after(at)) {
+      const open = body.result?.id === undefined ? undefined : spool.open.get(body.result.id);
+      if (open !== undefined) Object.assign(open, { state: 'finished', result: sequence });
+      at = sequence;
+    }
   }
 }
 

@@ -1,18 +1,25 @@
 // Images are built, packed and booted for real: mmdebstrap, mksquashfs, QEMU. bound: 900 s
 import { existsSync, readdirSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BlobStore } from '../../agent/store/blobs.ts';
 import { mountsBelow } from '../../agent/tasks/image-tree/folder.ts';
 import { installedPackages } from '../../agent/tasks/image-tree/packages.ts';
+import { createNetwork, type LabNetwork } from '../../deploy/lab/network.ts';
+import { macOfTap, startVm, type Vm } from '../../deploy/lab/vm.ts';
 import { eventually } from '../../deploy/lab/wait.ts';
+import { commandLine } from '../../shared/boot/command-line.ts';
+import { imageScript } from '../../shared/boot/ipxe.ts';
 import { run } from '../../shared/process/run.ts';
 import { which } from '../../shared/process/which.ts';
 import { imageBuildKind, type ImageBuildResult } from '../../shared/task/image-build.ts';
-import { imagePackKind } from '../../shared/task/image-pack.ts';
+import { nodePlaceholder, type BootApplySpec } from '../../shared/task/boot-apply.ts';
+import { imagePackKind, type ImagePackResult } from '../../shared/task/image-pack.ts';
+import { BootHost } from '../lab/boot-host-client.ts';
 import { ImageTasks, type RunningTask } from '../lab/image-tasks.ts';
+import { createTestAuthority } from '../lab/pki.ts';
 
 const why =
   process.getuid?.() === 0
@@ -386,6 +393,83 @@ describe.skipIf(why !== undefined)('images', () => {
       );
     });
   });
+
+  describe('a node', () => {
+    it.skipIf(which('qemu-system-x86_64') === undefined || which('dnsmasq') === undefined)(
+      'refuses an altered image, and boots the right one up to its agent',
+      async () => {
+        const post = await script('post-node', 'echo "nonce-4711" >"$1/etc/issue.hostler"');
+        await (
+          await build({ postinstall: [post] })
+        ).result;
+        const exlist = ['share/netboot/debian/compute.exlist'].map((path) => resolve(path));
+        const packed = await (await tasks.pack(image, { exlist })).result;
+        const blob = new BlobStore(tasks.home).path(packed.root.digest);
+        await flipByte(blob, packed.root.bytes - 100);
+
+        const network = await createNetwork({ name: 'image-test', taps: 1 });
+        const authority = await createTestAuthority();
+        const host = await BootHost.start(
+          network,
+          tasks.home,
+          'boot1',
+          await authority.issue('boot1', { roles: ['boot', 'store'] }),
+        );
+        let vm: Vm | undefined;
+        try {
+          await host.apply(bootSpec(network, authority.fingerprint, packed));
+          vm = await startVm({
+            name: 'node',
+            network,
+            tap: 0,
+            dir: join(dir, 'vm'),
+            firmware: 'bios',
+            accel: 'tcg',
+            memoryMiB: 1280,
+          });
+          const { over } = vm;
+          const wrong = await vm.console.waitFor(
+            /image digest is ([0-9a-f]{64}), expected ([0-9a-f]{64}): refusing it/,
+            { timeoutMs: 240_000, over },
+          );
+          expect(wrong[2]).toBe(packed.root.digest);
+          expect(wrong[1]).not.toBe(packed.root.digest);
+          await eventually('the boot server was told', () => host.stages('n0').includes('failed'), {
+            timeoutMs: 20_000,
+          });
+
+          await flipByte(blob, packed.root.bytes - 100);
+          const said = await vm.console.waitFor(/agent of the image: (\{.*\})/, { timeoutMs: 300_000, over });
+          const record = JSON.parse(said[1] ?? '') as {
+            digest: string;
+            server: string;
+            mac: string;
+            interface: string;
+          };
+          expect(record).toMatchObject({
+            digest: packed.root.digest,
+            server: `http://${network.address}`,
+            mac: vm.mac,
+          });
+          const stages = host.stages('n0');
+          expect(stages.filter((stage) => stage !== 'failed')).toEqual([
+            'dhcp',
+            'loader',
+            'kernel',
+            'initrd',
+            'image',
+            'switched',
+          ]);
+          expect(await vm.console.text()).toMatch(/hostler: \[[\d.]+\] network is up on \S+: 10\.77\.0\.10\/24/);
+        } finally {
+          await vm?.stop();
+          await host.stop();
+          await network.remove();
+        }
+      },
+      700_000,
+    );
+  });
 });
 
 /** Everything below a process, itself left out. */
@@ -403,4 +487,69 @@ async function childrenOf(pid: number): Promise<number[]> {
     queue.push(...own);
   }
   return found;
+}
+
+/** Alters one byte; twice: as it was. */
+async function flipByte(path: string, at: number): Promise<void> {
+  await chmod(path, 0o644);
+  const handle = await open(path, 'r+');
+  try {
+    const byte = Buffer.alloc(1);
+    await handle.read(byte, 0, 1, at);
+    byte[0] = (byte[0] ?? 0) ^ 0xff;
+    await handle.write(byte, 0, 1, at);
+  } finally {
+    await handle.close();
+  }
+}
+
+function bootSpec(network: LabNetwork, authority: string, packed: ImagePackResult): BootApplySpec {
+  const server = { address: network.address, httpPort: 80 };
+  const [kernel, initrd, image] = [packed.kernel.digest, packed.initrd.digest, packed.root.digest];
+  const serial = { serialport: '0', serialspeed: '115200', serialflow: '' };
+  const words = commandLine({
+    ...server,
+    ...serial,
+    node: nodePlaceholder,
+    httpsPort: 7443,
+    authority,
+    image,
+    addkcmdline: 'panic=-1',
+  });
+  const state = 'netboot img';
+  return {
+    service: {
+      interfaces: [network.bridge],
+      httpPort: 80,
+      httpsPort: 7443,
+      networks: [
+        {
+          name: 'lab',
+          net: network.net,
+          mask: network.mask,
+          server: network.address,
+          gateway: network.address,
+          dynamicrange: '',
+          leaseSeconds: 3600,
+        },
+      ],
+      domain: 'cluster.test',
+      manager: `${network.address}:7301`,
+      authority,
+      nameservers: [],
+    },
+    nodes: { n0: { macs: [macOfTap(0)], ip: '10.77.0.10', hostname: 'n0', profile: 'img' } },
+    profiles: {
+      img: {
+        state,
+        ipxe: imageScript(server, state, { kernel, initrd, words }),
+        authorise: true,
+        kernel,
+        initrd,
+        image,
+      },
+    },
+    blobs: [packed.kernel, packed.initrd, packed.root],
+    allNodes: true,
+  };
 }

@@ -5,6 +5,7 @@ import { chtab } from './chtab.ts';
 import { genimage } from './genimage.ts';
 import { dumpxCATdb } from './dumpxcatdb.ts';
 import { gettab } from './gettab.ts';
+import { importCommand } from './import.ts';
 import { lsdef } from './lsdef.ts';
 import { lsxcatd } from './lsxcatd.ts';
 import { makehosts } from './makehosts.ts';
@@ -76,7 +77,7 @@ const definitions: readonly CommandDefinition[] = [
 ];
 
 /** Verbs of our own: only as `hostler NAME`, for a link of that name would hide the real program. */
-const ownDefinitions: readonly CommandDefinition[] = [nim];
+const ownDefinitions: readonly CommandDefinition[] = [importCommand, nim];
 
 const byName = new Map([...definitions, ...ownDefinitions].map((definition) => [definition.name, definition]));
 

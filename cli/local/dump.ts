@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { join } from 'node:path';
 import { HostlerError } from '../../shared/errors/error.ts';
 import { type CommandLine, type CommandDefinition } from '../command.ts';
-import { tabrestore } from '../commands/tabrestore.ts';
+import { importCommand } from '../commands/import.ts';
 import { askVerb, show } from './ask.ts';
 
 /** Tables of logs: dumped and restored only with -a. */
@@ -42,7 +42,8 @@ export async function restoreTables(line: CommandLine, command: string): Promise
   const files = Object.fromEntries(
     wanted.map((name) => [join(folder, name), readFileSync(join(folder, name), 'utf8')]),
   );
-  const answer = await askVerb(tabrestore, { options: {}, operands: Object.keys(files) }, command, files);
+  const options = { replace: [''], quiet: [''] };
+  const answer = await askVerb(importCommand, { options, operands: ['xcat'] }, command, files);
   if (answer.exit !== 0) return show(answer);
   process.stdout.write('Restore of Database Complete.\n');
   return 0;

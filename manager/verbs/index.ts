@@ -13,6 +13,7 @@ import { chtab, tabch } from './chtab.ts';
 import { genimage } from './genimage.ts';
 import { dumpxCATdb } from './dumpxcatdb.ts';
 import { gettab } from './gettab.ts';
+import { importDefinitions } from './import.ts';
 import { lsdef } from './lsdef.ts';
 import { lsxcatd } from './lsxcatd.ts';
 import { makehosts } from './makehosts.ts';
@@ -45,6 +46,7 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     gettab,
     lsdef,
     lsxcatd,
+    importDefinitions,
     makehosts,
     mkdef,
     nodeadd,

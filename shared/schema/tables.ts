@@ -239,7 +239,8 @@ const secretColumns: ReadonlySet<string> = new Set([
 
 /** Whether the value kept under this `table.column[.qualifier]` must not be shown in history, plans and logs. */
 export function isSecret(column: string): boolean {
-  if (secretColumns.has(column)) return true;
+  // What nobody understands may be a password (manager/verbs/moving-in).
+  if (secretColumns.has(column) || column.startsWith('kept.')) return true;
   const second = column.indexOf('.', column.indexOf('.') + 1);
   return second > 0 && secretColumns.has(column.slice(0, second));
 }

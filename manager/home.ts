@@ -19,8 +19,9 @@ export function homePaths(home: string) {
     /** Who holds the home; only for people: the lock itself is the database's. */
     holder: join(home, 'manager.pid'),
     agent: join(home, 'agent'),
-    agentLog: join(home, 'log', 'agent.out'),
-    agentPid: join(home, 'agent.pid'),
+    /** Beside what is the agent's own: the agent may be root, and must not write where the manager's user could lead it. */
+    agentLog: join(home, 'agent', 'agent.out'),
+    agentPid: join(home, 'agent', 'agent.pid'),
   };
 }
 

@@ -119,9 +119,9 @@ export class LocalAgent {
     args.push('--name', name, '--roles', roles.join(','), '--install-dir', folders.install, '--tftp-dir', folders.tftp);
     const env = { HOSTLER_TOKEN: await token() };
     if (this.#isStopped()) return 'not started';
-    const { agentLog } = homePaths(home);
-    mkdirSync(dirname(agentLog), { recursive: true, mode: 0o750 });
-    const output = openSync(agentLog, 'a', 0o640);
+    const { agent: agentHome, agentLog } = homePaths(home);
+    mkdirSync(agentHome, { recursive: true, mode: 0o700 });
+    const output = openSync(agentLog, 'a', 0o600);
     try {
       // Its own session: Ctrl-C at our terminal is ours to pass on.
       const agent = await startDetached(process.execPath, [...loader(this.#program), ...args], {

@@ -31,6 +31,8 @@ async function runManager(options: ManagerOptions): Promise<number> {
   const ending = askedToEnd();
   giveBackMemory();
   const manager = await openManager(options, fatal);
+  // It ends with what nobody caught, as it should; the log shall know why.
+  process.on('uncaughtExceptionMonitor', (error) => manager.log.fatal({ err: error }, 'a fault ends the manager'));
   const agent = supervised ? undefined : ownAgent(options, manager);
   if (supervised) serveSupervisor(options, manager);
   try {

@@ -1,5 +1,6 @@
 // bound: 120 s
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -11,11 +12,14 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { Client, Metadata, credentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openDiskStore } from '../../manager/registry/disk-store.ts';
+import { createProof, proofHeader } from '../../shared/wire/proof.ts';
 import { dist } from '../tools/real-manager.ts';
 
 const asRoot = process.getuid?.() === 0;
@@ -134,6 +138,45 @@ test('killed without warning, it comes back with everything that it had acknowle
   expect(nodes.length).toBeLessThanOrEqual(acknowledged.length + 1);
 });
 
+test('nonsense on the socket harms nobody', async () => {
+  const home = join(folder, 'home');
+  const { child } = await startManager(['--home', home, '--no-agent']);
+  const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  const nonsense = [
+    randomBytes(4000),
+    Buffer.from([0x16, 3, 1, 0xff, 0xff, 1, 2, 3]),
+    Buffer.concat([preface, randomBytes(4000)]),
+    Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    Buffer.alloc(0),
+  ];
+  for (const bytes of nonsense) {
+    const socket = connect(join(home, 'manager.sock'));
+    socket.on('error', () => undefined);
+    socket.end(bytes);
+    socket.resume();
+    await once(socket, 'close');
+  }
+  const raw = new Client(`unix:${join(home, 'manager.sock')}`, credentials.createInsecure());
+  const answers = [];
+  for (const bytes of [
+    Buffer.from([0xff, 0xff, 0xff]),
+    Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f]),
+    randomBytes(500),
+  ]) {
+    const proof = new Metadata();
+    proof.set(proofHeader, createProof(home).token);
+    const same = (value: Buffer): Buffer => value;
+    const call = raw.makeServerStreamRequest('/hostler.v1.Api/Run', same, same, bytes, proof);
+    call.on('data', () => undefined);
+    const [error] = (await once(call, 'error')) as [{ code: number }];
+    answers.push(error.code);
+  }
+  raw.close();
+  expect(answers.every((code) => code > 0)).toBe(true);
+  expect((await cli(home, ['nodels'])).code).toBe(0);
+  expect(child.exitCode).toBe(null);
+});
+
 test('a registry of a newer format is refused and left as it is', async () => {
   const home = join(folder, 'home');
   await stop((await startManager(['--home', home, '--no-agent'])).child, 'SIGTERM');
@@ -216,8 +259,14 @@ describe.skipIf(!asRoot)('started by root', () => {
     process.kill(first?.pid ?? 0, 'SIGKILL');
     await expect.poll(() => reports().length, { timeout: 30_000 }).toBe(2);
     const again = reports()[1]?.pid ?? 0;
-    expect(await stop(child, 'SIGTERM')).toBe(0);
-    expect(existsSync(`/proc/${again}`)).toBe(false);
-    expect(existsSync(`/proc/${pid}`)).toBe(false);
+
+    // Killed itself, it leaves the agent at its work; its successor takes it over, and ends it when it ends.
+    await stop(child, 'SIGKILL');
+    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 30_000 }).toBe(false);
+    expect(existsSync(`/proc/${again}`)).toBe(true);
+    const next = await startManager(['--home', home, '--user', 'nobody'], env);
+    expect(await stop(next.child, 'SIGTERM')).toBe(0);
+    await expect.poll(() => existsSync(`/proc/${again}`), { timeout: 30_000 }).toBe(false);
+    expect(reports()).toHaveLength(2);
   });
 });

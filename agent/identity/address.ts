@@ -2,9 +2,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { HostlerError } from '../../shared/errors/error.ts';
 
 /** Where the manager listens. */
-export type ManagerAddress =
-  | { readonly path: string }
-  | { readonly host: string; readonly port: number };
+export type ManagerAddress = { readonly path: string } | { readonly host: string; readonly port: number };
 
 /** `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`. Throws `invalid_argument`. */
 export function parseManagerAddress(text: string): ManagerAddress {

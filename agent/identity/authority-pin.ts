@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type TLSSocket, connect } from 'node:tls';
@@ -19,7 +19,8 @@ export async function learnAuthority(
   signal: AbortSignal,
 ): Promise<string> {
   const parsed = parseManagerAddress(address);
-  if (fingerprint !== undefined) return shownAuthority(address, (shown) => fingerprintOf(shown) === fingerprint, signal);
+  if (fingerprint !== undefined)
+    return shownAuthority(address, (shown) => fingerprintOf(shown) === fingerprint, signal);
   if (!('path' in parsed)) {
     throw new HostlerError(
       'failed_precondition',
@@ -41,7 +42,10 @@ async function shownAuthority(
 ): Promise<string> {
   const socket = await connectTo(address, signal);
   try {
-    const secured = await handshake(address, connect({ socket, rejectUnauthorized: false, servername: managerName, ALPNProtocols: ['h2'] }));
+    const secured = await handshake(
+      address,
+      connect({ socket, rejectUnauthorized: false, servername: managerName, ALPNProtocols: ['h2'] }),
+    );
     for (const certificate of chainOf(secured)) {
       if (certificate.ca && certificate.checkIssued(certificate) && accept(certificate)) return certificate.toString();
     }

@@ -28,17 +28,34 @@ export function fingerprintIn(token: string): string | undefined {
   return last !== undefined && isFingerprint(last) ? last : undefined;
 }
 
-export function askJoin(address: string, authority: string, asked: JoinAsked, key: string, signal: AbortSignal): Promise<EnrolmentReply__Output> {
+export function askJoin(
+  address: string,
+  authority: string,
+  asked: JoinAsked,
+  key: string,
+  signal: AbortSignal,
+): Promise<EnrolmentReply__Output> {
   const request = { ...asked, roles: [...asked.roles], key: proveKey(key, asked.token) };
   return ask(address, anonymousCredentials(authority), signal, (client) => client.Join.bind(client), request);
 }
 
-export function askBoot(address: string, authority: string, asked: BootAsked, key: string, signal: AbortSignal): Promise<EnrolmentReply__Output> {
+export function askBoot(
+  address: string,
+  authority: string,
+  asked: BootAsked,
+  key: string,
+  signal: AbortSignal,
+): Promise<EnrolmentReply__Output> {
   const request = { ...asked, key: proveKey(key, asked.token) };
   return ask(address, anonymousCredentials(authority), signal, (client) => client.Boot.bind(client), request);
 }
 
-export function askRenew(address: string, identity: Identity, key: string, signal: AbortSignal): Promise<EnrolmentReply__Output> {
+export function askRenew(
+  address: string,
+  identity: Identity,
+  key: string,
+  signal: AbortSignal,
+): Promise<EnrolmentReply__Output> {
   const request = { key: proveKey(key, identity.serial) };
   return ask(address, mutualCredentials(identity), signal, (client) => client.Renew.bind(client), request);
 }

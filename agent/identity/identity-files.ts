@@ -61,7 +61,11 @@ export async function nextKey(home: string, certified: string | undefined): Prom
 function assemble(key: string, certificate: string, authority: string): Identity {
   const parsed = new X509Certificate(certificate);
   const who = peerIdentity(parsed);
-  if (who === undefined || !parsed.checkPrivateKey(createPrivateKey(key)) || !parsed.verify(new X509Certificate(authority).publicKey)) {
+  if (
+    who === undefined ||
+    !parsed.checkPrivateKey(createPrivateKey(key)) ||
+    !parsed.verify(new X509Certificate(authority).publicKey)
+  ) {
     throw new HostlerError('internal', 'The certificate is not one of an agent with this key and authority.');
   }
   return { ...who, key, certificate, authority, expiresAt: Date.parse(parsed.validTo) };

@@ -71,7 +71,10 @@ async function enrolOnce(
 ): Promise<{ reply: EnrolmentReply__Output; authority: string }> {
   if (proof.by === 'boot') {
     const authority = await learnAuthority(manager, proof.authority, signal);
-    return { reply: await askBoot(manager, authority, { token: proof.token, version, incarnation }, key, signal), authority };
+    return {
+      reply: await askBoot(manager, authority, { token: proof.token, version, incarnation }, key, signal),
+      authority,
+    };
   }
   const authority = await learnAuthority(manager, fingerprintIn(proof.token), signal);
   const asked: JoinAsked = { token: proof.token, name: proof.name, roles: proof.roles, version, incarnation };
@@ -92,15 +95,16 @@ export function keepRenewed(
   options: Pick<EnsureOptions, 'home' | 'manager' | 'log'> & { readonly renewed?: (identity: Identity) => void },
 ): KeptIdentity {
   const stopping = new AbortController();
+  const stopped = (): boolean => stopping.signal.aborted;
   let current = identity;
 
   async function run(): Promise<void> {
     const backoff = new Backoff(10_000, 3600_000);
     let due = renewalDue(current);
-    while (!stopping.signal.aborted) {
+    while (!stopped()) {
       // setTimeout takes 31 bits, and machines sleep: look at least once a day.
       await pause(Math.min(Math.max(due - Date.now(), 1_000), 24 * 3600_000), stopping.signal);
-      if (stopping.signal.aborted || Date.now() < due) continue;
+      if (stopped() || Date.now() < due) continue;
       try {
         current = await renewIdentity(current, options, stopping.signal);
         due = renewalDue(current);
@@ -108,7 +112,8 @@ export function keepRenewed(
         options.renewed?.(current);
         options.log.info({ agent: current.name, serial: current.serial }, 'certificate renewed');
       } catch (thrown) {
-        if (!stopping.signal.aborted) options.log.warn({ err: HostlerError.from(thrown) }, 'certificate not renewed yet');
+        if (stopped()) return;
+        options.log.warn({ err: HostlerError.from(thrown) }, 'certificate not renewed yet');
         await pause(backoff.next(), stopping.signal);
       }
     }

@@ -37,6 +37,7 @@ const defaultPauses = [500, 60_000] as const;
 /** Connects at once and keeps the link until stopped, or until the manager says never to come back. */
 export function openLink(deps: LinkDeps): AgentLink {
   const stopping = new AbortController();
+  const stopped = (): boolean => stopping.signal.aborted;
   const connection = new Changes();
   const [first, most] = deps.pauses ?? defaultPauses;
   const backoff = new Backoff(first, most, deps.random);
@@ -84,13 +85,13 @@ export function openLink(deps: LinkDeps): AgentLink {
   }
 
   async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
+    while (!stopped()) {
       let wait: number | undefined;
       try {
         await connectOnce();
         wait = backoff.next();
       } catch (thrown) {
-        wait = stopping.signal.aborted ? 0 : pauseAfter(thrown);
+        wait = stopped() ? 0 : pauseAfter(thrown);
       }
       if (wait === undefined) return;
       await pause(wait, stopping.signal);
@@ -103,11 +104,11 @@ export function openLink(deps: LinkDeps): AgentLink {
     report: (body) => deps.outbox.add(body),
     tell: (body) => session?.tell(body) ?? false,
     async ready(signal) {
-      while (!signal.aborted && !stopping.signal.aborted) {
+      while (!signal.aborted && !stopped()) {
         const now = session;
         if (now?.open === true) {
           await now.ready(signal);
-          if (now.open) return;
+          if (stillOpen(now)) return;
         } else {
           await connection.next(signal);
         }
@@ -128,4 +129,9 @@ export function openLink(deps: LinkDeps): AgentLink {
       await deps.outbox.close();
     },
   };
+}
+
+/** Asked again after waiting. */
+function stillOpen(session: AgentSession): boolean {
+  return session.open;
 }

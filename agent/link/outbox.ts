@@ -241,11 +241,8 @@ export class Outbox implements Backlog {
   }
 }
 
-function asMessage({
-  sequence,
-  acknowledged: _acknowledged,
-  ...body
-}: AgentBody & { sequence: number; acknowledged?: number }): Message {
+/** The acknowledgement in it is of another day; the session puts in the present one. */
+function asMessage({ sequence, ...body }: AgentBody & { readonly sequence: number }): Message {
   return { sequence, body };
 }
 

@@ -186,7 +186,7 @@ class TheFleet implements FleetRoom {
   async close(): Promise<void> {
     this.#presence.stop();
     const goodbye = new Refused('unavailable', 'The manager is stopping.', 1);
-    await Promise.all([...this.#roster.all()].map(({ session }) => session?.refuse(goodbye)));
+    await Promise.all([...this.#roster.all()].map(async ({ session }) => session?.refuse(goodbye)));
     await Promise.all(this.#serving);
   }
 

@@ -58,7 +58,8 @@ function checkedPayload(text: string): BootTokenPayload | undefined {
   }
   if (typeof value !== 'object' || value === null) return undefined;
   const { node, mac, bootId, server, id, issuedAt, expiresAt } = value as Readonly<Record<string, unknown>>;
-  if (![node, mac, bootId, server, id].every((item) => typeof item === 'string' && item.length <= 256)) return undefined;
+  if (![node, mac, bootId, server, id].every((item) => typeof item === 'string' && item.length <= 256))
+    return undefined;
   if (!Number.isSafeInteger(issuedAt) || !Number.isSafeInteger(expiresAt)) return undefined;
   if (!/^[0-9a-f]{32}$/.test(String(id))) return undefined;
   return {

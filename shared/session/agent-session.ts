@@ -219,14 +219,15 @@ export class AgentSession {
   /** Sends what was not acknowledged, in order, never more than a window ahead of the acknowledgements. */
   async #sendBacklog(): Promise<void> {
     const { signal } = this.#ended;
+    const ended = (): boolean => signal.aborted;
     let sent = this.#acknowledged;
     try {
-      while (!signal.aborted) {
+      while (!ended()) {
         const entries = await this.#backlog.after(sent);
         if (entries.length === 0) await this.#grownAfter(sent);
         for (const { sequence, body } of entries) {
-          while (sequence > this.#acknowledged + inFlight && !signal.aborted) await this.#moved.next(signal);
-          if (signal.aborted) return;
+          while (sequence > this.#acknowledged + inFlight && !ended()) await this.#moved.next(signal);
+          if (ended()) return;
           await this.#send(body, sequence);
           sent = sequence;
         }
@@ -245,11 +246,12 @@ export class AgentSession {
   /** The manager answers every heartbeat: when it does not, the carrier is dead and has not noticed. */
   async #beat(): Promise<void> {
     const { signal } = this.#ended;
-    while (!signal.aborted) {
+    const ended = (): boolean => signal.aborted;
+    while (!ended()) {
       // Jitter of up to a fifth: thousands of agents must not speak at once.
       const wait = (this.#heartbeatEvery || 60_000) * (1 + this.#random() / 5);
       await pause(wait, signal);
-      if (signal.aborted) return;
+      if (ended()) return;
       const silence = Date.now() - this.#heard;
       if (silence > silenceAllowed(wait)) {
         const seconds = Math.round(silence / 1000);

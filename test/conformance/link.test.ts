@@ -66,7 +66,7 @@ describe.each([memory, grpc])('link over $name', (backend: Backend) => {
     for (const id of ids(300, 'order')) give(one, id);
     await manager.engine.until('300 ends', () => manager.engine.applied.length === 300);
     await one.link.drained(AbortSignal.timeout(5_000));
-    expect(manager.engine.applied.map(({ id }) => id)).toEqual(one.reported.filter((id) => id !== undefined));
+    expect(manager.engine.applied.map(({ id }) => id)).toEqual(inOrder(one.reported));
     expect([...one.begun.keys()]).toEqual(ids(300, 'order'));
   });
 
@@ -186,7 +186,7 @@ describe.each([memory, grpc])('link over $name', (backend: Backend) => {
     wiring.cut();
     await expect(
       (async () => {
-        for await (const _ of second.incoming);
+        for await (const piece of second.incoming) expect(piece).toHaveLength(0);
       })(),
     ).rejects.toMatchObject({ code: 'unavailable' });
   });
@@ -425,3 +425,7 @@ describe('protocol versions', () => {
     }
   });
 });
+
+function inOrder(reported: ReadonlyMap<number, string>): string[] {
+  return [...reported].sort(([a], [b]) => a - b).map(([, id]) => id);
+}

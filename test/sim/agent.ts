@@ -68,7 +68,7 @@ export class SimAgent {
   readonly outbox: Outbox;
   readonly spool: SimSpool;
   /** Tasks in the order of their results' numbers. */
-  readonly reported: string[] = [];
+  readonly reported = new Map<number, string>();
   readonly cancelled = new Map<string, string>();
   readonly dismissed: string[] = [];
   readonly refusals: Refused[] = [];
@@ -168,7 +168,7 @@ export class SimAgent {
     const sequence = await this.link.report({
       result: { id: task.id, outcome: 'done', result: text, code: '', message: '', startedAt, endedAt: Date.now() },
     });
-    this.reported[sequence] = task.id;
+    this.reported.set(sequence, task.id);
     // Acknowledged before this side heard of its number: nothing to wait for.
     if (sequence <= this.#acknowledged) this.spool.open.delete(task.id);
     else if (open !== undefined) open.result = sequence;

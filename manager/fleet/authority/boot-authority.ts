@@ -23,13 +23,14 @@ export function checkBootToken(
   view: View,
   now: number,
 ): BootTokenPayload {
-  const { payload, signedBy } = parseBootToken(token);
+  const parsed = parseBootToken(token);
+  const { payload } = parsed;
   const server = agents.get(payload.server);
   if (server?.standing !== 'admitted' || !server.roles.includes('boot')) {
     throw new HostlerError('unauthenticated', `'${printable(payload.server)}' is no boot server of this manager.`);
   }
   // The certificate before the newest counts too: the server may have signed just before it renewed.
-  if (!server.certificates.some(({ certificate }) => signedBy(new X509Certificate(certificate).publicKey))) {
+  if (!server.certificates.some(({ certificate }) => parsed.signedBy(new X509Certificate(certificate).publicKey))) {
     throw new HostlerError('unauthenticated', `The boot token is not signed by the boot server '${server.name}'.`);
   }
   checkTime(payload, now);

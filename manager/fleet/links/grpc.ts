@@ -1,5 +1,12 @@
 import type { Duplex as NodeDuplex } from 'node:stream';
-import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
+import type { PeerCertificate } from 'node:tls';
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerWritableStream,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { peerIdentity } from '../../../shared/identity/certificate.ts';
 import type { AgentIdentity } from '../../../shared/identity/names.ts';
@@ -12,6 +19,7 @@ import type { EnrolmentReply } from '../../../shared/wire/generated/hostler/v1/E
 import type { FromAgent__Output } from '../../../shared/wire/generated/hostler/v1/FromAgent.ts';
 import type { LinkHandlers } from '../../../shared/wire/generated/hostler/v1/Link.ts';
 import type { ToAgent } from '../../../shared/wire/generated/hostler/v1/ToAgent.ts';
+import { failStream } from '../../../shared/wire/call.ts';
 import { toStatus } from '../../../shared/wire/status.ts';
 import { printable } from '../authority/boot-authority.ts';
 import type { FleetRoom } from '../fleet.ts';
@@ -140,25 +148,21 @@ function enrolmentHandlers(fleet: Pick<FleetRoom, 'enrolment'>, log: FleetLog): 
 }
 
 /** The agent that the connection's certificate names; undefined without one that our authority signed and that is in time. */
-function peerOf(call: {
-  getAuthContext(): { sslPeerCertificate?: import('node:tls').PeerCertificate };
-}): AgentIdentity | undefined {
+function peerOf(call: { getAuthContext(): { sslPeerCertificate?: PeerCertificate } }): AgentIdentity | undefined {
   const certificate = call.getAuthContext().sslPeerCertificate;
   return certificate === undefined ? undefined : peerIdentity(certificate);
 }
 
 /** What the manager's socket serves to people is not served here: no certificate stands for a person yet. */
-function noApi(): Record<string, (call: unknown, callback?: unknown) => void> {
-  const status = toStatus(
-    new HostlerError(
-      'unimplemented',
-      "Commands are served on the manager's own socket only: log in on the manager's machine, or set HOSTLER_HOME there.",
-    ),
+function noApi(): UntypedServiceImplementation {
+  const error = new HostlerError(
+    'unimplemented',
+    "Commands are served on the manager's own socket only: log in on the manager's machine, or set HOSTLER_HOME there.",
   );
-  const refuseCall = (call: unknown, callback?: unknown): void => {
-    if (typeof callback === 'function') callback(status);
-    else if (typeof call === 'object' && call !== null && 'emit' in call && typeof call.emit === 'function')
-      call.emit('error', status);
-  };
-  return Object.fromEntries(Object.keys(apiService).map((name) => [name, refuseCall]));
+  const one = (_call: unknown, callback: (status: ReturnType<typeof toStatus>) => void): void =>
+    callback(toStatus(error));
+  const many = (call: ServerWritableStream<unknown, unknown>): void => failStream(call, error);
+  return Object.fromEntries(
+    Object.entries(apiService).map(([name, { responseStream }]) => [name, responseStream ? many : one]),
+  );
 }

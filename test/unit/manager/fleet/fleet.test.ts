@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readTimeline } from '../../../../shared/task/timeline.ts';
 import type { FleetTask } from '../../../../manager/fleet/types.ts';
 import { memoryLink } from '../../../../shared/session/memory.ts';
 import type { Facts } from '../../../../shared/task/facts.ts';
@@ -199,14 +200,14 @@ describe('fleet', () => {
       }
       await one.link.drained(AbortSignal.timeout(5000));
       expect(node()).toMatchObject({ 'nodelist.status': 'booted' });
-      expect(Object.keys(JSON.parse(node()['boot.timeline'] ?? ''))).toEqual(['dhcp', 'loader', 'kernel', 'booted']);
+      expect(Object.keys(readTimeline(node()['boot.timeline']))).toEqual(['dhcp', 'loader', 'kernel', 'booted']);
     });
 
     it('with times that cannot be are put at the present', async () => {
       const one = await agent('boot1', ['boot']);
       await one.link.report({ nodeEvent: { node: 'n01', stage: 'dhcp', at: 12, mac: '', bootId: '', detail: '' } });
       await one.link.drained(AbortSignal.timeout(5000));
-      const { dhcp } = JSON.parse(node()['boot.timeline'] ?? '') as { dhcp: number };
+      const { dhcp = 0 } = readTimeline(node()['boot.timeline']);
       expect(Math.abs(dhcp - Date.now())).toBeLessThan(10_000);
     });
 

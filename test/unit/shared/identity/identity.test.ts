@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type Server, createServer, request } from 'node:https';
+import { TLSSocket } from 'node:tls';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -57,15 +58,19 @@ describe('boot token', () => {
   it('does not hold when one character of it is another', () => {
     const token = signBootToken(payload, privateKey);
     fc.assert(
-      fc.property(fc.nat(token.indexOf('.') - 1), fc.constantFrom(...'abcXYZ019_-'), (at, character) => {
-        fc.pre(token[at] !== character);
-        const altered = token.slice(0, at) + character + token.slice(at + 1);
-        try {
-          expect(parseBootToken(altered).signedBy(publicKey)).toBe(false);
-        } catch (thrown) {
-          expect(thrown).toMatchObject({ code: 'unauthenticated' });
-        }
-      }),
+      fc.property(
+        fc.nat(token.indexOf('.') - 1),
+        fc.constantFrom('a', 'b', 'X', 'Z', '0', '9', '_', '-'),
+        (at, character) => {
+          fc.pre(token[at] !== character);
+          const altered = token.slice(0, at) + character + token.slice(at + 1);
+          try {
+            expect(parseBootToken(altered).signedBy(publicKey)).toBe(false);
+          } catch (thrown) {
+            expect(thrown).toMatchObject({ code: 'unauthenticated' });
+          }
+        },
+      ),
     );
   });
 
@@ -90,8 +95,8 @@ describe('certificates', () => {
     server = createServer(
       { ...serverTlsOptionsFor(await identity('store1')), requestCert: true, rejectUnauthorized: true },
       (asked, answer) => {
-        const socket = asked.socket as import('node:tls').TLSSocket;
-        answer.end(JSON.stringify(peerIdentity(socket.getPeerCertificate())));
+        const { socket } = asked;
+        answer.end(JSON.stringify(socket instanceof TLSSocket ? peerIdentity(socket.getPeerCertificate()) : null));
       },
     );
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

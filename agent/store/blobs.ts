@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { HostlerError } from '../../shared/errors/error.ts';
 import type { BlobRef } from '../../shared/task/blob.ts';
 import { checkedDigest, digestOf, isDigest } from './digest.ts';
-import { syncFile, syncFolder } from './durable.ts';
+import { syncPath } from '../../shared/files/durable.ts';
 import { checkSpace } from './space.ts';
 
 /**
@@ -156,10 +156,10 @@ export class BlobStore {
   async #place(file: string, digest: string): Promise<void> {
     const target = this.path(digest);
     await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-    await syncFile(file);
+    await syncPath(file);
     await chmod(file, 0o444);
     await rename(file, target);
-    await syncFolder(dirname(target));
+    await syncPath(dirname(target));
   }
 }
 

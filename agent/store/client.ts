@@ -9,7 +9,7 @@ import { HostlerError } from '../../shared/errors/error.ts';
 import { tlsOptionsFor, type TlsIdentity } from '../../shared/identity/tls.ts';
 import { storePaths, type BlobRef, type StoreAccess } from '../../shared/task/blob.ts';
 import { digestOf } from './digest.ts';
-import { syncFile, syncFolder } from './durable.ts';
+import { syncPath } from '../../shared/files/durable.ts';
 import { checkSpace } from './space.ts';
 import { receivedHeader } from './upload.ts';
 
@@ -72,9 +72,9 @@ export async function download(
     });
     const reference = await digestOf(partial, options.signal);
     if (options.digest === undefined || reference.digest === options.digest) {
-      await syncFile(partial);
+      await syncPath(partial);
       await rename(partial, file);
-      await syncFolder(dirname(file));
+      await syncPath(dirname(file));
       return reference;
     }
     await rm(partial, { force: true });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NodeEvent, NodeTrouble } from '../../../shared/task/node-events.ts';
-import { writeDurably } from '../../store/durable.ts';
+import { replaceFile } from '../../../shared/files/durable.ts';
 import { advance, claim, type BootRecord, type ClaimAnswer, type Sighting } from './boot-record.ts';
 import { bootFolder } from './state.ts';
 
@@ -94,7 +94,7 @@ export class Boots {
     // A grant must be on disk before it counts; a sighting counts whatever the disk says.
     if (!durable) this.#records.set(record.mac, record);
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    if (durable) await writeDurably(file, JSON.stringify(record));
+    if (durable) await replaceFile(file, JSON.stringify(record));
     else {
       await writeFile(`${file}.tmp`, JSON.stringify(record), { mode: 0o600 });
       await rename(`${file}.tmp`, file);

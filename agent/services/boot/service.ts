@@ -7,7 +7,7 @@ import { HostlerError } from '../../../shared/errors/error.ts';
 import { claimPath } from '../../../shared/identity/boot-token.ts';
 import type { TlsIdentity } from '../../../shared/identity/tls.ts';
 import type { BlobStore } from '../../store/blobs.ts';
-import { writeDurably } from '../../store/durable.ts';
+import { replaceFile } from '../../../shared/files/durable.ts';
 import type { Address, ExtraRoute } from '../../store/server.ts';
 import type { Lock } from '../lock.ts';
 import { Boots, type Report } from './boots.ts';
@@ -131,7 +131,7 @@ export class BootService {
       this.#options.log(`boot service: ${problem}`);
     }
     this.#applied = { generation: state.generation, ...(problem !== undefined && { problem }) };
-    await writeDurably(appliedFile(this.#options.home), JSON.stringify(this.#applied));
+    await replaceFile(appliedFile(this.#options.home), JSON.stringify(this.#applied));
   }
 
   async #apply(state: BootState): Promise<void> {
@@ -213,14 +213,14 @@ export class BootService {
     await withdraw(this.#announced.filter((one) => !announced.some((other) => other.interface === one.interface)));
     this.#announced = announced;
     const configuration = renderDnsmasq(state.service, files, announced);
-    await writeDurably(files.names, renderNames(state.nodes), 0o644);
-    await writeDurably(files.hosts, renderHosts(state.nodes), 0o644);
+    await replaceFile(files.names, renderNames(state.nodes), 0o644);
+    await replaceFile(files.hosts, renderHosts(state.nodes), 0o644);
     if (this.#dnsmasq?.configuration === configuration) {
       await this.#dnsmasq.child.reload(files.hosts);
       return;
     }
     await this.#dnsmasq?.child.stop();
-    await writeDurably(file('dnsmasq.conf'), configuration);
+    await replaceFile(file('dnsmasq.conf'), configuration);
     const child = new Dnsmasq({
       configuration: file('dnsmasq.conf'),
       pidFile: files.pid,

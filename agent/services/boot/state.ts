@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { checkNode, checkProfiles, checkService } from '../../../shared/boot/check.ts';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import type { BootApplySpec, BootNode, BootProfile, BootServiceConfig } from '../../../shared/task/boot-apply.ts';
-import { writeDurably } from '../../store/durable.ts';
+import { replaceFile } from '../../../shared/files/durable.ts';
 
 /** What this boot server is to serve: one file, replaced whole, so that it is never half of one nodeset. */
 export interface BootState {
@@ -120,7 +120,7 @@ export async function readState(home: string): Promise<BootState | undefined> {
 
 export async function writeState(home: string, state: BootState): Promise<void> {
   await mkdir(bootFolder(home), { recursive: true, mode: 0o700 });
-  await writeDurably(stateFile(home), JSON.stringify(state));
+  await replaceFile(stateFile(home), JSON.stringify(state));
 }
 
 export async function readApplied(home: string): Promise<Applied | undefined> {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncFolder } from '../../store/durable.ts';
+import { syncPath } from '../../../shared/files/durable.ts';
 import { run } from '../../../shared/process/run.ts';
 
 const roots = { ending: '.tar.zst', mostBytes: 6 * 2 ** 30 };
@@ -84,7 +84,7 @@ export class BuildCache {
       );
       await handle.sync();
       await rename(temporary, join(this.#roots, key + roots.ending));
-      await syncFolder(this.#roots);
+      await syncPath(this.#roots);
     } finally {
       await handle.close();
       await rm(temporary, { force: true });

@@ -7,7 +7,7 @@ import { which } from '../../../shared/process/which.ts';
 import type { BlobRef } from '../../../shared/task/blob.ts';
 import { imagePackKind, imagePackVersion } from '../../../shared/task/image-pack.ts';
 import type { ImagePackResult, ImagePackSpec } from '../../../shared/task/image-pack.ts';
-import { syncFile, syncFolder } from '../../store/durable.ts';
+import { syncPath } from '../../../shared/files/durable.ts';
 import { readBuildRecord } from '../image-tree/build-record.ts';
 import { explainingFullDisk } from '../image-tree/disk-full.ts';
 import { placesIn, refuseMounts } from '../image-tree/folder.ts';
@@ -76,10 +76,10 @@ async function packImage(spec: ImagePackSpec, context: TaskContext): Promise<Ima
         });
         context.log(`${staged.packed} files and folders, ${staged.leftOut} left out`);
         await pack({ method, compress, staging: packing, newest: staged.newest, output: fresh }, context);
-        await syncFile(fresh);
+        await syncPath(fresh);
         const kept = await keepAll(spec, fresh, staged.uuid, context);
         await rename(fresh, product);
-        await syncFolder(rootimgdir);
+        await syncPath(rootimgdir);
         // Of another method: nobody shall take an old one for this version.
         for (const name of await readdir(rootimgdir)) {
           if (productPattern.test(name) && join(rootimgdir, name) !== product)

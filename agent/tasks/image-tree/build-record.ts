@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeDurably } from '../../store/durable.ts';
+import { replaceFile } from '../../../shared/files/durable.ts';
 
 /** What the tree in a folder was built from; beside the tree, so that the next build knows whether it is still right. */
 export interface BuildRecord {
@@ -26,5 +26,5 @@ export async function readBuildRecord(rootimgdir: string): Promise<BuildRecord |
 }
 
 export async function writeBuildRecord(rootimgdir: string, record: BuildRecord): Promise<void> {
-  await writeDurably(join(rootimgdir, name), `${JSON.stringify(record)}\n`, 0o644);
+  await replaceFile(join(rootimgdir, name), `${JSON.stringify(record)}\n`, 0o644);
 }

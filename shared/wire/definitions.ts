@@ -36,4 +36,3 @@ function codec<Input, Output>(type: {
 
 export const fromAgentCodec = codec(wire.FromAgent);
 export const toAgentCodec = codec(wire.ToAgent);
-export const eventCodec = codec(wire.Event);

@@ -34,6 +34,8 @@ import { tabedit } from './tabedit.ts';
 import { tabgrep } from './tabgrep.ts';
 import { tabprune } from './tabprune.ts';
 import { tabrestore } from './tabrestore.ts';
+import { diff } from './diff.ts';
+import { undo } from './undo.ts';
 import { xcat2nim } from './xcat2nim.ts';
 import { unbuiltCommands } from './unbuilt.ts';
 
@@ -77,7 +79,7 @@ const definitions: readonly CommandDefinition[] = [
 ];
 
 /** Verbs of our own: only as `hostler NAME`, for a link of that name would hide the real program. */
-const ownDefinitions: readonly CommandDefinition[] = [importCommand, nim];
+const ownDefinitions: readonly CommandDefinition[] = [importCommand, undo, diff, nim];
 
 const byName = new Map([...definitions, ...ownDefinitions].map((definition) => [definition.name, definition]));
 

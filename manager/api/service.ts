@@ -10,6 +10,7 @@ import type { FleetAdmin } from '../fleet/types.ts';
 import type { JobEvent, Jobs } from '../jobs/types.ts';
 import type { Registry } from '../registry/types.ts';
 import { type Caller, permission } from './policy.ts';
+import { withRevisions } from './revisions.ts';
 import { objectQuery, verbRequest, wireRecord } from './translate.ts';
 
 export interface ApiOptions {
@@ -63,12 +64,12 @@ export class ApiService {
     caller: Caller,
     signal: AbortSignal,
   ): AsyncGenerator<JobEvent> {
-    const { jobs, log } = this.#options;
+    const { jobs, log, registry } = this.#options;
     this.#authorise(caller, request.verb);
     const asked = verbRequest(request, caller.name);
     const { command, correlation, user, plan } = asked;
     log.info({ command, user, correlation, plan }, 'asked');
-    const ran = await jobs.run(asked);
+    const ran = await jobs.run(await withRevisions(asked, registry));
     if (ran.kind === 'ended') yield* ran.events;
     else yield* jobs.follow(ran.id, 0, true, signal);
   }

@@ -99,13 +99,3 @@ function recordOf({ type, name, before, after }: Outcome): RecordedChange | unde
   if (after === undefined) return { type, name, action: 'removed', values };
   return pairs.every(([, [old, value]]) => old === value) ? undefined : { type, name, action: 'changed', values };
 }
-
-/** The changes that take a recorded one back, refusing where somebody has changed the same since. */
-export function inverseOf(record: RecordedChange): Change {
-  const { type, name } = record;
-  const pairs = Object.entries(record.values);
-  const side = (index: 0 | 1): Record<string, string | null> =>
-    Object.fromEntries(pairs.map(([key, values]) => [key, values[index]]));
-  if (record.action === 'created') return { type, name, remove: true, expected: side(1), fresh: false };
-  return { type, name, values: side(0), expected: side(1), fresh: record.action === 'removed' };
-}

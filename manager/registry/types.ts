@@ -1,4 +1,5 @@
 import type { Change } from '../../shared/verb/effect.ts';
+import type { RecordedChange } from '../../shared/verb/recorded-change.ts';
 import type { View } from '../../shared/verb/view.ts';
 
 /** Who did what: stored with the revision. */
@@ -15,13 +16,7 @@ export interface RevisionRecord extends CommitInfo {
   readonly changes: readonly RecordedChange[];
 }
 
-export interface RecordedChange {
-  readonly type: string;
-  readonly name: string;
-  readonly action: 'created' | 'changed' | 'removed';
-  /** table.column to [old, new]; null is unset. */
-  readonly values: Readonly<Record<string, readonly [string | null, string | null]>>;
-}
+export type { RecordedChange };
 
 export type CommitResult =
   { readonly outcome: 'done'; readonly revision: number } | { readonly outcome: 'conflict'; readonly message: string };

@@ -114,7 +114,12 @@ function countsOf(known: View, changes: readonly Change[]): Counts {
 }
 
 function summaryText({ read, kept }: Reading, counts: Counts): string {
-  const lines = ['Read:', ...read.map((line) => `    ${line}`)];
+  const filled = read.filter((line) => !line.endsWith(': 0 rows'));
+  const empty = read.length - filled.length;
+  const rest = empty === 0 ? [] : [`    ${counted(empty, 'empty table')}`];
+  const lines = ['Read:', ...[...filled, ...rest].map((line) => (line.startsWith(' ') ? line : `    ${line}`))];
+  const nothing = [counts.created, counts.changed, counts.removed].every((list) => Object.keys(list).length === 0);
+  if (nothing) lines.push('All of it is there already.');
   for (const [how, title] of [
     ['created', 'New:'],
     ['changed', 'Changed:'],

@@ -2,6 +2,8 @@ import type { Verb } from '../../shared/verb/verb.ts';
 import { mknimimage } from './mknimimage.ts';
 import { rmnimimage } from './rmnimimage.ts';
 import { chkosimage } from './chkosimage.ts';
+import { diff } from './diff.ts';
+import { undo } from './undo.ts';
 import { xcat2nim } from './xcat2nim.ts';
 import { nimnodeset } from './nimnodeset.ts';
 import { mkdsklsnode } from './mkdsklsnode.ts';
@@ -46,6 +48,8 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     gettab,
     lsdef,
     lsxcatd,
+    diff,
+    undo,
     importDefinitions,
     makehosts,
     mkdef,

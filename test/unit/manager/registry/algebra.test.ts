@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { applyChanges, inverseOf, type Lookup } from '../../../../manager/registry/apply.ts';
+import { applyChanges, type Lookup } from '../../../../manager/registry/apply.ts';
+import { inverseOf } from '../../../../shared/verb/recorded-change.ts';
 import { openMemoryStore } from '../../../../manager/registry/memory-store.ts';
 import { openRegistry } from '../../../../manager/registry/registry.ts';
 import type { Change } from '../../../../shared/verb/effect.ts';

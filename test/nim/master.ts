@@ -32,6 +32,11 @@ const programs = [
   'chfs',
   'lslpp',
   'oslevel',
+  'niminit',
+  'nimclient',
+  'installp',
+  'emgr',
+  'rpm',
   'nim-client',
 ];
 

@@ -1,5 +1,6 @@
 import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { lsnim } from './lsnim.ts';
 import { free, NimError } from './messages.ts';
 import { checkName, need, ready, setState } from './objects.ts';
 import { deallocate, recount } from './clients.ts';
@@ -79,7 +80,13 @@ export const companions: Readonly<Record<string, (argv: readonly string[]) => st
       throw new NimError('0481-901', 'lsitab', `the record ${argv[0] ?? ''} does not exist`, { bare: true });
     return `${line}\n`;
   },
-  rmitab: () => '',
+  rmitab: (argv) => {
+    const file = path('etc', 'inittab');
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+    const kept = lines.filter((line) => line !== '' && !line.startsWith(`${argv[0] ?? ''}:`));
+    writeFileSync(file, kept.map((line) => `${line}\n`).join(''));
+    return '';
+  },
   chfs: (argv) => {
     const target = argv.at(-1) ?? '';
     if (behaviour().fullPaths.some((prefix) => target.startsWith(prefix)))
@@ -96,6 +103,74 @@ export const companions: Readonly<Record<string, (argv: readonly string[]) => st
     const target = argv.at(-1) ?? '/';
     const free = behaviour().fullPaths.some((prefix) => target.startsWith(prefix)) ? '10.00' : '51200.00';
     return `Filesystem    MB blocks      Free %Used    Iused %Iused Mounted on\n/dev/fslv00   102400.00  ${free}   50%    12345     1% ${target}\n`;
+  },
+  /** A running AIX makes itself a client, or writes its niminfo anew. */
+  niminit: (argv) => {
+    const given = Object.fromEntries(valuesOf(argv));
+    for (const name of ['name', 'master'])
+      if ((given[name] ?? '') === '')
+        throw new NimError('0042-021', 'niminit', `the "${name}" attribute is required for this operation`, {
+          bare: true,
+        });
+    const name = given['name'] ?? '';
+    checkName(name, 'niminit');
+    mkdirSync(path('etc'), { recursive: true });
+    writeFileSync(
+      path('etc', `niminfo.${name}`),
+      `export NIM_NAME=${name}\nexport NIM_MASTER_HOSTNAME=${given['master'] ?? ''}\nexport NIM_CONFIGURATION=standalone\n`,
+    );
+    update((db) => {
+      const before = db.objects[name];
+      if (before !== undefined && before.class !== 'machines')
+        throw new NimError('0042-032', 'niminit', `object name must be unique: "${name}"`, { bare: true });
+      if (before === undefined) {
+        const network = Object.values(db.objects).find((object) => object.class === 'networks')?.name ?? '';
+        const attrs = { connect: given['connect'] ?? 'shell', platform: 'chrp', netboot_kernel: '64' };
+        const state = { Cstate: ready, prev_state: ready, Mstate: 'currently running' };
+        db.objects[name] = {
+          name,
+          class: 'machines',
+          type: 'standalone',
+          attrs: { class: 'machines', type: 'standalone', ...attrs, if1: `${network} ${name} 0`, ...state },
+          allocated: [],
+          members: [],
+        };
+      } else if (given['connect'] !== undefined) before.attrs['connect'] = given['connect'];
+    });
+    return 'nimsh:2:wait:/usr/bin/startsrc -g nimclient >/dev/console 2>&1\n';
+  },
+  /** -c: SSL; -l: lists through the master; -p and -P allow and forbid pushes. */
+  nimclient: (argv) => {
+    const [option = ''] = argv;
+    const name = process.env['NIM_NAME'] ?? '';
+    if (option === '-l') return lsnim(argv);
+    if (option === '-c') {
+      if (!existsSync(path('state', 'ssl')))
+        throw new NimError(free.wrongState, 'nimclient', 'the master is not configured for SSL', { bare: true });
+      return '';
+    }
+    if (option !== '-p' && option !== '-P')
+      throw new NimError(free.usage, 'nimclient', `this stand-in does not do "${option}"`, { bare: true, exit: 2 });
+    update((db) => {
+      const client = need(db.objects, name, 'nimclient', true);
+      if (option === '-P') client.attrs['control'] = `${name} push_off`;
+      else delete client.attrs['control'];
+    });
+    return '';
+  },
+  /** What is asked for must lie in the folder; what was put in place is noted, as a test may want to know. */
+  installp: (argv) => installed('installp', argv, (folder, name) => existsSync(join(folder, name))),
+  emgr: (argv) => installed('emgr', argv, (_folder, name) => existsSync(name)),
+  rpm: (argv) => {
+    const names = argv.filter((word) => !word.startsWith('-'));
+    if (argv.includes('--test'))
+      return names.every((name) => existsSync(name))
+        ? ''
+        : notThere(
+            'rpm',
+            names.find((name) => !existsSync(name)),
+          );
+    return installed('rpm', argv, (_folder, name) => existsSync(name));
   },
   lslpp: () => '#Fileset:Level\nbos.sysmgt.nim.master:7.2.5.0\n',
   oslevel: () => `${behaviour().oslevel}-01-1543\n`,
@@ -133,3 +208,22 @@ export const companions: Readonly<Record<string, (argv: readonly string[]) => st
     return '';
   },
 };
+
+function valuesOf(argv: readonly string[]): [string, string][] {
+  return argv.flatMap((word, index): [string, string][] => {
+    const at = word.indexOf('=');
+    return argv[index - 1] === '-a' && at > 0 ? [[word.slice(0, at), word.slice(at + 1)]] : [];
+  });
+}
+
+function notThere(program: string, name: string | undefined): never {
+  throw new NimError('0503-901', program, `"${name ?? ''}" is not there`, { bare: true });
+}
+
+function installed(program: string, argv: readonly string[], there: (folder: string, name: string) => boolean): string {
+  const folder = argv[argv.indexOf('-d') + 1] ?? '';
+  const names = argv.filter((word, index) => !word.startsWith('-') && argv[index - 1] !== '-d');
+  for (const name of names) if (!there(folder, name)) notThere(program, name);
+  appendFileSync(path('state', 'installed'), names.map((name) => `${program} ${name}\n`).join(''));
+  return names.map((name) => `${name} SUCCESS\n`).join('');
+}

@@ -29,6 +29,15 @@ export function lsnim(argv: readonly string[]): string {
       (values['c'] === undefined || object.class === values['c']) &&
       (values['t'] === undefined || object.type === values['t']),
   );
+  if (letters.has('L')) return usable(objects, chosen, values['t']);
+  if (letters.has('g')) return chosen.map((object) => membersOf(objects, object)).join('');
+  if (letters.has('m')) {
+    const members = chosen.flatMap((object) => object.members.map((name) => need(objects, name, 'lsnim', true)));
+    if (letters.has('l')) return members.map(stanza).join('');
+    return columns(members.map((object) => [object.name, object.class, object.type]));
+  }
+  if (letters.has('F') && options.attrs.length > 0 && chosen.every((object) => isUnset(object, options.attrs)))
+    return '';
   if (letters.has('Z')) return chosen.length === 0 ? '' : colons(chosen, options.attrs);
   if (options.attrs.length > 0)
     return chosen.map((object) => chosenStanza(object, options.attrs, names.length > 0)).join('');
@@ -103,6 +112,36 @@ function colons(objects: readonly NimObject[], attrs: readonly string[]): string
 
 function shown(key: string, value: string): string {
   return /state$|^info$|_result$/.test(key) ? translated(value) : value;
+}
+
+/** -F: what is not set is answered with nothing at all. */
+function isUnset(object: NimObject, attrs: readonly string[]): boolean {
+  return !lines(object).some(([key]) => attrs.includes(key) || attrs.includes(baseName(key)));
+}
+
+/** -L: what the machine could be given: every resource that is ready. */
+function usable(objects: Readonly<Record<string, NimObject>>, machines: readonly NimObject[], type?: string): string {
+  if (machines.some((object) => object.class !== 'machines'))
+    throw new NimError(free.notAllowed, 'lsnim', 'only a machine can be given resources', { bare: true });
+  const ready = Object.values(objects).filter(
+    (object) =>
+      object.class === 'resources' &&
+      object.attrs['Rstate'] === 'ready for use' &&
+      object.attrs['reserved'] === undefined &&
+      (type === undefined || object.type === type),
+  );
+  return columns(ready.map(({ name, type: kind }) => [name, kind]));
+}
+
+/** -g: a group and where its members stand. */
+function membersOf(objects: Readonly<Record<string, NimObject>>, group: NimObject): string {
+  if (group.class !== 'groups') return '';
+  const members = group.members.map((name) => need(objects, name, 'lsnim', true));
+  const width = Math.max(0, ...members.map(({ name }) => name.length)) + 1;
+  const states = members.map(
+    (m) => `   ${m.name.padEnd(width)} ${m.type} ${shown('Cstate', m.attrs['Cstate'] ?? '')}\n`,
+  );
+  return `${group.name}:\n${states.join('')}`;
 }
 
 function columns(rows: readonly (readonly string[])[]): string {

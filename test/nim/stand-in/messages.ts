@@ -40,14 +40,16 @@ export function translated(text: string): string {
     .join('');
 }
 
-/** Long texts wrap, with deeper indentation (facts, section 3). */
-export function wrap(text: string, indent: number, width = 66): string {
+/** Long texts wrap, with deeper indentation (facts, section 3). `taken` characters stand on the first line already. */
+export function wrap(text: string, indent: number, taken: number, width = 62): string {
   const lines: string[] = [];
   let line = '';
+  let used = taken;
   for (const word of text.split(' ')) {
-    if (line !== '' && line.length + word.length + 1 > width) {
+    if (line !== '' && used + line.length + word.length + 1 > width) {
       lines.push(line);
       line = word;
+      used = indent;
     } else line = line === '' ? word : `${line} ${word}`;
   }
   lines.push(line);
@@ -56,9 +58,9 @@ export function wrap(text: string, indent: number, width = 66): string {
 
 export function report(error: NimError, program: string, object: string): string {
   const text = translated(error.message);
-  if (error.bare) return `${error.id} ${program}: ${wrap(text, 8)}\n`;
-  return (
-    `0042-001 ${program}: ${translated(`processing error encountered on "${object}":`)}\n` +
-    `   ${error.id} ${error.method}: ${wrap(text, 8)}\n`
-  );
+  const bare = `${error.id} ${program}: `;
+  if (error.bare) return `${bare}${wrap(text, 3, bare.length)}\n`;
+  const cause = `   ${error.id} ${error.method}: `;
+  const outer = translated(`processing error encountered on "${object}":`);
+  return `0042-001 ${program}: ${outer}\n${cause}${wrap(text, 6, cause.length)}\n`;
 }

@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { all, one, type NimCall } from './arguments.ts';
 import { allocate, bosInst, deallocate, dklsInit, noBootFiles, reset } from './clients.ts';
-import { define, removeTree } from './define.ts';
+import { define, release, removeTree } from './define.ts';
 import { free, NimError } from './messages.ts';
 import { allocations, checkIdle, need, ready, setState } from './objects.ts';
-import { behaviour, pause, read, update, type NimObject } from './state.ts';
+import { behaviour, isRunning, pause, read, update, type NimObject } from './state.ts';
 import { baseName, fileOperations, folderOperations, groupOperations, operations, perClient, types } from './types.ts';
 
 /** One operation on one object; groups go member by member. */
@@ -18,7 +18,8 @@ export async function operate(call: NimCall, name: string): Promise<void> {
       'nim',
       `the "${call.op}" operation is not valid for objects of type "${object.type}"`,
     );
-  checkIdle(object, `m_${call.op}`);
+  // Two who show the same resource meet a number of their own.
+  if (!(call.op === 'showres' && object.busy?.op === 'showres')) checkIdle(object, `m_${call.op}`);
   if (object.class === 'groups' && ['bos_inst', 'reset', 'allocate', 'deallocate', 'cust', 'check'].includes(call.op)) {
     for (const member of object.members) await operate(call, member);
     return;
@@ -52,8 +53,7 @@ export async function operate(call: NimCall, name: string): Promise<void> {
       checkObject(call, object);
       return;
     case 'showres':
-      showres(object);
-      return;
+      return showres(object);
     case 'cust':
     case 'maint':
     case 'update':
@@ -188,20 +188,26 @@ function checkObject(call: NimCall, object: NimObject): void {
 
 const showing = new Set(['spot', 'lpp_source']);
 
-/** 20: the master shows one at a time. */
-function showres(object: NimObject): void {
+/** 20: the master shows a resource to one caller at a time. */
+async function showres(object: NimObject): Promise<void> {
   if (!showing.has(object.type)) {
     process.stdout.write(readFileSync(object.attrs['location'] ?? '', 'utf8'));
     return;
   }
-  const busy = Object.values(read().objects).find(
-    (other) => other.busy?.op === 'showres' && other.name === object.name,
-  );
-  if (busy) throw new NimError('0042-207', 'm_showres', `Unable to allocate the ${object.name} resource to master.`);
+  const { name } = object;
+  update((db) => {
+    const target = need(db.objects, name);
+    const other = target.busy;
+    if (other?.op === 'showres' && isRunning(other.pid))
+      throw new NimError('0042-207', 'm_showres', `Unable to allocate the ${name} resource to master.`);
+    target.busy = { pid: process.pid, op: 'showres' };
+  });
+  await pause(behaviour().showSeconds);
+  release(name);
   process.stdout.write(
-    '#Package Name:Fileset:Level:State:PTF Id:Fix State:Type:Description:Destination Dir.:Uninstaller:Message Catalog:Message Set:Message Number:Parent:Automatic:EFIX Locked:Install Path:Build Date\n',
+    '#Package Name:Fileset:Level:State:PTF Id:Fix State:Type:Description:Destination Dir.:Uninstaller:Message Catalog:Message Set:Message Number:Parent:Automatic:EFIX Locked:Install Path:Build Date\n' +
+      'bos:bos.rte:7.2.5.0: : :C: :Base Operating System Runtime: : : : : : :0:0:/:\n',
   );
-  process.stdout.write('bos:bos.rte:7.2.5.0: : :C: :Base Operating System Runtime: : : : : : :0:0:/:\n');
 }
 
 /** 28 and others that work for a while. */

@@ -32,6 +32,7 @@ export interface Behaviour {
   lppSeconds: number;
   mksysbSeconds: number;
   setupSeconds: number;
+  showSeconds: number;
   /** Added to every nim and lsnim call. */
   commandSeconds: number;
   /** 5: exit code of lsnim on a missing object. */
@@ -62,6 +63,7 @@ const healthy: Behaviour = {
   lppSeconds: 0,
   mksysbSeconds: 0,
   setupSeconds: 0,
+  showSeconds: 0,
   commandSeconds: 0,
   missingExit: 53,
   forceRemovesAllocated: false,

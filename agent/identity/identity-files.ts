@@ -32,13 +32,13 @@ export async function loadIdentity(home: string): Promise<Identity | undefined> 
   const key = block(both, 'PRIVATE KEY');
   const certificate = block(both, 'CERTIFICATE');
   if (key === undefined || certificate === undefined) return undefined;
-  return assemble(key, certificate, authority);
+  return assemble(key, certificate, authority, folder);
 }
 
 /** Durable when it resolves. */
 export async function saveIdentity(home: string, identity: TlsIdentity): Promise<Identity> {
-  const whole = assemble(identity.key, identity.certificate, identity.authority);
   const folder = identityFolder(home);
+  const whole = assemble(identity.key, identity.certificate, identity.authority, folder);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await replaceFile(join(folder, files.authority), identity.authority, 0o644);
   await replaceFile(join(folder, files.identity), `${identity.key.trim()}\n${identity.certificate.trim()}\n`, 0o600);
@@ -58,7 +58,7 @@ export async function nextKey(home: string, certified: string | undefined): Prom
   return key;
 }
 
-function assemble(key: string, certificate: string, authority: string): Identity {
+function assemble(key: string, certificate: string, authority: string, folder: string): Identity {
   const parsed = new X509Certificate(certificate);
   const who = peerIdentity(parsed);
   if (
@@ -66,7 +66,10 @@ function assemble(key: string, certificate: string, authority: string): Identity
     !parsed.checkPrivateKey(createPrivateKey(key)) ||
     !parsed.verify(new X509Certificate(authority).publicKey)
   ) {
-    throw new HostlerError('internal', 'The certificate is not one of an agent with this key and authority.');
+    throw new HostlerError(
+      'failed_precondition',
+      `The certificate for ${folder} does not belong to the key and the authority there. Take the folder away and join again.`,
+    );
   }
   return { ...who, key, certificate, authority, expiresAt: Date.parse(parsed.validTo) };
 }

@@ -21,6 +21,8 @@ export interface EnsureOptions {
   readonly incarnation: string;
   readonly log: LinkLog;
   readonly signal: AbortSignal;
+  /** Milliseconds of the first and the longest pause between attempts, and while waiting for approval. */
+  readonly pauses?: readonly [first: number, most: number];
 }
 
 /** Codes that time may cure; with all others asking again is of no use. */
@@ -44,7 +46,8 @@ export async function ensureIdentity(options: EnsureOptions): Promise<Identity> 
     );
   }
   const key = await nextKey(options.home, existing?.key);
-  const backoff = new Backoff(1_000, 30_000);
+  const [first, most] = options.pauses ?? [1_000, 30_000];
+  const backoff = new Backoff(first, most);
   while (true) {
     try {
       const { reply, authority } = await enrolOnce(options, proof, key);
@@ -59,7 +62,7 @@ export async function ensureIdentity(options: EnsureOptions): Promise<Identity> 
       if (options.signal.aborted || !passing.has(error.code)) throw error;
       options.log.warn({ err: error }, 'not enrolled yet');
     }
-    await pause(500 + backoff.next(), options.signal);
+    await pause(first / 2 + backoff.next(), options.signal);
     if (options.signal.aborted) throw HostlerError.from(options.signal.reason, 'cancelled');
   }
 }

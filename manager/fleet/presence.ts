@@ -39,7 +39,7 @@ export class Presence {
     this.#space = space;
     this.#log = log;
     this.#now = now;
-    this.#timer = setInterval(() => this.look(), round);
+    this.#timer = setInterval(() => this.look(), Math.min(round, shortestHeartbeat ?? round));
     this.#timer.unref();
   }
 

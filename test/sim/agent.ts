@@ -30,6 +30,7 @@ export function enrolSim(options: {
     version: '0.0.0-sim',
     incarnation: 'enrolling',
     log: silent,
+    pauses: [20, 100],
     signal: options.signal ?? AbortSignal.timeout(20_000),
   });
 }

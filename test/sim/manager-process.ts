@@ -4,7 +4,7 @@ import { openRegistry } from '../../manager/registry/registry.ts';
 
 /**
  * A manager with nothing but a fleet, in a process of its own, for measurements: `manager-process.ts HOME`. Speaks over
- * the channel of child_process.fork: first `{ address, token }`; then each message `{ ask: 'memory' | 'connected' |
+ * the channel of child_process.fork: first `{ address, token }`; then each message `{ ask: 'memory' | 'connected' | 'cpu' |
  * 'round' | 'stop' }` is answered. `round` gives every connected agent one task and answers when all are done.
  */
 const [home = ''] = process.argv.slice(2);
@@ -41,7 +41,7 @@ async function round(): Promise<{ milliseconds: number; tasks: number }> {
 async function answer(ask: string): Promise<unknown> {
   if (ask === 'memory') {
     globalThis.gc?.();
-    return process.memoryUsage().rss;
+    return process.memoryUsage();
   }
   if (ask === 'connected') return manager.fleet.admin.connected();
   if (ask === 'cpu') return process.cpuUsage();

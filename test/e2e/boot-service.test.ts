@@ -197,16 +197,26 @@ describe('the boot service', () => {
       expect(host.stages(node)).toEqual(['dhcp', 'loader', 'kernel', 'initrd', 'image', 'refused']);
       const events = host.events.filter((event) => event.node === node);
       expect(events.find((event) => event.stage === 'image')?.bootId).toBe(token.bootId);
-      await vm.stop();
+      if (tap !== 0) await vm.stop();
     },
     240_000,
   );
 
-  it('begins a new boot when the machine starts again, with a new token', async () => {
+  it('begins a new boot when the machine is reset, with a new token and without another nodeset', async () => {
+    const [vm] = vms;
+    if (!vm) throw new Error('the first machine did not start');
     const before = host.events.length;
-    const vm = await boot(0, 'bios');
-    await vm.console.waitFor(/tiny: first claim \{/, { timeoutMs: 150_000, over: vm.over });
-    expect(host.events.slice(before).map((event) => event.stage)).toEqual([
+    const from = (await vm.console.text()).length;
+    await vm.reset();
+    await vm.console.waitFor(/tiny: first claim \{/, { timeoutMs: 150_000, over: vm.over, from });
+    await eventually(
+      'all of the boot was seen',
+      () => host.events.slice(before).some(({ stage }) => stage === 'image'),
+      {
+        timeoutMs: 5_000,
+      },
+    );
+    expect(host.events.slice(before).map(({ stage }) => stage)).toEqual([
       'dhcp',
       'loader',
       'kernel',
@@ -216,12 +226,31 @@ describe('the boot service', () => {
     await vm.stop();
   }, 200_000);
 
+  it('hears of a machine that gets no address because nobody knows it', async () => {
+    const inside = async (...argv: string[]): Promise<void> => {
+      const [program = '', ...rest] = network.inside(argv);
+      await run(program, rest, { allowExit: 'any', timeoutMs: 20_000 });
+    };
+    await inside('ip', 'link', 'add', 'v0', 'address', '52:54:00:77:09:09', 'type', 'veth', 'peer', 'name', 'v1');
+    await inside('ip', 'link', 'set', 'v1', 'master', 'br0', 'up');
+    await inside('ip', 'link', 'set', 'v0', 'up');
+    await inside('busybox', 'udhcpc', '-i', 'v0', '-n', '-q', '-t', '2', '-T', '1', '-s', '/bin/true');
+    await inside('ip', 'link', 'del', 'v0');
+    const told = await eventually('it is told', () => host.events.find(({ stage }) => stage === 'unknown-node'), {
+      timeoutMs: 5_000,
+    });
+    expect(told).toMatchObject({ node: '', mac: '52:54:00:77:09:09' });
+  });
+
   it('tells an unknown machine on its console that nobody knows it, and the manager too', async () => {
     await host.apply(specOf({}, '10.77.0.100-10.77.0.120'));
     const vm = await boot(2, 'bios');
     await vm.console.waitFor(/this machine is not known here/, { timeoutMs: 90_000, over: vm.over });
     expect(await vm.console.text()).toContain(macOfTap(2));
-    expect(host.events.find((event) => event.stage === 'unknown-node')).toMatchObject({ node: '', mac: macOfTap(2) });
+    expect(host.events.filter(({ stage }) => stage === 'unknown-node').at(-1)).toMatchObject({
+      node: '',
+      mac: macOfTap(2),
+    });
     await vm.stop();
     await host.apply(specOf({}));
   }, 150_000);

@@ -73,7 +73,7 @@ export async function tinyInitrd(
     const modules = [...new Set([...stdout.matchAll(/^insmod (\S+)/gm)].map((match) => match[1] ?? ''))];
     for (const module of modules) await copyFile(module, join(work, 'modules', basename(module)));
     await writeFile(join(work, 'modules', 'order'), `${modules.map((module) => basename(module)).join('\n')}\n`);
-    await writeFile(join(work, 'init'), `${prelude}\n${script}\npoweroff -f\n`);
+    await writeFile(join(work, 'init'), `${prelude}\n${script}\nwhile :; do sleep 3600; done\n`);
     await writeFile(join(work, 'lease'), lease);
     await chmod(join(work, 'init'), 0o755);
     await chmod(join(work, 'lease'), 0o755);

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { HostlerError } from '../shared/errors/error.ts';
 import { isRole, roles as knownRoles } from '../shared/identity/names.ts';
 import { type LogLevel, logLevels } from '../shared/log/log.ts';
+import { which } from '../shared/process/which.ts';
 import type { Folders } from '../shared/verb/asked.ts';
 
 export interface ManagerOptions {
@@ -23,6 +24,12 @@ export type Call = { readonly what: 'help' | 'version' } | { readonly what: 'run
 /** What the agent on the manager's machine offers unless told otherwise. */
 const defaultRoles = ['build', 'boot', 'store'] as const;
 
+/** Beside these, `nim` where the programs of a NIM master are found, or one is named that is reached over ssh. */
+function rolesHere(env: NodeJS.ProcessEnv): string[] {
+  const isMaster = ['lsnim', 'nim_master_setup'].some((program) => which(program, env['PATH']) !== undefined);
+  return [...defaultRoles, ...(isMaster || env['HOSTLER_NIM_MASTER'] ? ['nim'] : [])];
+}
+
 export const usage = `Usage: hostler-manager [--home DIR] [--listen HOST:PORT] [...]
 
 Decides what happens on a cluster: keeps the definitions, runs the commands, tells the agents what to do.
@@ -30,7 +37,7 @@ Decides what happens on a cluster: keeps the definitions, runs the commands, tel
   --home DIR           everything is kept here (default: HOSTLER_HOME, else ~/.hostler)
   --listen HOST:PORT   serve agents and people on TCP too, over mutual TLS; without it only DIR/manager.sock
   --no-agent           do not start an agent on this machine
-  --agent-roles a,b    what that agent offers to do (default: ${defaultRoles.join(',')}; there are ${knownRoles.join(' ')})
+  --agent-roles a,b    what that agent offers to do (default: ${defaultRoles.join(',')}, and nim on a NIM master; there are ${knownRoles.join(' ')})
   --install-dir DIR    images, package lists, postscripts (default: DIR/install; under systemd: /install)
   --tftp-dir DIR       what is served by TFTP (default: DIR/tftpboot; under systemd: /tftpboot)
   --hosts-file FILE    what makehosts writes (default: DIR/hosts; under systemd: /etc/hosts)
@@ -68,7 +75,7 @@ export function parseCall(argv: readonly string[], env: NodeJS.ProcessEnv): Call
     );
   }
   const home = homeOf(values, env);
-  const roles = rolesOf(values['agent-roles']);
+  const roles = rolesOf(values['agent-roles'], env);
   return {
     what: 'run',
     options: {
@@ -117,8 +124,8 @@ function addressOf(text: string): { host: string; port: number } {
   return { host: match[1] ?? match[2] ?? '', port };
 }
 
-function rolesOf(text: string | undefined): readonly string[] {
-  const asked = text === undefined ? [...defaultRoles] : text.split(',').filter((role) => role !== '');
+function rolesOf(text: string | undefined, env: NodeJS.ProcessEnv): readonly string[] {
+  const asked = text === undefined ? rolesHere(env) : text.split(',').filter((role) => role !== '');
   const unknown = asked.find((role) => !isRole(role));
   if (unknown !== undefined) throw wrong(`there is no role '${unknown}'; roles are ${knownRoles.join(', ')}`);
   return asked;

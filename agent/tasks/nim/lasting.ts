@@ -10,9 +10,13 @@ import type { Login, Ran } from './login/index.ts';
 const begin = `
 umask 077
 dir=$1; shift
+# A process group of its own where the shell can give one, and no mark by which a dead task's programs are ended.
+(set -m) 2>/dev/null && set -m
+unset HOSTLER_TASK_DIR
 mkdir -p "$dir" || exit 3
 if mkdir "$dir/taken" 2>/dev/null; then
   for word in "$@"; do printf '%s\\n' "$word"; done >"$dir/command"
+  who -b >"$dir/boot" 2>/dev/null
   (
     trap '' 1 2 15
     "$@" </dev/null >"$dir/out" 2>"$dir/err"
@@ -32,6 +36,7 @@ const look = `
 dir=$1
 if [ -f "$dir/exit" ]; then echo "ended $(cat "$dir/exit")"
 elif [ ! -f "$dir/pid" ]; then echo starting
+elif [ "$(who -b 2>/dev/null)" != "$(cat "$dir/boot")" ]; then echo gone
 elif kill -0 "$(cat "$dir/pid")" 2>/dev/null; then echo running
 else echo gone
 fi
@@ -58,23 +63,44 @@ export async function runLasting(
   args: readonly string[],
 ): Promise<Ran> {
   const dir = `${lasting.folder}/${key}`;
-  const began = await patiently(lasting, () => login.run('sh', ['-c', begin, 'sh', dir, program, ...args]));
-  if (began.exit !== 0)
-    throw new HostlerError(
-      'failed_precondition',
-      `The folder ${dir} for long work cannot be made on ${login.name}: ${began.stderr.trim()}`,
-    );
-  const [word = '', ...command] = began.stdout.trimEnd().split('\n');
-  if (word === 'found') {
-    if (command.join('\n') !== [program, ...args].join('\n')) {
+  const wanted = [program, ...args].join('\n');
+  for (let tries = 0; tries < 3; tries += 1) {
+    const began = await patiently(lasting, () => login.run('sh', ['-c', begin, 'sh', dir, program, ...args]));
+    if (began.exit !== 0)
       throw new HostlerError(
-        'aborted',
-        `Other work is under way for ${key} on ${login.name}: ${command.join(' ')}. Try again when it has ended.`,
+        'failed_precondition',
+        `The folder ${dir} for long work cannot be made on ${login.name}: ${began.stderr.trim()}`,
       );
+    const [word = '', ...command] = began.stdout.trimEnd().split('\n');
+    if (word === 'found') {
+      if (command.join('\n') !== wanted) {
+        await clearEnded(login, lasting, key, dir, command);
+        continue;
+      }
+      lasting.log(`The work on ${key} was begun before and is found again on ${login.name}.`);
     }
-    lasting.log(`The work on ${key} was begun before and is found again on ${login.name}.`);
+    return follow(login, lasting, key, dir);
   }
-  return follow(login, lasting, key, dir);
+  throw new HostlerError('aborted', `Others keep beginning work on ${key} on ${login.name}. Try again.`);
+}
+
+/** Work of another kind, whose end nobody asked for any more, makes room; as long as it goes on it does not. */
+async function clearEnded(
+  login: Login,
+  lasting: Lasting,
+  key: string,
+  dir: string,
+  command: readonly string[],
+): Promise<void> {
+  const seen = await patiently(lasting, () => login.run('sh', ['-c', look, 'sh', dir, '1']));
+  const state = seen.stdout.split('\n')[0] ?? '';
+  if (!state.startsWith('ended ') && state !== 'gone')
+    throw new HostlerError(
+      'aborted',
+      `Other work is under way for ${key} on ${login.name}: ${command.join(' ')}. Try again when it has ended.`,
+    );
+  lasting.log(`Earlier work on ${key} (${command.join(' ')}) is over: ${state}.`);
+  await patiently(lasting, () => login.run('sh', ['-c', finish, 'sh', dir]));
 }
 
 async function follow(login: Login, lasting: Lasting, key: string, dir: string): Promise<Ran> {

@@ -66,10 +66,13 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const vm of vms) await vm.stop();
-  await host.stop();
-  await network.remove();
-  await rm(dir, { recursive: true, force: true });
+  try {
+    for (const vm of vms) await vm.stop();
+    await host.stop();
+  } finally {
+    await network.remove();
+    await rm(dir, { recursive: true, force: true });
+  }
 });
 
 function nodeOf(tap: number): BootNode {

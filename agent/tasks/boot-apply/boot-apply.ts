@@ -6,18 +6,19 @@ import { HostlerError } from '../../../shared/errors/error.ts';
 import { storePaths, type BlobRef, type StoreAccess } from '../../../shared/task/blob.ts';
 import { bootApplyKind, bootApplyVersion, type BootApplyResult } from '../../../shared/task/boot-apply.ts';
 import { withLock } from '../../services/lock.ts';
-import { lockFile, merge, readApplied, readState, writeState } from '../../services/boot/state.ts';
+import { lockFile, merge, readApplied, readState, writeState, type BootState } from '../../services/boot/state.ts';
 import { BlobStore } from '../../store/blobs.ts';
 import { download } from '../../store/client.ts';
 import { readIdentity } from '../../store/own-identity.ts';
 import type { TaskContext, TaskKind } from '../types.ts';
 
-/** The service looks every two seconds at the latest; then dnsmasq starts. */
-const appliedMilliseconds = 45_000;
+/** The service looks every two seconds at the latest; but its agent may be down for an upgrade, while tasks go on. */
+const appliedMilliseconds = 600_000;
 
 /**
  * Changes what the boot server serves: fetches the files first, then replaces the service's state in one step, then
- * waits until the running service says that it serves it. Nothing is changed when a file cannot be had.
+ * waits until the running service says that it serves it. When it cannot, the earlier state is put back: a nodeset that
+ * failed has changed nothing.
  */
 export const bootApply: TaskKind = {
   kind: bootApplyKind,
@@ -26,14 +27,23 @@ export const bootApply: TaskKind = {
   async run(context) {
     const spec = checkBootApply(context.spec);
     await fetchBlobs(context, spec.blobs, spec.from);
-    const generation = await withLock(lockFile(context.home), `task ${context.id}`, context.signal, async () => {
-      const { state, notes } = merge(await readState(context.home), spec, Date.now());
+    const locked = <T>(act: () => Promise<T>): Promise<T> =>
+      withLock(lockFile(context.home), `task ${context.id}`, context.signal, act);
+    const change = await locked(async () => {
+      const before = await readState(context.home);
+      const { state, notes } = merge(before, spec, Date.now());
       for (const note of notes) context.log(note);
       await writeState(context.home, state);
-      return state.generation;
+      return { before, generation: state.generation };
     });
     context.progress('apply', 'the boot service takes up the change');
-    await served(context, generation);
+    try {
+      await served(context, change.generation);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      await locked(() => putBack(context.home, change));
+      throw error;
+    }
     const result: BootApplyResult = { nodes: Object.keys(spec.nodes).length };
     return { ...result };
   },
@@ -68,7 +78,15 @@ async function fetchBlobs(
   }
 }
 
-/** What is applied stays in the state whatever comes out here: the service goes on trying. */
+/** Unless somebody else has changed it meanwhile. A first change has no earlier state: the service goes on trying it. */
+async function putBack(
+  home: string,
+  { before, generation }: { before: BootState | undefined; generation: number },
+): Promise<void> {
+  const now = await readState(home);
+  if (before && now?.generation === generation) await writeState(home, { ...before, generation: generation + 1 });
+}
+
 async function served(context: TaskContext, generation: number): Promise<void> {
   const until = Date.now() + appliedMilliseconds;
   for (;;) {
@@ -80,7 +98,7 @@ async function served(context: TaskContext, generation: number): Promise<void> {
     if (Date.now() > until) {
       throw new HostlerError(
         'deadline_exceeded',
-        'The boot service did not take up the change; the agent on this machine is perhaps down. It will do so when it starts.',
+        'The boot service did not take up the change. Look at the log of the agent on this machine.',
       );
     }
     await delay(50, undefined, { signal: context.signal });

@@ -27,9 +27,9 @@ export const bootApply: TaskKind = {
   async run(context) {
     const spec = checkBootApply(context.spec);
     await fetchBlobs(context, spec.blobs, spec.from);
-    const locked = <T>(act: () => Promise<T>): Promise<T> =>
-      withLock(lockFile(context.home), `task ${context.id}`, context.signal, act);
-    const change = await locked(async () => {
+    const locked = <T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> =>
+      withLock(lockFile(context.home), `task ${context.id}`, signal, act);
+    const change = await locked(context.signal, async () => {
       const before = await readState(context.home);
       const { state, notes } = merge(before, spec, Date.now());
       for (const note of notes) context.log(note);
@@ -40,8 +40,8 @@ export const bootApply: TaskKind = {
     try {
       await served(context, change.generation);
     } catch (error) {
-      context.signal.throwIfAborted();
-      await locked(() => putBack(context.home, change));
+      // Also when the task was cancelled, which must not stop this.
+      await locked(AbortSignal.timeout(10_000), () => putBack(context.home, change));
       throw error;
     }
     const result: BootApplyResult = { nodes: Object.keys(spec.nodes).length };

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes this machine ready: Debian packages of packages.txt and npm modules, each only when something is missing.
-#   ready.sh [run|test]     test (the default) includes what only tests need
+#   ready.sh [run|test|full]     test (the default) includes what only tests need, full what only the slow ones need
 # Quick when nothing is to be done. Says what it does; needs root only for packages.
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,7 +16,7 @@ if command -v dpkg-query >/dev/null 2>&1; then
   wanted=
   while read -r name who _; do
     case $name in '' | '#'*) continue ;; esac
-    if [ "$who" = run ] || [ "$scope" = test ]; then wanted="$wanted $name"; fi
+    case $scope-$who in *-run | test-test | full-*) wanted="$wanted $name" ;; esac
   done <deploy/packages.txt
   # One question for all; names that dpkg has never heard of go to its standard error.
   # shellcheck disable=SC2086

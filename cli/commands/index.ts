@@ -8,6 +8,9 @@ import { gettab } from './gettab.ts';
 import { importCommand } from './import.ts';
 import { lsdef } from './lsdef.ts';
 import { lsxcatd } from './lsxcatd.ts';
+import { makedhcp } from './makedhcp.ts';
+import { makedns } from './makedns.ts';
+import { makenetworks } from './makenetworks.ts';
 import { makehosts } from './makehosts.ts';
 import { mkdef } from './mkdef.ts';
 import { mkdsklsnode } from './mkdsklsnode.ts';
@@ -55,6 +58,9 @@ const definitions: readonly CommandDefinition[] = [
   nodestat,
   nodeset,
   makehosts,
+  makenetworks,
+  makedhcp,
+  makedns,
   tabdump,
   tabgrep,
   genimage,

@@ -117,15 +117,32 @@ export function summaryOf(member: Member, record: AgentRecord, now: number): Age
 
 /** What `observe('agent', ...)` is told: the registry shows it beside the definitions. */
 export function rowOf(member: Member, record: AgentRecord, now: number): Readonly<Record<string, string | null>> {
-  const { arch = '', store = [], os, imageDigest } = member.facts;
+  const { arch = '', store = [], nics, os, imageDigest } = member.facts;
   return {
     'agent.roles': record.roles.join(','),
     'agent.kind': record.kind,
     'agent.state': stateOf(member, record, now),
     'agent.arch': arch || null,
     'agent.os': os?.name || null,
+    'agent.nets': netsOf(nics) || null,
     'agent.store': store.length > 0 ? store.join(',') : null,
     'agent.version': member.life?.version || null,
     'agent.image': imageDigest ?? null,
   };
+}
+
+/** More addresses than this are not looked at. */
+const mostAddresses = 64;
+
+/** Addresses with their interfaces, for verbs that need to know networks: `eth0=10.0.0.1/16 eth1=...`. */
+function netsOf(nics: unknown): string {
+  if (!Array.isArray(nics)) return '';
+  const words = (nics as readonly (Partial<Facts['nics'][number]> | null)[]).flatMap((nic) => {
+    const { name, addresses } = nic ?? {};
+    return Array.isArray(addresses) ? addresses.map((address) => `${String(name)}=${String(address)}`) : [];
+  });
+  return words
+    .filter((word) => /^[\w.@-]{1,15}=[0-9a-fA-F.:]{2,45}\/\d{1,3}$/.test(word))
+    .slice(0, mostAddresses)
+    .join(' ');
 }

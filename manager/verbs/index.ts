@@ -18,6 +18,9 @@ import { gettab } from './gettab.ts';
 import { importDefinitions } from './import.ts';
 import { lsdef } from './lsdef.ts';
 import { lsxcatd } from './lsxcatd.ts';
+import { makedhcp } from './makedhcp.ts';
+import { makedns } from './makedns.ts';
+import { makenetworks } from './makenetworks.ts';
 import { makehosts } from './makehosts.ts';
 import { mkdef } from './mkdef.ts';
 import { nodeadd } from './nodeadd.ts';
@@ -51,6 +54,9 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     diff,
     undo,
     importDefinitions,
+    makedhcp,
+    makedns,
+    makenetworks,
     makehosts,
     mkdef,
     nodeadd,

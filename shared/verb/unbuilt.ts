@@ -16,8 +16,6 @@ export const unbuilt: readonly Unbuilt[] = [
   { name: 'getmacs', summary: 'Collect the network addresses of nodes', bare: 0 },
   { name: 'lslite', summary: 'List statelite files of nodes or images', bare: 1 },
   { name: 'lsvm', summary: 'List virtual machines or partitions', bare: 0 },
-  { name: 'makedhcp', summary: 'Write the DHCP configuration', bare: 1 },
-  { name: 'makedns', summary: 'Write the DNS configuration', bare: 1 },
   { name: 'makegocons', summary: 'Register consoles', bare: 1 },
   { name: 'makeknownhosts', summary: 'Write the ssh host keys of nodes', bare: 1 },
   { name: 'mkvm', summary: 'Create virtual machines or partitions', bare: 0 },

@@ -1,0 +1,95 @@
+import { inNetwork, ipv4, maskBits, maskOf } from '../../shared/boot/address.ts';
+import { attribute } from '../../shared/objects/index.ts';
+import { stanzaHeader, writeStanza } from '../../shared/stanza/index.ts';
+import { type Asked, hasFlag } from '../../shared/verb/asked.ts';
+import type { Change, Effect } from '../../shared/verb/effect.ts';
+import type { Verb } from '../../shared/verb/verb.ts';
+import type { View } from '../../shared/verb/view.ts';
+import { committed, failed, printed } from './tables/answers.ts';
+
+interface Found {
+  readonly name: string;
+  readonly net: string;
+  readonly mask: string;
+  readonly mgtifname: string;
+}
+
+/** Defines the networks that the manager's machine has interfaces on, as its agent reported them. */
+export const makenetworks: Verb<null> = {
+  name: 'makenetworks',
+  version: 1,
+  changes: true,
+  start(asked, known) {
+    const nets = known.reported('agent', asked.server)?.['agent.nets'];
+    if (nets === undefined) {
+      return failed(
+        asked,
+        `Nothing is known of the interfaces of ${asked.server}: no agent of that name has joined. ` +
+          'hostler-manager starts one unless it was told --no-agent',
+      );
+    }
+    const found = networksIn(nets);
+    if (hasFlag(asked, 'display')) return printed(stanzaHeader + found.map(stanza).join(''));
+    const there = new Map([...known.rows('network')].map(([name]) => [name, addressOf(known, name)]));
+    const changes: Change[] = [];
+    const said: Effect[] = [];
+    for (const network of found) {
+      const taken = [...there].find(([name, same]) => name === network.name || sameNetwork(same, network))?.[0];
+      if (taken !== undefined) said.push(exists(asked, network.name, taken));
+      else changes.push({ type: 'network', name: network.name, values: columns(network), fresh: true });
+    }
+    return committed(asked, known, changes, said);
+  },
+};
+
+/** `eth0=10.0.0.1/16 eth0=fe80::1/64`, one word an address. IPv6 networks are not made. */
+function networksIn(nets: string): Found[] {
+  const found = new Map<string, Found>();
+  for (const word of nets.split(' ')) {
+    const [, mgtifname = '', address = '', prefix = ''] = /^(.+?)=([^/]+)\/(\d+)$/.exec(word) ?? [];
+    const [value, bits] = [ipv4(address), maskBits(prefix)];
+    // Nobody else is on a network of one address.
+    if (value === undefined || bits === undefined || bits > 30) continue;
+    const size = 2 ** (32 - bits);
+    const [net, mask] = [dotted(Math.floor(value / size) * size), maskOf(bits)];
+    const name = `${net}-${mask}`.replaceAll('.', '_');
+    if (!found.has(name)) found.set(name, { name, net, mask, mgtifname });
+  }
+  return [...found.values()];
+}
+
+function dotted(value: number): string {
+  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
+}
+
+function addressOf(known: View, name: string): { net: string; mask: string } {
+  const value = (attr: string): string => attribute(known, 'network', name, attr)?.value ?? '';
+  return { net: value('net'), mask: value('mask') };
+}
+
+function sameNetwork(one: { net: string; mask: string }, other: Found): boolean {
+  return maskBits(one.mask) === maskBits(other.mask) && inNetwork(one.net, other.net, other.mask);
+}
+
+function attributes({ net, mask, mgtifname }: Found): [string, string][] {
+  return [
+    ['gateway', '<xcatmaster>'],
+    ['mask', mask],
+    ['mgtifname', mgtifname],
+    ['net', net],
+    ['tftpserver', '<xcatmaster>'],
+  ];
+}
+
+function columns(network: Found): Record<string, string> {
+  return Object.fromEntries(attributes(network).map(([attr, value]) => [`networks.${attr}`, value]));
+}
+
+function stanza(network: Found): string {
+  return writeStanza(network.name, 'network', attributes(network));
+}
+
+function exists(asked: Asked, name: string, taken: string): Effect {
+  const text = `Warning: [${asked.server}]: The network entry '${name}' already exists, as '${taken}'. It stays as it is.\n`;
+  return { do: 'say', text, error: true };
+}

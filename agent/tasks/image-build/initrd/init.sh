@@ -31,7 +31,8 @@ uptime() { cut -d' ' -f1 /proc/uptime; }
 say() { echo "hostler: [$(uptime)] $*" >/dev/console; }
 
 # What goes into a URL or a JSON string: nothing that could end it.
-plain() { printf '%s' "$1" | tr -c 'A-Za-z0-9._:-' '_' | cut -c1-200; }
+# A blank is + in a query.
+plain() { printf '%s' "$1" | tr ' ' '+' | tr -c 'A-Za-z0-9._:+-' '_' | cut -c1-200; }
 
 # Best effort: the boot server may be busy or gone, and that must not hold up the boot.
 tell() {

@@ -10,7 +10,7 @@ import { type Asked, hasFlag } from '../../shared/verb/asked.ts';
 import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { domainsOf } from './services/domains.ts';
-import { etc } from './services/etc.ts';
+import { etc, ofMachine } from './services/etc.ts';
 import { filesPlaced, type FilesState, placeFiles } from './services/files-task.ts';
 import { hostsOf } from './services/host-entries.ts';
 import { failed, orRefused } from './tables/answers.ts';
@@ -73,7 +73,8 @@ function filesFor(asked: Asked, model: DnsModel, backend: Backend): FilesSpec {
     const check = { by: 'dnsmasq' } as const;
     return { files: [{ path, content: renderDnsmasqNames(model), mode: 0o644, check }], reload: ['dnsmasq'] };
   }
-  const place = { conf: etc(asked, 'bind', 'named.conf'), zones: etc(asked, 'bind', 'hostler') };
+  const work = ofMachine(asked) ? '/var/cache/bind' : etc(asked);
+  const place = { conf: etc(asked, 'bind', 'named.conf'), zones: etc(asked, 'bind', 'hostler'), work };
   const files = renderBind(model, place, Math.floor(asked.at / 1000));
   return {
     files: files.map(({ path, content, zone }) => {

@@ -11,6 +11,13 @@ export interface BindFile {
   readonly zone?: string;
 }
 
+/** Where the files are to be. `work`: an existing folder that named may write into. */
+export interface BindPlace {
+  readonly conf: string;
+  readonly zones: string;
+  readonly work: string;
+}
+
 /** Seconds: records may be kept; a secondary asks, asks again, gives up. */
 const times = { ttl: 86_400, refresh: 10_800, retry: 3_600, expire: 604_800, negative: 3_600 };
 
@@ -18,11 +25,7 @@ const times = { ttl: 86_400, refresh: 10_800, retry: 3_600, expire: 604_800, neg
  * named.conf and a file for each zone: one for each domain, one for each 256 IPv4 addresses for the way back.
  * `serial` has to grow with every change: seconds since the epoch.
  */
-export function renderBind(
-  model: DnsModel,
-  place: { readonly conf: string; readonly zones: string },
-  serial: number,
-): BindFile[] {
+export function renderBind(model: DnsModel, place: BindPlace, serial: number): BindFile[] {
   const { server, forwarders } = model;
   const [own] = namedIn([server]);
   const named = [...(own ? [own] : []), ...namedIn(model.names)];
@@ -39,7 +42,7 @@ export function renderBind(
     zone,
     content: zoneText(nameServer, serial, [...lines]),
   }));
-  return [...files, { path: place.conf, content: configuration(files, forwarders) }];
+  return [...files, { path: place.conf, content: configuration(files, forwarders, place.work) }];
 }
 
 /** One name for each address: the first. */
@@ -65,11 +68,12 @@ function zoneText(nameServer: string, serial: number, lines: readonly string[]):
 function configuration(
   zones: readonly { readonly zone: string; readonly path: string }[],
   forwarders: readonly string[],
+  work: string,
 ): string {
   return [
     ownMark('//', 'makedns'),
     'options {',
-    '  directory "/var/cache/bind";',
+    `  directory "${work}";`,
     '  check-names master ignore;',
     '  allow-transfer { none; };',
     ...(forwarders.length === 0 ? [] : [`  forwarders { ${forwarders.map((one) => `${one};`).join(' ')} };`]),

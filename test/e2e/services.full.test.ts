@@ -56,7 +56,7 @@ describe.each(counts)('%i nodes', (count) => {
 
   test('named-checkconf and named-checkzone', async (context) => {
     if (which('named-checkconf') === undefined) context.skip("BIND's checkers are not installed");
-    const place = { conf: join(folder, 'bind/named.conf'), zones: join(folder, 'bind/zones') };
+    const place = { conf: join(folder, 'bind/named.conf'), zones: join(folder, 'bind/zones'), work: folder };
     const files = renderBind(names(count), place, 1);
     for (const { path, content } of files) await written(path.slice(folder.length + 1), content);
     await run('named-checkconf', [place.conf]);

@@ -50,7 +50,7 @@ describe('DHCP', () => {
 
 describe('DNS', () => {
   test('BIND: a zone for each domain, one for each 256 addresses; what DNS cannot carry is left out', () => {
-    const files = renderBind(names(251), { conf: '/etc/bind/named.conf', zones: '/etc/bind/hostler' }, 42);
+    const files = renderBind(names(251), { conf: '/etc/bind/named.conf', zones: '/etc/bind/hostler', work: '/w' }, 42);
     expect(files.map(({ zone }) => zone)).toEqual([
       '0.0.10.in-addr.arpa',
       '0.5.10.in-addr.arpa',

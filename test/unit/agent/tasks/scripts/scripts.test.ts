@@ -66,6 +66,24 @@ function context(of: Json): TaskContext {
 }
 
 describe('scripts', () => {
+  test('leave out a default that the cluster has no script for; others that are missing fail', async () => {
+    store = { mine: '#!/bin/sh\nexit 0\n' };
+    const calls = [
+      { name: 'syslog', args: [], optional: true },
+      { name: 'mine', args: [] },
+      { name: 'gone', args: [] },
+    ];
+    const result = await kind().run(context(spec([], [], { postscripts: calls })));
+    expect(result).toMatchObject({
+      failed: 1,
+      scripts: [
+        { name: 'mine', exit: 0 },
+        { name: 'gone', exit: 127 },
+      ],
+    });
+    expect(lines.join('\n')).toContain('syslog is a default that this cluster has no script for; left out');
+  });
+
   test('run in order with arguments and environment, and are told in the words of xCAT', async () => {
     store = {
       first: '#!/bin/sh\necho "$NODE $MASTER" "$@" in "$PWD"\nprintf %s "$ODD" > odd\nexit 0\n',

@@ -228,6 +228,7 @@ async function makeSpot(call: NimCall, object: NimObject): Promise<void> {
     say(`\n ${part}`);
     appendFileSync(join(usr, 'progress'), `${part}\n`);
   }
+  while (behaviour().holdSpots) await pause(0.05);
   mkdirSync(path('tftpboot'), { recursive: true });
   writeFileSync(path('tftpboot', `${object.name}.chrp.64.ent`), 'boot image');
   const source = read().objects[one(call, 'source') ?? ''];

@@ -33,6 +33,8 @@ export interface Behaviour {
   mksysbSeconds: number;
   setupSeconds: number;
   showSeconds: number;
+  /** SPOTs are built as long as this is true, and their seconds besides. */
+  holdSpots: boolean;
   /** Added to every nim and lsnim call. */
   commandSeconds: number;
   /** 5: exit code of lsnim on a missing object. */
@@ -64,6 +66,7 @@ const healthy: Behaviour = {
   mksysbSeconds: 0,
   setupSeconds: 0,
   showSeconds: 0,
+  holdSpots: false,
   commandSeconds: 0,
   missingExit: 53,
   forceRemovesAllocated: false,

@@ -1,0 +1,148 @@
+// bound: 240 s
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createMaster, type NimMaster } from '../nim/master.ts';
+import { dist, RealManager } from '../tools/real-manager.ts';
+
+/*
+ * Manager, agent and commands as they are built, on a machine where the NIM programs are found. Everything that can be
+ * killed is killed while a SPOT is being built.
+ */
+
+let dir: string;
+let nim: NimMaster;
+let manager: RealManager;
+let pathBefore: string;
+const commands: Command[] = [];
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'hostler-nim-e2e-'));
+  nim = await createMaster(join(dir, 'master'), { df: true });
+  mkdirSync(join(dir, 'media'));
+  writeFileSync(join(dir, 'media/bos.rte'), 'fileset');
+  pathBefore = process.env['PATH'] ?? '';
+  process.env['PATH'] = `${nim.bin}:${pathBefore}`;
+  manager = await RealManager.start([]);
+});
+
+afterEach(async () => {
+  nim.set({ holdSpots: false });
+  for (const { process: child } of commands.splice(0)) child.kill('SIGKILL');
+  const agent = agentPid();
+  await manager.dispose();
+  await until(() => agent === undefined || !lives(agent));
+  process.env['PATH'] = pathBefore;
+  // A build that was let go writes its last lines.
+  rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+});
+
+interface Command {
+  readonly process: ChildProcess;
+  out: string;
+  err: string;
+  readonly ended: Promise<number | null>;
+}
+
+/** A command of dist/bin; words are separated by single blanks. */
+function start(line: string): Command {
+  const [name = '', ...args] = line.split(' ');
+  const env = { ...process.env, ...manager.env, NO_COLOR: '1' };
+  const child = spawn(join(dist, 'bin', name), args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = new Promise<number | null>((done) => {
+    child.once('close', done);
+  });
+  const command: Command = { process: child, out: '', err: '', ended };
+  child.stdout.on('data', (text: Buffer) => (command.out += text.toString()));
+  child.stderr.on('data', (text: Buffer) => (command.err += text.toString()));
+  commands.push(command);
+  return command;
+}
+
+async function said(line: string): Promise<string> {
+  const command = start(line);
+  expect(`${line}: ${String(await command.ended)} ${command.err}`).toMatch(/: 0 /);
+  return command.out;
+}
+
+const agentPid = (): number | undefined => {
+  const file = join(manager.home, 'agent/agent.pid');
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { pid: number }).pid : undefined;
+};
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function until(what: () => boolean | Promise<boolean>, seconds = 60): Promise<void> {
+  const bound = Date.now() + seconds * 1000;
+  while (!(await what())) {
+    if (Date.now() > bound) {
+      const told = commands.map(({ out, err }) => `${out}${err}`).join('\n');
+      throw new Error(`not within ${String(seconds)} s: ${what.toString()}\n${told}`);
+    }
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+/** The commands that build SPOTs, by the SPOT's name. */
+const builds = (): string[] =>
+  nim.calls().flatMap(({ argv }) => (argv.includes('define') && argv.includes('spot') ? [argv.at(-1) ?? ''] : []));
+
+const make = (image: string): string => `mknimimage -s ${join(dir, 'media')} ${image}`;
+const building = (image: string): Promise<void> => until(() => builds().includes(image));
+
+/** The agent has to join first; until then there is nobody with the role. */
+const joined = (): Promise<void> => until(async () => /connected .*\bnim\b/.test(await said('hostler agents')));
+
+test('the agent offers the role nim; agent and manager are killed while a SPOT is built, and it is built once', async () => {
+  await joined();
+  nim.set({ holdSpots: true });
+  const command = start(make('img1'));
+  await building('img1');
+  const first = agentPid() ?? 0;
+  process.kill(first, 'SIGKILL');
+  await until(() => agentPid() !== undefined && agentPid() !== first);
+  await joined();
+  await manager.kill('SIGKILL');
+  await manager.up();
+  await joined();
+  nim.set({ holdSpots: false });
+  await until(async () => (await said('lsdef -t osimage')).includes('img1'));
+  // The command that was watching when the manager went found it again, or said how to.
+  expect(await command.ended).not.toBeNull();
+  expect(await said('lsdef -t osimage -l img1')).toMatch(/spot=img1\n/);
+  expect(builds()).toEqual(['img1']);
+  expect(await said('hostler nim show --type spot')).toMatch(/^img1 +resources +spot$/m);
+  expect(nim.calls().every(({ locale }) => locale === 'C')).toBe(true);
+}, 200_000);
+
+test('Ctrl-C leaves the work, cancel waits and says so, and a second administrator waits and is told for whom', async () => {
+  await joined();
+  nim.set({ holdSpots: true });
+  const command = start(make('img1'));
+  await building('img1');
+  command.process.kill('SIGINT');
+  expect(await command.ended).toBe(130);
+  const [, job = ''] = /Job (\S+) goes on/.exec(command.err) ?? [];
+  const second = start(make('img2'));
+  await until(() => /waits for job \S+ \(mknimimage/.test(second.err + second.out));
+  const told = second.err + second.out;
+  const cancel = start(`hostler cancel ${job}`);
+  await cancel.ended;
+  expect(cancel.out + cancel.err).toContain('must not be interrupted');
+  expect(builds()).toEqual(['img1']);
+  nim.set({ holdSpots: false });
+  expect(await second.ended).toBe(0);
+  expect(told).toContain(job);
+  expect(builds()).toEqual(['img1', 'img2']);
+  // The cancelled one ran to its end all the same: the SPOT is whole.
+  expect(await said('hostler nim show -l img1')).toMatch(/Rstate +=.*ready for use/);
+}, 200_000);

@@ -78,6 +78,15 @@ async function links(folder: string): Promise<void> {
   for (const name of ['hostler', ...linkNames()]) await symlink('../hostler', join(folder, 'bin', name));
 }
 
+/** Manual pages, made from the definitions of commands and objects. */
+async function manual(version: string, folder: string): Promise<void> {
+  const { manPages } = await import('./man/pages.ts');
+  for (const { name, section, text } of manPages(version)) {
+    await mkdir(join(folder, 'man', `man${section}`), { recursive: true });
+    await writeFile(join(folder, 'man', `man${section}`, `${name}.${section}`), text);
+  }
+}
+
 async function main(): Promise<void> {
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
   // Built beside and switched, so that a program that runs meanwhile never meets half a file.
@@ -92,6 +101,7 @@ async function main(): Promise<void> {
     await Promise.all(programs.map((program) => bundle(program, version, fresh)));
     await nativeModules(fresh);
     await links(fresh);
+    await manual(version, fresh);
     await cp(join(root, 'share'), join(fresh, 'share'), { recursive: true });
     await cp(join(root, 'deploy/systemd'), join(fresh, 'systemd'), { recursive: true });
     await cp(join(root, 'README.md'), join(fresh, 'README.md'));

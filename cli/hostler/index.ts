@@ -110,6 +110,16 @@ const completion: SubCommand = {
   run: async (line) => (await import('./completion.ts')).printCompletion(line, subCommands()),
 };
 
+const man: SubCommand = {
+  name: 'man',
+  summary: 'show the manual page of a command or a type of object',
+  usage: ['[COMMAND | TYPE]'],
+  options: [],
+  usageWhen: ({ operands }) => (operands.length <= 1 ? undefined : 1),
+  examples: ['hostler man lsdef', 'hostler man node', 'hostler man tables'],
+  run: async (line) => (await import('../local/man.ts')).showManPage(line),
+};
+
 const names: SubCommand = {
   name: '__names',
   summary: 'names of the objects of a type, for completion',
@@ -119,7 +129,7 @@ const names: SubCommand = {
   run: async (line) => (await import('./names.ts')).printNames(line),
 };
 
-const all: readonly SubCommand[] = [jobs, job, cancel, agents, status, history, watch, completion, names];
+const all: readonly SubCommand[] = [jobs, job, cancel, agents, status, history, watch, completion, man, names];
 
 export function findSubCommand(name: string): SubCommand | undefined {
   return all.find((sub) => sub.name === name);

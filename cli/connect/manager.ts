@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type CallOptions,
   type ChannelCredentials,
+  type ClientDuplexStream,
   type ClientReadableStream,
   Metadata,
   type ServiceError,
@@ -85,6 +87,33 @@ export class Manager {
     }
   }
 
+  /** As `stream`, while messages go the other way, with back-pressure too. What their source throws is thrown here. */
+  async *converse<Message, Reply>(
+    open: (client: ApiClient, metadata: Metadata) => ClientDuplexStream<Message, Reply>,
+    messages: AsyncIterable<Message>,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Reply, void, undefined> {
+    const ended = new AbortController();
+    let trouble: { readonly thrown: unknown } | undefined;
+    const openBoth = (client: ApiClient, metadata: Metadata): ClientDuplexStream<Message, Reply> => {
+      const call = open(client, metadata);
+      send(call, messages, ended.signal).catch((thrown: unknown) => {
+        if (ended.signal.aborted) return;
+        trouble = { thrown };
+        call.cancel();
+      });
+      return call;
+    };
+    try {
+      yield* this.stream(openBoth, signal);
+    } catch (thrown) {
+      throw trouble === undefined ? thrown : trouble.thrown;
+    } finally {
+      // Not waited for: what is to be sent may come from a terminal where nobody types.
+      ended.abort();
+    }
+  }
+
   close(): void {
     this.#client.close();
   }
@@ -98,6 +127,18 @@ export class Manager {
     metadata.set(proofHeader, proof.token);
     return { metadata, done: () => proof.discard() };
   }
+}
+
+async function send<Message>(
+  call: ClientDuplexStream<Message, unknown>,
+  messages: AsyncIterable<Message>,
+  ended: AbortSignal,
+): Promise<void> {
+  for await (const message of messages) {
+    if (ended.aborted) return;
+    if (!call.write(message)) await once(call, 'drain', { signal: ended });
+  }
+  call.end();
 }
 
 function remoteCredentials(folder: string): ChannelCredentials {

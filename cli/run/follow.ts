@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { HostlerError } from '../../shared/errors/error.ts';
 import type { Event__Output } from '../../shared/wire/generated/hostler/v1/Event.ts';
 import type { Finished__Output } from '../../shared/wire/generated/hostler/v1/Finished.ts';
+import type { RunPart } from '../../shared/wire/generated/hostler/v1/RunPart.ts';
 import type { RunRequest } from '../../shared/wire/generated/hostler/v1/RunRequest.ts';
 import type { Manager } from '../connect/manager.ts';
 import { placeName } from '../connect/place.ts';
@@ -13,7 +14,9 @@ const firstPause = 200;
 const longestPause = 2_000;
 
 export type Start =
-  { readonly run: RunRequest } | { readonly job: string; readonly position: number; readonly noWait: boolean };
+  /** `input`: standard input that is too long to go with the request. */
+  | { readonly run: RunRequest; readonly input?: AsyncIterable<Buffer> }
+  | { readonly job: string; readonly position: number; readonly noWait: boolean };
 
 export interface FollowHooks {
   /** Every event but the last; resolves when more may come. */
@@ -98,8 +101,12 @@ export class Follower {
 
   #events(manager: Manager, start: Start): AsyncIterable<Event__Output> {
     const { signal } = this.#hooks;
-    if (this.job === undefined && 'run' in start)
-      return manager.stream((client, metadata) => client.run(start.run, metadata), signal);
+    if (this.job === undefined && 'run' in start) {
+      const { run, input } = start;
+      if (input !== undefined)
+        return manager.converse((client, metadata) => client.runStreamed(metadata), parts(run, input), signal);
+      return manager.stream((client, metadata) => client.run(run, metadata), signal);
+    }
     const request = { job: this.job ?? '', position: this.#next, noWait: 'job' in start && start.noWait };
     return manager.stream((client, metadata) => client.follow(request, metadata), signal);
   }
@@ -127,4 +134,9 @@ export class Follower {
       `The manager did not come back within ${String(awaySeconds)} s. When it does: hostler job ${this.job ?? ''} --follow`,
     );
   }
+}
+
+async function* parts(request: RunRequest, input: AsyncIterable<Buffer>): AsyncGenerator<RunPart> {
+  yield { request };
+  for await (const piece of input) yield { input: piece };
 }

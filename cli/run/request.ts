@@ -1,43 +1,23 @@
 import { readFileSync } from 'node:fs';
-import { isatty } from 'node:tty';
 import { HostlerError } from '../../shared/errors/error.ts';
 import type { RunRequest } from '../../shared/wire/generated/hostler/v1/RunRequest.ts';
 import { type CommandDefinition, type CommandLine, canonicalName } from '../command.ts';
 
-/** Turns a parsed command line into what the manager is asked. Reads standard input and files that it names. */
+/** Turns a parsed command line into what the manager is asked, standard input aside. Reads the files that it names. */
 export function runRequest(definition: CommandDefinition, line: CommandLine, correlation: string): RunRequest {
   // A command that has an option of its own by the name of a common one means its own.
   const own = new Set(definition.options.map(canonicalName));
   const common = (name: string): boolean => !own.has(name) && name in line.options;
   const sent = Object.entries(line.options).filter(([name]) => own.has(name));
-  const input = wantsInput(definition, line) ? readInput(definition.name) : undefined;
   return {
     verb: definition.verb ?? definition.name,
     options: Object.fromEntries(sent.map(([name, items]) => [name, { items: [...items] }])),
     operands: [...line.operands],
-    ...(input !== undefined && { input }),
     plan: common('plan'),
     json: common('json'),
     correlation,
     files: namedFiles(definition, line),
   };
-}
-
-function wantsInput(definition: CommandDefinition, line: CommandLine): boolean {
-  return (
-    definition.input === true ||
-    definition.options.some((option) => option.input === true && canonicalName(option) in line.options)
-  );
-}
-
-function readInput(command: string): string {
-  if (isatty(0)) process.stderr.write(`${command}: reading from the terminal; end with Ctrl-D\n`);
-  try {
-    return readFileSync(0, 'utf8');
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new HostlerError('invalid_argument', `Standard input cannot be read: ${why}.`, { cause });
-  }
 }
 
 /** The files of `^file` in node ranges and of options that name one: path as typed to content. */

@@ -10,12 +10,17 @@ import { styleFor } from '../show/style.ts';
 import { terminalWriter } from '../show/writer.ts';
 import { Follower, type Start } from './follow.ts';
 import { Interrupt, interruptedExit } from './interrupt.ts';
+import { readInput, wantsInput } from './input.ts';
 import { runRequest } from './request.ts';
 
 /** Asks the manager for a verb and shows what it says, to the end. Returns the exit code. Throws HostlerError. */
-export function runCommand(definition: CommandDefinition, line: CommandLine, command: string): Promise<number> {
+export async function runCommand(definition: CommandDefinition, line: CommandLine, command: string): Promise<number> {
   const correlation = randomBytes(8).toString('hex');
-  return showJob({ run: runRequest(definition, line, correlation) }, command, commandShows);
+  const run = runRequest(definition, line, correlation);
+  if (!wantsInput(definition, line)) return showJob({ run }, command, commandShows);
+  const input = await readInput(definition.name);
+  const start = 'whole' in input ? { run: { ...run, input: input.whole } } : { run, input: input.pieces };
+  return showJob(start, command, commandShows);
 }
 
 /** Shows a verb's run, or a job that is there already. */

@@ -1,16 +1,19 @@
-import type { Metadata, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
+import type { Metadata, ServerDuplexStream, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import { once } from 'node:events';
 import type { Logger } from 'pino';
 import { HostlerError } from '../../shared/errors/error.ts';
 import { failStream } from '../../shared/wire/call.ts';
 import type { ApiHandlers } from '../../shared/wire/generated/hostler/v1/Api.ts';
+import type { RunPart__Output } from '../../shared/wire/generated/hostler/v1/RunPart.ts';
+import type { RunRequest__Output } from '../../shared/wire/generated/hostler/v1/RunRequest.ts';
 import type { StatusReply } from '../../shared/wire/generated/hostler/v1/StatusReply.ts';
 import { toStatus } from '../../shared/wire/status.ts';
 import type { FleetAdmin } from '../fleet/types.ts';
-import type { JobEvent, Jobs } from '../jobs/types.ts';
+import type { JobEvent, Jobs, VerbRequest } from '../jobs/types.ts';
 import type { Registry } from '../registry/types.ts';
 import { type Caller, permission } from './policy.ts';
 import { withRevisions } from './revisions.ts';
+import { headOf, streamedInput } from './streamed-input.ts';
 import { objectQuery, verbRequest, wireRecord } from './translate.ts';
 
 export interface ApiOptions {
@@ -38,7 +41,12 @@ export class ApiService {
   handlers(): ApiHandlers {
     const { fleet, jobs, status } = this.#options;
     return {
-      Run: this.#stream('', (call, caller, signal) => this.#run(call.request, caller, signal)),
+      Run: this.#stream('', (call: ServerWritableStream<RunRequest__Output, JobEvent>, caller, signal) =>
+        this.#perform(this.#accepted(call.request, caller), signal),
+      ),
+      RunStreamed: this.#stream('', (call: ServerDuplexStream<RunPart__Output, JobEvent>, caller, signal) =>
+        this.#runStreamed(call, caller, signal),
+      ),
       Follow: this.#stream('jobs', async function* (call, _caller, signal) {
         const { job, position, noWait } = call.request;
         yield* jobs.follow(job, position, !noWait, signal);
@@ -59,14 +67,25 @@ export class ApiService {
     };
   }
 
-  async *#run(
-    request: Parameters<typeof verbRequest>[0],
+  /** Throws permission_denied, and invalid_argument for what is no request. */
+  #accepted(request: RunRequest__Output, caller: Caller): VerbRequest {
+    this.#authorise(caller, request.verb);
+    return verbRequest(request, caller.name);
+  }
+
+  async *#runStreamed(
+    call: ServerDuplexStream<RunPart__Output, JobEvent>,
     caller: Caller,
     signal: AbortSignal,
   ): AsyncGenerator<JobEvent> {
+    // The end of the input is not the end of the call: the answer goes the other way.
+    const parts = call.iterator({ destroyOnReturn: false }) as AsyncIterator<RunPart__Output, unknown>;
+    const accepted = this.#accepted(await headOf(parts), caller);
+    yield* this.#perform({ ...accepted, ...(await streamedInput(accepted, parts)) }, signal);
+  }
+
+  async *#perform(asked: VerbRequest, signal: AbortSignal): AsyncGenerator<JobEvent> {
     const { jobs, log, registry } = this.#options;
-    this.#authorise(caller, request.verb);
-    const asked = verbRequest(request, caller.name);
     const { command, correlation, user, plan } = asked;
     log.info({ command, user, correlation, plan }, 'asked');
     const ran = await jobs.run(await withRevisions(asked, registry));
@@ -145,11 +164,11 @@ export class ApiService {
     };
   }
 
-  #stream<Request, Reply>(
+  #stream<Call extends ServerWritableStream<unknown, Reply> | ServerDuplexStream<unknown, Reply>, Reply>(
     command: string,
-    handle: (call: ServerWritableStream<Request, Reply>, caller: Caller, signal: AbortSignal) => AsyncIterable<Reply>,
+    handle: (call: Call, caller: Caller, signal: AbortSignal) => AsyncIterable<Reply>,
   ) {
-    return (call: ServerWritableStream<Request, Reply>): void => {
+    return (call: Call): void => {
       const left = new AbortController();
       call.once('cancelled', () => left.abort());
       call.once('close', () => left.abort());

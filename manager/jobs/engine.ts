@@ -151,10 +151,11 @@ class Engine implements Jobs {
   }
 
   #asked(request: VerbRequest): Asked {
-    const { verb, options, operands, input, files, plan, json, user, correlation } = request;
+    const { verb, options, operands, input, stanzas, files, plan, json, user, correlation } = request;
     const { server, folders, seed = () => randomBytes(16).toString('hex') } = this.#options;
     const known = { verb, options, operands, files, plan, json, user, correlation, server, folders };
-    return { ...known, at: this.#now(), seed: seed(), ...(input !== undefined && { input }) };
+    const read = { ...(input !== undefined && { input }), ...(stanzas !== undefined && { stanzas }) };
+    return { ...known, ...read, at: this.#now(), seed: seed() };
   }
 
   /** What a verb throws is a refusal; what is no HostlerError is a fault of ours as well. */

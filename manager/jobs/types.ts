@@ -6,7 +6,7 @@ import type { JobSummary } from '../../shared/wire/generated/hostler/v1/JobSumma
 /** What somebody asks for. The engine adds time, seed, server and folders, and makes it `Asked`. */
 export interface VerbRequest extends Pick<
   Asked,
-  'verb' | 'options' | 'operands' | 'input' | 'files' | 'plan' | 'json'
+  'verb' | 'options' | 'operands' | 'input' | 'stanzas' | 'files' | 'plan' | 'json'
 > {
   readonly user: string;
   readonly correlation: string;

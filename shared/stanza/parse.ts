@@ -18,14 +18,19 @@ export interface StanzaFile {
   readonly ignored: readonly { readonly line: number; readonly text: string }[];
 }
 
-/** Longer lines are refused, so that a file without line ends cannot fill the memory. */
-const longestLine = 1_000_000;
+/**
+ * Bounds in characters: beyond them a file is refused, so that none can fill the memory. What makes sense is far below: a
+ * value may have 65,536 characters, and half a million nodes are a file of 150 million.
+ */
+export const stanzaLimits = { line: 1_000_000, object: 4_000_000, file: 250_000_000 } as const;
 
 interface Growing {
   readonly name: string;
   readonly line: number;
   readonly attributes: Map<string, string>;
   objtype: string | undefined;
+  /** Characters of all its lines. */
+  size: number;
 }
 
 /**
@@ -42,9 +47,14 @@ export class StanzaReader {
   private current: Growing | Map<string, string> | undefined;
   private rest = '';
   private line = 0;
+  private size = 0;
 
-  /** @throws HostlerError invalid_argument with the line number when a line is too long. */
+  /** @throws HostlerError invalid_argument with the line number when a line, an object or the file is too long. */
   push(chunk: string): void {
+    this.size += chunk.length;
+    if (this.size > stanzaLimits.file) {
+      throw tooLong(`The stanza file is longer than ${stanzaLimits.file} characters; split it.`);
+    }
     let start = 0;
     for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', start)) {
       this.take(this.rest + chunk.slice(start, end));
@@ -52,7 +62,7 @@ export class StanzaReader {
       start = end + 1;
     }
     this.rest += chunk.slice(start);
-    this.check(this.rest);
+    if (this.rest.length > stanzaLimits.line) this.refuseLine(this.line + 1);
   }
 
   finish(): StanzaFile {
@@ -61,17 +71,15 @@ export class StanzaReader {
     return { stanzas: [...this.objects.values()], headers: this.headers, ignored: this.ignored };
   }
 
-  private check(text: string): void {
-    if (text.length <= longestLine) return;
-    throw new HostlerError(
-      'invalid_argument',
-      `Line ${this.line + 1} of the stanza file is longer than ${longestLine} characters; no line of a stanza file is. Is it a stanza file?`,
+  private refuseLine(line: number): never {
+    throw tooLong(
+      `Line ${line} of the stanza file is longer than ${stanzaLimits.line} characters; no line of a stanza file is. Is it a stanza file?`,
     );
   }
 
   private take(raw: string): void {
-    this.check(raw);
     this.line += 1;
+    if (raw.length > stanzaLimits.line) this.refuseLine(this.line);
     const text = raw.trim();
     if (text === '' || text.startsWith('#')) return;
     const equals = text.indexOf('=');
@@ -88,7 +96,13 @@ export class StanzaReader {
       return;
     }
     this.headers.push(name);
-    const known = this.objects.get(name) ?? { name, line: this.line, attributes: new Map(), objtype: undefined };
+    const known = this.objects.get(name) ?? {
+      name,
+      line: this.line,
+      attributes: new Map(),
+      objtype: undefined,
+      size: 0,
+    };
     this.objects.set(name, known);
     this.current = known;
   }
@@ -96,7 +110,15 @@ export class StanzaReader {
   private attribute(target: Growing | Map<string, string>, name: string, value: string): void {
     if (target instanceof Map) {
       target.set(name, value);
-    } else if (name === 'objtype') {
+      return;
+    }
+    target.size += name.length + value.length;
+    if (target.size > stanzaLimits.object) {
+      throw tooLong(
+        `The object '${target.name.slice(0, 80)}' in line ${target.line} of the stanza file has more than ${stanzaLimits.object} characters.`,
+      );
+    }
+    if (name === 'objtype') {
       target.objtype = value;
       for (const [attribute, given] of this.defaults.get(value) ?? []) target.attributes.set(attribute, given);
     } else {
@@ -108,6 +130,10 @@ export class StanzaReader {
     this.ignored.push({ line: this.line, text });
     this.current = undefined;
   }
+}
+
+function tooLong(message: string): HostlerError {
+  return new HostlerError('invalid_argument', message);
 }
 
 /** A whole file at once. */

@@ -1,3 +1,5 @@
+import type { StanzaFile } from '../stanza/index.ts';
+
 /** One asking of one verb, complete: with the time and the seed drawn once, so that the verb needs neither clock nor dice. */
 export interface Asked {
   readonly verb: string;
@@ -6,6 +8,8 @@ export interface Asked {
   readonly operands: readonly string[];
   /** Standard input, where the command reads it. */
   readonly input?: string;
+  /** Standard input that was too long for `input`, read as stanzas while it came. */
+  readonly stanzas?: StanzaFile;
   /** Files that the command line names, opened by the client: path as typed to content. */
   readonly files: Readonly<Record<string, string>>;
   /** Say what would change, change nothing. The engine drops commits and tasks by itself; verbs need not look. */

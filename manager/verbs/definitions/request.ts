@@ -146,7 +146,8 @@ function notForRmdef(options: Options): boolean {
 }
 
 function readInput(command: Command, options: Options, talk: Talk): StanzaFile | undefined | 'unreadable' {
-  const { input } = talk.asked;
+  const { input, stanzas } = talk.asked;
+  if (stanzas !== undefined) return stanzas;
   if (input === undefined || command === 'lsdef' || command === 'rmdef' || !options.stanza) return undefined;
   try {
     return parseStanzas(input);

@@ -26,6 +26,7 @@ import type { OptionValues as _hostler_v1_OptionValues, OptionValues__Output as 
 import type { Output as _hostler_v1_Output, Output__Output as _hostler_v1_Output__Output } from './hostler/v1/Output.ts';
 import type { Progress as _hostler_v1_Progress, Progress__Output as _hostler_v1_Progress__Output } from './hostler/v1/Progress.ts';
 import type { RevisionRecord as _hostler_v1_RevisionRecord, RevisionRecord__Output as _hostler_v1_RevisionRecord__Output } from './hostler/v1/RevisionRecord.ts';
+import type { RunPart as _hostler_v1_RunPart, RunPart__Output as _hostler_v1_RunPart__Output } from './hostler/v1/RunPart.ts';
 import type { RunRequest as _hostler_v1_RunRequest, RunRequest__Output as _hostler_v1_RunRequest__Output } from './hostler/v1/RunRequest.ts';
 import type { ShowJobRequest as _hostler_v1_ShowJobRequest, ShowJobRequest__Output as _hostler_v1_ShowJobRequest__Output } from './hostler/v1/ShowJobRequest.ts';
 import type { StatusReply as _hostler_v1_StatusReply, StatusReply__Output as _hostler_v1_StatusReply__Output } from './hostler/v1/StatusReply.ts';
@@ -67,6 +68,7 @@ export interface ProtoGrpcType {
       Output: MessageTypeDefinition<_hostler_v1_Output, _hostler_v1_Output__Output>
       Progress: MessageTypeDefinition<_hostler_v1_Progress, _hostler_v1_Progress__Output>
       RevisionRecord: MessageTypeDefinition<_hostler_v1_RevisionRecord, _hostler_v1_RevisionRecord__Output>
+      RunPart: MessageTypeDefinition<_hostler_v1_RunPart, _hostler_v1_RunPart__Output>
       RunRequest: MessageTypeDefinition<_hostler_v1_RunRequest, _hostler_v1_RunRequest__Output>
       ShowJobRequest: MessageTypeDefinition<_hostler_v1_ShowJobRequest, _hostler_v1_ShowJobRequest__Output>
       StatusReply: MessageTypeDefinition<_hostler_v1_StatusReply, _hostler_v1_StatusReply__Output>

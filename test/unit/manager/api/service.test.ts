@@ -11,6 +11,7 @@ import type { Caller } from '../../../../manager/api/policy.ts';
 import type { FleetAdmin } from '../../../../manager/fleet/types.ts';
 import { HostlerError } from '../../../../shared/errors/error.ts';
 import { isSecret } from '../../../../shared/schema/index.ts';
+import type { Json } from '../../../../shared/verb/effect.ts';
 import { type Verb, end } from '../../../../shared/verb/verb.ts';
 import { callUnary, streamOf } from '../../../../shared/wire/call.ts';
 import { wire } from '../../../../shared/wire/definitions.ts';
@@ -44,6 +45,19 @@ const setNode: Verb = {
       },
       { do: 'done', exit: 0 },
     ),
+};
+/** Named as the one that takes stanzas. */
+const stanzas: Verb = {
+  name: 'mkdef',
+  version: 1,
+  changes: true,
+  start: ({ stanzas: read }) => {
+    const objects = read?.stanzas.map(({ name, objtype = '', attributes }) => [
+      name,
+      [objtype, ...[...attributes].map(([key, value]) => `${key}=${value}`)],
+    ]);
+    return end({ do: 'data', value: Object.fromEntries(objects ?? []) as Json }, { do: 'done', exit: 0 });
+  },
 };
 const slow: Verb = {
   name: 'slow',
@@ -88,7 +102,7 @@ const run = async (user: string, request: Parameters<typeof client.run>[0]): Pro
   collect(streamOf<Event__Output>(client.run(request, as(user))));
 
 beforeAll(async () => {
-  manager = await startManager(await disk(), agents, [echo, setNode, slow]);
+  manager = await startManager(await disk(), agents, [echo, setNode, slow, stanzas]);
   const { registry, jobs } = manager;
   const status = (): object => ({ server: 'mn', revision: registry.view.revision });
   const log = pino({ level: 'silent' });
@@ -149,6 +163,41 @@ describe('run', () => {
     [{ files: { f: Buffer.from([0xff, 0xfe]) } }],
   ])('hostile input %# is refused', async (request) => {
     await expect(run('root', { verb: 'echo', ...request })).rejects.toMatchObject({ code: 'invalid_argument' });
+  });
+});
+
+describe('a run whose input comes in pieces', () => {
+  const streamed = (parts: readonly object[]): Promise<Event__Output[]> => {
+    const call = client.runStreamed(as('root'));
+    for (const part of parts) call.write(part);
+    call.end();
+    return collect(streamOf<Event__Output>(call));
+  };
+  const euro = Buffer.from('a€b');
+
+  test('hands it to the verb whole, characters that were cut in two too', async () => {
+    const request = { verb: 'echo', operands: ['n1'], json: true };
+    const [data] = await streamed([{ request }, { input: euro.subarray(0, 2) }, { input: euro.subarray(2) }]);
+    expect(JSON.parse(data?.data?.json ?? '')).toMatchObject({ operands: ['n1'], input: 'a€b', user: 'root' });
+  });
+
+  test('reads stanzas while they come', async () => {
+    const request = { verb: 'mkdef', options: { stanza: { items: [''] } } };
+    const parts = [{ request }, { input: Buffer.from('n1:\n objty') }, { input: Buffer.from('pe=node\n mgt=ipmi') }];
+    const [data] = await streamed(parts);
+    expect(JSON.parse(data?.data?.json ?? '')).toEqual({ n1: ['node', 'mgt=ipmi'] });
+  });
+
+  test.each([
+    ['nothing at all', []],
+    ['input before the request', [{ input: euro }]],
+    ['two requests', [{ request: { verb: 'echo' } }, { request: { verb: 'echo' } }]],
+    [
+      'a line that is too long',
+      [{ request: { verb: 'mkdef', options: { stanza: {} } } }, { input: Buffer.alloc(2_000_000, 'x') }],
+    ],
+  ])('refuses %s', async (_name, parts) => {
+    await expect(streamed(parts)).rejects.toMatchObject({ code: 'invalid_argument' });
   });
 });
 

@@ -62,6 +62,22 @@ describe('parseStanzas', () => {
       for (let n = 0; n < 20; n += 1) reader.push('y'.repeat(100_000));
     }).toThrow(/Line 3 of the stanza file is longer/);
   });
+
+  it('refuses an object without end, and says which', () => {
+    const reader = new StanzaReader();
+    reader.push('a:\n objtype=node\n');
+    expect(() => {
+      for (let n = 0; n < 50; n += 1) reader.push(` x${n}=${'y'.repeat(100_000)}\n`);
+    }).toThrow(/The object 'a' in line 1 of the stanza file has more than/);
+  });
+
+  it('refuses a file without end', () => {
+    const reader = new StanzaReader();
+    const comment = `#${' '.repeat(900_000)}x\n`;
+    expect(() => {
+      for (let n = 0; n < 300; n += 1) reader.push(comment);
+    }).toThrow(/The stanza file is longer than 250000000 characters/);
+  });
 });
 
 const name = fc.stringMatching(/^[a-z][a-z0-9_-]{0,8}$/);

@@ -17,6 +17,7 @@ import type { ListAgentsRequest as _hostler_v1_ListAgentsRequest, ListAgentsRequ
 import type { ListJobsReply as _hostler_v1_ListJobsReply, ListJobsReply__Output as _hostler_v1_ListJobsReply__Output } from '../../hostler/v1/ListJobsReply.ts';
 import type { ListJobsRequest as _hostler_v1_ListJobsRequest, ListJobsRequest__Output as _hostler_v1_ListJobsRequest__Output } from '../../hostler/v1/ListJobsRequest.ts';
 import type { RevisionRecord as _hostler_v1_RevisionRecord, RevisionRecord__Output as _hostler_v1_RevisionRecord__Output } from '../../hostler/v1/RevisionRecord.ts';
+import type { RunPart as _hostler_v1_RunPart, RunPart__Output as _hostler_v1_RunPart__Output } from '../../hostler/v1/RunPart.ts';
 import type { RunRequest as _hostler_v1_RunRequest, RunRequest__Output as _hostler_v1_RunRequest__Output } from '../../hostler/v1/RunRequest.ts';
 import type { ShowJobRequest as _hostler_v1_ShowJobRequest, ShowJobRequest__Output as _hostler_v1_ShowJobRequest__Output } from '../../hostler/v1/ShowJobRequest.ts';
 import type { StatusReply as _hostler_v1_StatusReply, StatusReply__Output as _hostler_v1_StatusReply__Output } from '../../hostler/v1/StatusReply.ts';
@@ -93,6 +94,11 @@ export interface ApiClient extends grpc.Client {
   run(argument: _hostler_v1_RunRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_hostler_v1_Event__Output>;
   run(argument: _hostler_v1_RunRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_hostler_v1_Event__Output>;
   
+  RunStreamed(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_hostler_v1_RunPart, _hostler_v1_Event__Output>;
+  RunStreamed(options?: grpc.CallOptions): grpc.ClientDuplexStream<_hostler_v1_RunPart, _hostler_v1_Event__Output>;
+  runStreamed(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_hostler_v1_RunPart, _hostler_v1_Event__Output>;
+  runStreamed(options?: grpc.CallOptions): grpc.ClientDuplexStream<_hostler_v1_RunPart, _hostler_v1_Event__Output>;
+  
   ShowJob(argument: _hostler_v1_ShowJobRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_hostler_v1_JobDetail__Output>): grpc.ClientUnaryCall;
   ShowJob(argument: _hostler_v1_ShowJobRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_hostler_v1_JobDetail__Output>): grpc.ClientUnaryCall;
   ShowJob(argument: _hostler_v1_ShowJobRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_hostler_v1_JobDetail__Output>): grpc.ClientUnaryCall;
@@ -137,6 +143,8 @@ export interface ApiHandlers extends grpc.UntypedServiceImplementation {
   
   Run: grpc.handleServerStreamingCall<_hostler_v1_RunRequest__Output, _hostler_v1_Event>;
   
+  RunStreamed: grpc.handleBidiStreamingCall<_hostler_v1_RunPart__Output, _hostler_v1_Event>;
+  
   ShowJob: grpc.handleUnaryCall<_hostler_v1_ShowJobRequest__Output, _hostler_v1_JobDetail>;
   
   Status: grpc.handleUnaryCall<_hostler_v1_StatusRequest__Output, _hostler_v1_StatusReply>;
@@ -155,6 +163,7 @@ export interface ApiDefinition extends grpc.ServiceDefinition {
   ListJobs: MethodDefinition<_hostler_v1_ListJobsRequest, _hostler_v1_ListJobsReply, _hostler_v1_ListJobsRequest__Output, _hostler_v1_ListJobsReply__Output>
   RevokeAgent: MethodDefinition<_hostler_v1_AgentName, _hostler_v1_AgentSummary, _hostler_v1_AgentName__Output, _hostler_v1_AgentSummary__Output>
   Run: MethodDefinition<_hostler_v1_RunRequest, _hostler_v1_Event, _hostler_v1_RunRequest__Output, _hostler_v1_Event__Output>
+  RunStreamed: MethodDefinition<_hostler_v1_RunPart, _hostler_v1_Event, _hostler_v1_RunPart__Output, _hostler_v1_Event__Output>
   ShowJob: MethodDefinition<_hostler_v1_ShowJobRequest, _hostler_v1_JobDetail, _hostler_v1_ShowJobRequest__Output, _hostler_v1_JobDetail__Output>
   Status: MethodDefinition<_hostler_v1_StatusRequest, _hostler_v1_StatusReply, _hostler_v1_StatusRequest__Output, _hostler_v1_StatusReply__Output>
   Watch: MethodDefinition<_hostler_v1_WatchRequest, _hostler_v1_RevisionRecord, _hostler_v1_WatchRequest__Output, _hostler_v1_RevisionRecord__Output>

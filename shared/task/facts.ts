@@ -9,7 +9,12 @@ export interface Facts {
   readonly bootId: string;
   readonly cores: number;
   readonly memoryBytes: number;
-  readonly disks: readonly { readonly name: string; readonly bytes: number; readonly model: string; readonly serial: string }[];
+  readonly disks: readonly {
+    readonly name: string;
+    readonly bytes: number;
+    readonly model: string;
+    readonly serial: string;
+  }[];
   readonly nics: readonly { readonly name: string; readonly mac: string; readonly addresses: readonly string[] }[];
   readonly serial: string;
   readonly product: string;

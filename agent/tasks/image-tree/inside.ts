@@ -1,5 +1,5 @@
 import { lstat, mkdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join, posix } from 'node:path';
+import { join, posix } from 'node:path';
 import { HostlerError } from '../../../shared/errors/error.ts';
 
 /** As the kernel's own limit; a loop of links ends here. */
@@ -75,9 +75,4 @@ async function linkTarget(path: string): Promise<string | undefined> {
   } catch {
     return undefined; // no link, or nothing there
   }
-}
-
-/** The folder that holds `path` below `root`, for messages. */
-export function insideName(root: string, file: string): string {
-  return file.startsWith(`${root}/`) ? file.slice(root.length) : dirname(file);
 }

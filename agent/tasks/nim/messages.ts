@@ -50,11 +50,6 @@ export function nimError(command: string, object: string, ran: Ran): HostlerErro
   );
 }
 
-export function nimFailure(thrown: unknown): NimFailure | undefined {
-  const cause = thrown instanceof HostlerError ? thrown.cause : thrown;
-  return cause instanceof NimFailure ? cause : undefined;
-}
-
 /** One line out of the wrapped ones. */
 function text(ran: Ran): string {
   const said = ran.stderr.trim() === '' ? ran.stdout : ran.stderr;

@@ -48,12 +48,3 @@ export function parseStanzas(text: string): NimObject[] {
   close();
   return objects;
 }
-
-/** Reads the plain list: three columns with runs of blanks between them. */
-export function parseList(text: string): { name: string; class: string; type: string }[] {
-  return text
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .filter((words) => words.length === 3)
-    .map(([name = '', objectClass = '', type = '']) => ({ name, class: objectClass, type }));
-}

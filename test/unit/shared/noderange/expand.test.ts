@@ -14,7 +14,9 @@ function expand(text: string, verify = true): { nodes: string[]; missing: string
   return expandWith(lookup, text, { verify, prefix: 'node', suffix: '' });
 }
 
-const backwards = Array.from({ length: 94 }, (_, n) => `node${String(n + 6).padStart(2, '0')}`).filter((name) => name !== 'node10');
+const backwards = Array.from({ length: 94 }, (_, n) => `node${String(n + 6).padStart(2, '0')}`).filter(
+  (name) => name !== 'node10',
+);
 
 describe('expanding node ranges', () => {
   test('means what the reference model says', () => {

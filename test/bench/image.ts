@@ -38,7 +38,9 @@ async function measure(folder: string, manager: RealManager): Promise<Record<str
     const began = Date.now();
     const { exit, stdout, stderr } = await run(name, args, { timeoutMs: 900_000 });
     if (exit !== 0) throw new Error(`${name} ${args.join(' ')}: exit ${String(exit)}\n${stdout}${stderr}`);
-    return (Date.now() - began) / 1000;
+    const took = (Date.now() - began) / 1000;
+    process.stderr.write(`  ${name}: ${took.toFixed(1)} s\n`);
+    return took;
   };
   const agents = async (): Promise<string> => (await run('hostler', ['agents'])).stdout;
   for (let tries = 0; tries < 100 && !(await agents()).includes('connected'); tries += 1) await delay(100);

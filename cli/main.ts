@@ -7,7 +7,7 @@ import { findSubCommand } from './hostler/index.ts';
 import { CommandLineError, parseCommandLine } from './parse/getopt.ts';
 import { helpText } from './parse/help.ts';
 import { shortCommand } from './run/request.ts';
-import { flushed, leaveQuietlyWhenUnread } from './show/writer.ts';
+import { complaintShown, flushed, leaveQuietlyWhenUnread } from './show/writer.ts';
 
 /*
  * One program, named by how it is called: `lsdef ...` is `hostler lsdef ...`. What talks to the manager is loaded only
@@ -56,7 +56,10 @@ async function command(definition: CommandDefinition, called: string, argv: read
   const local = definition.local?.(line, shortCommand(called, argv));
   if (local !== undefined) return local;
   const { runCommand } = await import('./run/run-command.ts');
-  return runCommand(definition, line, shortCommand(called, argv));
+  const exit = await runCommand(definition, line, shortCommand(called, argv));
+  const complaint = exit === 0 ? '' : complaintShown();
+  if (complaint !== '') await (await import('./run/suggest.ts')).suggest(complaint);
+  return exit;
 }
 
 function print(text: string): number {

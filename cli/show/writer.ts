@@ -12,6 +12,19 @@ export interface Writer {
 /** Exit code when the reader of a pipe is gone: what a shell shows for SIGPIPE. */
 const pipeGone = 141;
 
+/** The beginning of what was said on standard error; kept only where that is a terminal. */
+let complaint = '';
+const longestComplaint = 4_000;
+
+export function complaintShown(): string {
+  return complaint;
+}
+
+function remember(text: string): string {
+  if (process.stderr.isTTY && complaint.length < longestComplaint) complaint += text;
+  return text;
+}
+
 /** For the start of the program: a reader that left (`lsdef | head`) ends it without a word. */
 export function leaveQuietlyWhenUnread(): void {
   for (const stream of [process.stdout, process.stderr]) {
@@ -25,7 +38,7 @@ export function terminalWriter(environment: NodeJS.ProcessEnv): Writer {
   };
   return {
     out: (text) => put(process.stdout, text),
-    error: (text) => put(process.stderr, text),
+    error: (text) => put(process.stderr, remember(text)),
     live: process.stderr.isTTY && environment['TERM'] !== 'dumb',
     columns: process.stderr.columns || 80,
   };

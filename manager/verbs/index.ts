@@ -3,6 +3,7 @@ import { mknimimage } from './mknimimage.ts';
 import { rmnimimage } from './rmnimimage.ts';
 import { chkosimage } from './chkosimage.ts';
 import { diff } from './diff.ts';
+import { suggest } from './suggest.ts';
 import { undo } from './undo.ts';
 import { xcat2nim } from './xcat2nim.ts';
 import { nimnodeset } from './nimnodeset.ts';
@@ -52,6 +53,7 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     lsdef,
     lsxcatd,
     diff,
+    suggest,
     undo,
     importDefinitions,
     makedhcp,

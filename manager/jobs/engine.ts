@@ -13,7 +13,7 @@ import { Archive } from './archive.ts';
 import { bootnodeRequest, bootnodeVerb } from './bootnode.ts';
 import { eventSpace, storedEvents } from './event-log.ts';
 import { Host } from './host.ts';
-import { type Begun, begin } from './immediate.ts';
+import { type Begun, Turns, begin } from './immediate.ts';
 import { Job, jobSpace } from './job.ts';
 import { planEvents } from './plan.ts';
 import { type JobRecord, detailOf, isEnded, isOpen, jobId, jobKeys, summaryOf } from './record.ts';
@@ -48,6 +48,7 @@ class Engine implements Jobs {
   readonly #now: () => number;
   readonly #verbs: ReadonlyMap<string, Verb>;
   readonly #host: Host;
+  readonly #turns = new Turns();
   readonly #tasks: Tasks;
   readonly #archive: Archive;
   /** Those that have not ended, by number. */
@@ -145,7 +146,8 @@ class Engine implements Jobs {
     const start = (known: View): Step<Json> => this.#start(verb, asked, known);
     if (asked.plan && verb.changes) return this.#atOnce(this.#plan(start, asked));
     const { user, command, correlation } = request;
-    const begun = await begin(start, this.#options.registry, { user, command, correlation, at: asked.at });
+    const info = { user, command, correlation, at: asked.at };
+    const begun = await begin(start, this.#options.registry, info, this.#turns);
     if (begun.kind === 'ended') return this.#atOnce(begun.events);
     return await this.#create(verb, request, asked, begun, beside);
   }

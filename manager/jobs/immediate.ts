@@ -7,7 +7,7 @@ import type { Ending } from './record.ts';
 import { type EventBody, dataEvent, finishedEvent, outputEvents } from './say.ts';
 
 /** How often a verb is asked anew because what it had seen was changed before its commit. */
-const mostAttempts = 5;
+const mostAttempts = 20;
 
 type Commit = Extract<Effect, { do: 'commit' }>;
 type Observe = Extract<Effect, { do: 'observe' }>;
@@ -41,23 +41,63 @@ export type Begun =
   | { readonly kind: 'job'; readonly state: Json; readonly effects: readonly Effect[] };
 
 /**
+ * Commands that met a conflict go on one after the other: two hundred that add to one list would else meet each other
+ * again and again.
+ */
+export class Turns {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Throws what the work throws. */
+  take<Result>(work: () => Promise<Result>): Promise<Result> {
+    const mine = this.#last.then(work);
+    this.#last = mine.catch(() => undefined);
+    return mine;
+  }
+}
+
+/**
  * Starts a verb and, where that ends it, carries it out. A conflict starts it anew: what it says was true of the
  * present it saw. The effects of one that needs a job come with the values that the verb relied on.
  */
-export async function begin(start: (known: View) => Step<Json>, registry: Registry, info: CommitInfo): Promise<Begun> {
-  let conflict = '';
-  for (let attempt = 0; attempt < mostAttempts; attempt++) {
-    const step = start(registry.view);
-    const seen = withExpected(step.effects, registry.view);
-    const ends = atOnce({ ...step, effects: seen });
-    if (ends === undefined) return { kind: 'job', state: step.state, effects: seen };
-    for (const { type, name, values } of ends.observations) registry.observe(type, name, values);
-    if (ends.commit === undefined) return { kind: 'ended', events: ends.events };
-    const result = await registry.commit(info, ends.commit.changes);
-    if (result.outcome === 'done') return { kind: 'ended', events: ends.events };
-    conflict = result.message;
+export async function begin(
+  start: (known: View) => Step<Json>,
+  registry: Registry,
+  info: CommitInfo,
+  turns: Turns,
+): Promise<Begun> {
+  const first = await attempt(start, registry, info);
+  return typeof first === 'string' ? turns.take(() => again(start, registry, info, first)) : first;
+}
+
+async function again(
+  start: (known: View) => Step<Json>,
+  registry: Registry,
+  info: CommitInfo,
+  first: string,
+): Promise<Begun> {
+  let conflict = first;
+  for (let left = mostAttempts - 1; left > 0; left--) {
+    const begun = await attempt(start, registry, info);
+    if (typeof begun !== 'string') return begun;
+    conflict = begun;
   }
   const message = `${conflict} Nothing was changed; try again.`;
   const refused: Ending = { status: 'refused', exit: 1, code: 'aborted', message };
   return { kind: 'ended', events: [finishedEvent(refused)] };
+}
+
+/** A conflict is a sentence. */
+async function attempt(
+  start: (known: View) => Step<Json>,
+  registry: Registry,
+  info: CommitInfo,
+): Promise<Begun | string> {
+  const step = start(registry.view);
+  const seen = withExpected(step.effects, registry.view);
+  const ends = atOnce({ ...step, effects: seen });
+  if (ends === undefined) return { kind: 'job', state: step.state, effects: seen };
+  for (const { type, name, values } of ends.observations) registry.observe(type, name, values);
+  if (ends.commit === undefined) return { kind: 'ended', events: ends.events };
+  const result = await registry.commit(info, ends.commit.changes);
+  return result.outcome === 'done' ? { kind: 'ended', events: ends.events } : result.message;
 }

@@ -2,6 +2,7 @@ import type { TlsIdentity } from '../../shared/identity/tls.ts';
 import type { NodeEvent } from '../../shared/task/node-events.ts';
 import { StoreServer, type Address } from '../store/server.ts';
 import { BootService } from './boot/service.ts';
+import { openNimWatch } from './nim/index.ts';
 
 /** What the long-lived services of an agent need of it. */
 export interface ServicesContext {
@@ -29,10 +30,23 @@ export interface Services {
 }
 
 /**
- * Starts what the roles ask for: `store` and `boot`. A boot server has a store of its own, since nodes load from it.
- * Other roles need nothing that runs all the time.
+ * Starts what the roles ask for: `store`, `boot` and `nim`. A boot server has a store of its own, since nodes load from
+ * it. Other roles need nothing that runs all the time.
  */
 export async function startServices(context: ServicesContext): Promise<Services> {
+  const watch = context.roles.includes('nim') ? openNimWatch(context) : undefined;
+  const services = await startServers(context);
+  watch?.start();
+  return {
+    ...services,
+    stop: async () => {
+      await watch?.stop();
+      await services.stop();
+    },
+  };
+}
+
+async function startServers(context: ServicesContext): Promise<Services> {
   const isBoot = context.roles.includes('boot');
   if (!isBoot && !context.roles.includes('store')) {
     return { storeEndpoints: () => [], renewed: () => undefined, stop: async () => undefined };

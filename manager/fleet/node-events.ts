@@ -1,4 +1,4 @@
-import { bootStages, nodeTroubles } from '../../shared/task/node-events.ts';
+import { bootStages, nimStages, nodeTroubles } from '../../shared/task/node-events.ts';
 import type { NodeEvent__Output } from '../../shared/wire/generated/hostler/v1/NodeEvent.ts';
 import type { Registry } from '../registry/types.ts';
 import { printable } from './authority/boot-authority.ts';
@@ -9,7 +9,7 @@ import type { AgentRecord } from './records.ts';
 /** Machines nobody knows that are remembered, newest last. */
 const mostStrangers = 200;
 
-const stages: ReadonlySet<string> = new Set([...bootStages, ...nodeTroubles]);
+const stages: ReadonlySet<string> = new Set([...bootStages, ...nodeTroubles, ...nimStages]);
 
 /** A machine that asked a boot server for something and is no node. */
 export interface Stranger {
@@ -37,12 +37,13 @@ export class NodeEvents {
     return [...this.#strangers.values()];
   }
 
-  /** From a boot server about any node, from a node about itself; anything else is refused with a line in the log. */
+  /** From a boot server about any node, from an agent beside a NIM master what NIM says of one, from a node about itself; anything else is refused with a line in the log. */
   seen(from: AgentRecord, event: NodeEvent__Output): void {
-    if (!from.roles.includes('boot') && event.node !== from.name) {
+    const role = nimStages.some((stage) => stage === event.stage) ? 'nim' : 'boot';
+    if (!from.roles.includes(role) && event.node !== from.name) {
       this.#log.warn(
         { agent: from.name, node: printable(event.node), stage: printable(event.stage) },
-        'an agent without the role boot reported about another node; nothing changed',
+        `an agent without the role ${role} reported about another node; nothing changed`,
       );
       return;
     }

@@ -28,6 +28,7 @@ export function nodeStateAfter(
   event: SeenEvent,
   currstate: string,
 ): Readonly<Record<string, string | null>> {
+  if (event.stage.startsWith('nim-')) return nimStateAfter(known, event);
   if (event.stage === 'refused') return { 'boot.error': event.detail || 'refused' };
   if (event.stage !== 'failed' && !rank.has(event.stage)) return {};
   // Told late, by an outbox that had to wait: the machine has booted again since.
@@ -72,4 +73,17 @@ function statusOf(timeline: Timeline, currstate: string): string {
   if ('booted' in timeline) return 'booted';
   if (/^install/.test(currstate)) return 'installing';
   return /^(netboot|statelite|diskless|dataless)/.test(currstate) ? 'netbooting' : 'booting';
+}
+
+/** What NIM says has no timeline: a status, and the step where it tells one (`hostler.nim`). */
+function nimStateAfter(known: Row, event: SeenEvent): Readonly<Record<string, string | null>> {
+  const status = event.stage.slice('nim-'.length);
+  const failed = status === 'failed';
+  return {
+    'hostler.nim': failed || event.detail === '' ? null : event.detail,
+    'boot.error': failed ? event.detail || 'failed' : null,
+    ...(status === known['nodelist.status']
+      ? {}
+      : { 'nodelist.status': status, 'nodelist.statustime': statusTime(event.at) }),
+  };
 }

@@ -23,9 +23,17 @@ export const nodestat: Verb<null> = {
 
 function state(known: View, node: string, power: boolean, applications: boolean): string {
   const status = columnValue(known, node, 'nodelist.status')?.value ?? '';
+  const step = status === 'installing' ? (known.reported('node', node)?.['hostler.nim'] ?? '') : '';
   const appStatus = applications ? (columnValue(known, node, 'nodelist.appstatus')?.value ?? '') : '';
   if (status === '' || status === 'defined' || status === 'unreachable' || status === 'powering-off') {
     return power && status === 'powering-off' ? 'noping(off)' : 'noping';
   }
-  return appStatus === '' ? status : `${status},${appStatus}`;
+  const shown = step === '' ? status : `${status} ${withPercent(step)}`;
+  return appStatus === '' ? shown : `${shown},${appStatus}`;
+}
+
+/** The step as NIM words it; where that tells a percentage, it stands in front. */
+function withPercent(step: string): string {
+  const percent = /(?<!\d)(\d{1,3})\s?%/.exec(step)?.[1];
+  return percent === undefined ? `(${step})` : `${percent}% (${step})`;
 }

@@ -9,7 +9,6 @@ export const nimKinds = {
   networks: 'nim-networks',
   show: 'nim-show',
   check: 'nim-check',
-  status: 'nim-status',
 } as const;
 export const nimVersion = 1;
 
@@ -150,25 +149,4 @@ export interface NimCheckSpec {
   readonly resources: readonly { readonly type: string; readonly name: string; readonly location: string }[];
   /** Carry out the next step of the ladder for each broken one. */
   readonly recover: boolean;
-}
-
-export interface NimStatusSpec {
-  readonly clients: readonly { readonly node: string; readonly name: string }[];
-}
-
-export interface NimStatusResult {
-  readonly nodes: Readonly<
-    Record<
-      string,
-      {
-        readonly cstate: string;
-        readonly mstate: string;
-        readonly info: string;
-        readonly result: string;
-        readonly error: string;
-        readonly type: string;
-      }
-    >
-  >;
-  readonly [key: string]: Json;
 }

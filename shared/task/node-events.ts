@@ -17,11 +17,15 @@ export type BootStage = (typeof bootStages)[number];
 export const nodeTroubles = ['failed', 'refused', 'unknown-node'] as const;
 export type NodeTrouble = (typeof nodeTroubles)[number];
 
+/** What an agent beside a NIM master sees of AIX machines there, by the words that people know. */
+export const nimStages = ['nim-installing', 'nim-booting', 'nim-netbooting', 'nim-booted', 'nim-failed'] as const;
+export type NimStage = (typeof nimStages)[number];
+
 /** One thing seen of one boot; travels as NodeEvent of link.proto. */
 export interface NodeEvent {
   /** Empty when nobody knows the machine. */
   readonly node: string;
-  readonly stage: BootStage | NodeTrouble;
+  readonly stage: BootStage | NodeTrouble | NimStage;
   /** Milliseconds since the epoch, clock of the agent that reports. */
   readonly at: number;
   /** Lower case, with colons. */

@@ -88,7 +88,7 @@ async function until(what: () => boolean | Promise<boolean>, seconds = 60): Prom
       const told = commands.map(({ out, err }) => `${out}${err}`).join('\n');
       throw new Error(`not within ${String(seconds)} s: ${what.toString()}\n${told}`);
     }
-    await new Promise((done) => setTimeout(done, 50));
+    await new Promise((done) => setTimeout(done, 200));
   }
 }
 
@@ -146,3 +146,28 @@ test('Ctrl-C leaves the work, cancel waits and says so, and a second administrat
   // The cancelled one ran to its end all the same: the SPOT is whole.
   expect(await said('hostler nim show -l img1')).toMatch(/Rstate +=.*ready for use/);
 }, 200_000);
+
+test('a node that is set up is watched: nodestat shows the step, and that it is booted', async () => {
+  await joined();
+  await said('mkdef -t network -o net1 net=10.0.0.0 mask=255.255.255.0 gateway=10.0.0.254');
+  await said('mkdef -t node -o node01 groups=all ip=10.0.0.11 mac=00:11:22:33:44:01');
+  await said(make('img1'));
+  await said('nimnodeset -i img1 node01');
+  await machineDoes('boot node01');
+  await machineDoes('progress node01 BOS_install_40%_complete');
+  await until(async () =>
+    (await said('nodestat node01')).includes('node01: installing 40% (BOS_install_40%_complete)'),
+  );
+  await machineDoes('succeed node01');
+  await until(async () => (await said('nodestat node01')).includes('node01: booted'));
+}, 200_000);
+
+function machineDoes(words: string): Promise<void> {
+  const child = spawn(join(nim.bin, 'nim-client'), words.split(' '), { stdio: 'inherit' });
+  return new Promise((done, fail) => {
+    child.once('close', (exit) => {
+      if (exit === 0) done();
+      else fail(new Error(`nim-client ${words}: exit ${String(exit)}`));
+    });
+  });
+}

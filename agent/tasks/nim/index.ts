@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import {
   nimKinds,
@@ -10,7 +9,6 @@ import {
   type NimNetworksSpec,
   type NimRemoveImageSpec,
   type NimShowSpec,
-  type NimStatusSpec,
 } from '../../../shared/task/nim.ts';
 import type { Json } from '../../../shared/verb/effect.ts';
 import type { TaskContext, TaskKind } from '../types.ts';
@@ -18,14 +16,12 @@ import { checkMaster } from './check.ts';
 import { serveClients } from './clients.ts';
 import { serveGroups } from './groups.ts';
 import { makeImage } from './image.ts';
-import { nimMasterVariable, openLogin } from './login/index.ts';
-import { NimMaster } from './master.ts';
+import type { NimMaster } from './master.ts';
 import { serveNetworks } from './networks.ts';
+import { openMaster } from './open-master.ts';
 import { removeImage } from './remove-image.ts';
-import { show, status } from './show.ts';
-
-/** Where long work leaves its folder on a master that is reached over ssh. */
-const remoteFolder = '/var/hostler/nim';
+import { show } from './show.ts';
+import { unwatchNode, watchNode } from './watched.ts';
 
 /** Which specification belongs to which kind. */
 interface Specs {
@@ -36,7 +32,6 @@ interface Specs {
   [nimKinds.networks]: NimNetworksSpec;
   [nimKinds.show]: NimShowSpec;
   [nimKinds.check]: NimCheckSpec;
-  [nimKinds.status]: NimStatusSpec;
 }
 
 /** Specs come from the manager, which this agent trusts with the master; names are checked again where they are used. */
@@ -51,16 +46,10 @@ function kind<Kind extends keyof Specs>(
     async run(context) {
       if (typeof context.spec !== 'object' || context.spec === null)
         throw new HostlerError('invalid_argument', `The specification of ${name} is no object.`);
-      const where = process.env[nimMasterVariable];
-      // Work that must not be interrupted ignores the signal by itself; the rest may end between two commands.
-      const login = openLogin(where, context.signal);
-      const remote = login.name !== 'this machine';
-      const master = new NimMaster(login, {
-        folder: remote ? remoteFolder : join(context.home, 'nim'),
-        log: (line) => {
-          context.log(line);
-        },
-      });
+      const log = (line: string): void => {
+        context.log(line);
+      };
+      const master = openMaster(context.home, log, context.signal);
       return (await work(master, context.spec as unknown as Specs[Kind], context)) as Json;
     },
   };
@@ -73,14 +62,24 @@ export const nimTasks: readonly TaskKind[] = [
     }),
   ),
   kind(nimKinds.removeImage, removeImage),
-  kind(nimKinds.clients, (master, spec, context) =>
-    serveClients(master, spec, (node, done, total) => {
+  kind(nimKinds.clients, async (master, spec, context) => {
+    const result = await serveClients(master, spec, (node, done, total) => {
       context.progress(spec.action, node, done, total, 'nodes');
-    }),
-  ),
+    });
+    await watchThem(context.home, spec, result.done);
+    return result;
+  }),
   kind(nimKinds.groups, serveGroups),
   kind(nimKinds.networks, serveNetworks),
   kind(nimKinds.show, show),
   kind(nimKinds.check, checkMaster),
-  kind(nimKinds.status, status),
 ];
+
+/** Machines that were set up are looked at until they are up; those taken out are not looked at any more. */
+async function watchThem(home: string, { action, clients }: NimClientsSpec, done: readonly string[]): Promise<void> {
+  for (const { node, name } of clients) {
+    if (!done.includes(node)) continue;
+    if (action === 'install' || action === 'diskless') await watchNode(home, { node, name, since: Date.now() });
+    else if (action === 'remove' || action === 'undiskless') await unwatchNode(home, node);
+  }
+}

@@ -1,6 +1,6 @@
-import type { NimShowSpec, NimStatusResult, NimStatusSpec } from '../../../shared/task/nim.ts';
+import type { NimShowSpec } from '../../../shared/task/nim.ts';
 import type { NimMaster } from './master.ts';
-import { first, type NimObject } from './objects.ts';
+import type { NimObject } from './objects.ts';
 
 /** A listing shaped like lsnim's, for people without a login on the master. */
 export async function show(master: NimMaster, spec: NimShowSpec): Promise<{ text: string; missing: string[] }> {
@@ -22,23 +22,4 @@ function columns(objects: readonly NimObject[]): string {
   const first = Math.max(0, ...objects.map(({ name }) => name.length)) + 5;
   const second = Math.max(0, ...objects.map((object) => object.class.length)) + 7;
   return objects.map((object) => `${object.name.padEnd(first)}${object.class.padEnd(second)}${object.type}\n`).join('');
-}
-
-/** Where the machines stand, in one lsnim, however many they are. */
-export async function status(master: NimMaster, spec: NimStatusSpec): Promise<NimStatusResult> {
-  const known = await master.showMany(spec.clients.map(({ name }) => name));
-  const nodes: Record<string, NimStatusResult['nodes'][string]> = {};
-  for (const { node, name } of spec.clients) {
-    const object = known.get(name);
-    if (!object) continue;
-    nodes[node] = {
-      cstate: first(object, 'Cstate'),
-      mstate: first(object, 'Mstate'),
-      info: first(object, 'info'),
-      result: first(object, 'Cstate_result'),
-      error: first(object, 'err_info'),
-      type: object.type,
-    };
-  }
-  return { nodes };
 }

@@ -14,6 +14,11 @@ export const uncertain = {
   resourceReady: 'ready for use',
   /** Mstate of a machine that is up. */
   running: 'currently running',
+  /** Mstate of a machine on its way. */
+  booting: 'in the process of booting',
+  /** Cstate_result after an installation. */
+  resultSuccess: 'success',
+  resultFailure: 'failure',
   /** netboot_kernel of new clients: xCAT says mp; masters of AIX 7.1 and later only build 64. */
   netbootKernel: '64',
   /** MB that must be free before a long definition starts (what xCAT asks for). */

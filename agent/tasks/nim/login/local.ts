@@ -5,6 +5,7 @@ import type { Login } from './types.ts';
 export function localLogin(signal?: AbortSignal): Login {
   return {
     name: 'this machine',
+    isHere: true,
     async run(program, args, options = {}) {
       const { exit, stdout, stderr } = await run(program, args, {
         env: { LC_ALL: 'C' },

@@ -30,6 +30,7 @@ export function sshLogin(target: SshTarget, signal?: AbortSignal): Login {
   const name = `${target.user}@${target.host}`;
   return {
     name,
+    isHere: false,
     async run(program, args, options = {}) {
       const line = `LC_ALL=C; export LC_ALL; ${quotedLine([program, ...args])}; echo "${marker}$?" >&2`;
       const common = [

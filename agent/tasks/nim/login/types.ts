@@ -19,6 +19,8 @@ export interface RunInput {
 export interface Login {
   /** For messages: `this machine`, `root@aixmn`. */
   readonly name: string;
+  /** The master is the machine that this program runs on. */
+  readonly isHere: boolean;
   /** Throws HostlerError `unavailable` when the master cannot be reached; whether the program began is then unknown. */
   run(program: string, args: readonly string[], options?: RunInput): Promise<Ran>;
 }

@@ -100,6 +100,23 @@ describe('state of a node by its events', () => {
   it('ignores what is no stage', () => {
     expect(nodeStateAfter({}, { stage: 'dancing', at: 1, bootId: '', detail: '' }, '')).toEqual({});
   });
+
+  it('takes what NIM says of an AIX machine: a status and its step, without a timeline', () => {
+    const during = after(['nim-booting', 'nim-installing!BOS install 40%']);
+    expect(during).toEqual({
+      'nodelist.status': 'installing',
+      'nodelist.statustime': statusTime(1_002_000),
+      'hostler.nim': 'BOS install 40%',
+    });
+    expect(after(['nim-booted'], '', during)).toEqual({
+      'nodelist.status': 'booted',
+      'nodelist.statustime': statusTime(1_001_000),
+    });
+    expect(after(['nim-failed!no disk'], '', during)).toMatchObject({
+      'nodelist.status': 'failed',
+      'boot.error': 'no disk',
+    });
+  });
 });
 
 it('status times are as xCAT writes them', () => {

@@ -110,7 +110,10 @@ export class Draft {
   /** The job ends so, once its open tasks have: they are stopped. The verb hears nothing more. */
   end(ending: Ending): void {
     if (this.record.ending !== undefined) return;
-    this.#set({ ending, effects: [], inbox: [] });
+    // Where a task had begun nothing was refused any more: it failed.
+    const begun = this.record.steps.some((step) => step.startedAt > 0);
+    const how: Ending = begun && ending.status === 'refused' ? { ...ending, status: 'failed' } : ending;
+    this.#set({ ending: how, effects: [], inbox: [] });
     for (const step of this.record.steps.filter(isOpen)) this.stop(step, 'the command has ended');
   }
 

@@ -245,6 +245,14 @@ describe('jobs', () => {
     });
   });
 
+  test('a verb that refuses after its task had begun has failed', async () => {
+    const ours = agents();
+    ours.behaviour = () => failed('the disk is full');
+    const { jobs } = await manager([verb(() => ({ state: null, effects: [task()] }), endWithTask)], ours);
+    const events = await eventsOf(jobs, await jobs.run(request('v')));
+    expect(events.at(-1)?.finished).toMatchObject({ exit: 1, state: 'failed', message: 'failed: the disk is full' });
+  });
+
   test('a task that is lost comes back as a report, and asked for again gets a new id', async () => {
     const ours = agents();
     ours.behaviour = (each) => (each.id.endsWith('-r2') ? done() : 'silent');

@@ -48,7 +48,7 @@ class StoredRegistry implements Registry {
       const [type, name] = splitObjectKey(key);
       this.#reports.load(type, name, parseRow(text));
     }
-    this.view.revision = Number((await this.#store.get(metaKeys.revision)) ?? 0);
+    this.view.advance([], Number((await this.#store.get(metaKeys.revision)) ?? 0));
     this.#revisionAhead = this.view.revision;
   }
 
@@ -105,11 +105,10 @@ class StoredRegistry implements Registry {
   }
 
   #publish(objects: readonly ChangedObject[], record: RevisionRecord): void {
+    this.view.advance(objects, record.revision);
     for (const { type, name, after } of objects) {
-      this.view.definitions.put(type, name, after);
       if (after === undefined) this.#reports.forgotten(type, name);
     }
-    this.view.revision = record.revision;
     // The writer works batch by batch: the last record of a batch leaves nothing ahead of the view.
     if (record.revision === this.#revisionAhead) this.#dropAhead();
     this.#watchers.tell(record);

@@ -29,9 +29,15 @@ export class Rows {
   }
 }
 
+/** After more changes than this, what was computed from all objects is better computed anew. */
+const mostRemembered = 500;
+
 /** The present, in memory. */
 export class LiveView implements View {
   revision = 0;
+  /** The last changes in order, none left out after `#rememberedFrom`. */
+  #changes: { readonly revision: number; readonly type: string; readonly name: string }[] = [];
+  #rememberedFrom = 0;
   readonly definitions = new Rows();
   readonly reports = new Rows();
 
@@ -46,6 +52,29 @@ export class LiveView implements View {
   }
   count(type: string): number {
     return this.definitions.all(type).size;
+  }
+  /** The present is now that of a later revision. */
+  advance(
+    objects: readonly { readonly type: string; readonly name: string; readonly after: Row | undefined }[],
+    revision: number,
+  ): void {
+    for (const { type, name, after } of objects) this.definitions.put(type, name, after);
+    this.revision = revision;
+    if (objects.length > mostRemembered) {
+      this.#changes = [];
+      this.#rememberedFrom = revision;
+      return;
+    }
+    for (const { type, name } of objects) this.#changes.push({ revision, type, name });
+    // Twice as many, so that not every change moves all of them.
+    if (this.#changes.length <= 2 * mostRemembered) return;
+    const gone = this.#changes.length - mostRemembered;
+    this.#rememberedFrom = this.#changes[gone - 1]?.revision ?? revision;
+    this.#changes = this.#changes.slice(gone);
+  }
+  changedSince(type: string, revision: number): readonly string[] | undefined {
+    if (revision < this.#rememberedFrom) return undefined;
+    return this.#changes.filter((change) => change.revision > revision && change.type === type).map(({ name }) => name);
   }
   reported(type: string, name: string): Row | undefined {
     return this.reports.get(type, name);

@@ -14,3 +14,23 @@ export function perRevision<T>(make: (view: View) => T): (view: View) => T {
     return value;
   };
 }
+
+/**
+ * As perRevision, for what can follow changes of a few objects of one type without looking at all of them: `follow` gets
+ * what was made before, may change it, and gives it back.
+ */
+export function followingChanges<T>(
+  type: string,
+  make: (view: View) => T,
+  follow: (value: T, view: View, changed: readonly string[]) => T,
+): (view: View) => T {
+  const kept = new WeakMap<View, { revision: number; value: T }>();
+  return (view) => {
+    const known = kept.get(view);
+    if (known?.revision === view.revision) return known.value;
+    const changed = known === undefined ? undefined : view.changedSince?.(type, known.revision);
+    const value = known === undefined || changed === undefined ? make(view) : follow(known.value, view, changed);
+    kept.set(view, { revision: view.revision, value });
+    return value;
+  };
+}

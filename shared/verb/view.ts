@@ -13,6 +13,11 @@ export interface View {
   has(type: string, name: string): boolean;
   /** How many objects of the type there are. */
   count(type: string): number;
+  /**
+   * Names of the objects of the type that were created, changed or removed after that revision; undefined where too many
+   * were, or nobody kept count. Lets what was computed from all objects follow a change of one.
+   */
+  changedSince?(type: string, revision: number): readonly string[] | undefined;
   /** What agents reported about an object; beside the definitions, without history. */
   reported(type: string, name: string): Row | undefined;
   reportedRows(type: string): Iterable<readonly [name: string, row: Row]>;

@@ -227,7 +227,8 @@ describe('hostile input', () => {
         await inside('ip', 'link', 'set', 'v0', 'up');
         expect(await ask()).toBe(true);
         const hex = (text: string): string => Buffer.from(text, 'latin1').toString('hex');
-        const forged = `x\ndnsmasq-dhcp: 7 DHCPACK(br0) 10.77.0.66 52:54:00:77:06:66 evil\n`;
+        const forged =
+          'PXEClient\ndnsmasq-dhcp: 7 vendor class: PXEClient\ndnsmasq-dhcp: 7 DHCPACK(br0) 10.77.0.66 52:54:00:77:06:66\n';
         const known = host.events.length;
         for (const text of [
           `../../../trap`,
@@ -236,12 +237,14 @@ describe('hostile input', () => {
           forged,
           '\u00ff'.repeat(200),
         ]) {
-          // Client id, host name, vendor class, user class.
-          for (const option of ['0x3d', '0x0c', '0x3c', '0x4d']) await ask('-C', '-x', `${option}:${hex(text)}`);
+          // Client id, host name, user class; the vendor class has an option of its own.
+          for (const option of ['0x3d', '0x0c', '0x4d']) await ask('-C', '-x', `${option}:${hex(text)}`);
+          await ask('-V', text.replaceAll('\0', ''));
         }
         expect(await ask()).toBe(true);
         const told = host.events.slice(known);
-        expect(told.filter((event) => event.mac !== mac || (event.node !== 'n01' && event.node !== ''))).toEqual([]);
+        // The one that says it is firmware is told as what it is, and nothing else is.
+        expect(told.map(({ stage, node, mac: from }) => [stage, node, from])).toEqual([['dhcp', 'n01', mac]]);
         expect(host.logs.join('\n')).not.toMatch(/dnsmasq ended/);
         expect(JSON.stringify(told)).not.toMatch(/10\.77\.0\.66/);
         expect(existsSync(trap)).toBe(false);

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 
-/** Figures by name; units stand in the name. */
-export type Figures = Readonly<Record<string, number | string | readonly number[]>>;
+/** Figures by name; units stand in the name. Figures at several sizes stand under the size. */
+export interface Figures {
+  readonly [name: string]: number | string | readonly number[] | Figures;
+}
 
 export interface Bench {
   readonly name: string;

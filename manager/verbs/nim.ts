@@ -1,10 +1,11 @@
+import { expandNoderange, missingNodesText } from '../../shared/noderange/index.ts';
 import { objectNames } from '../../shared/objects/index.ts';
 import { nimKinds, type NimCheckSpec, type NimShowSpec } from '../../shared/task/nim.ts';
 import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
 import type { Json } from '../../shared/verb/effect.ts';
 import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
-import { imageAttributes, isNimImage, nimMaster, refuse, resourceTypes, say } from './nim/common.ts';
+import { imageAttributes, isNimImage, nimMaster, refuse, resourceTypes, say, shortName } from './nim/common.ts';
 
 /** `hostler nim show [NAME...]` and `hostler nim check [NAME...]`: for people without a login on the master. */
 export const nim: Verb<{ readonly server: string } | null> = {
@@ -15,15 +16,27 @@ export const nim: Verb<{ readonly server: string } | null> = {
     const [action, ...names] = asked.operands;
     if (action !== 'show' && action !== 'check')
       return refuse(asked, 'Say what to do: nim show [NAME...], or nim check [NAME...].');
+    if (hasFlag(asked, 'ssl') && (action !== 'check' || names.length === 0))
+      return refuse(asked, 'Say of which nodes: nim check --ssl NODE...');
+    const range = hasFlag(asked, 'ssl')
+      ? expandNoderange(known, names.join(','), { verify: true, files: asked.files })
+      : undefined;
+    if (range !== undefined && range.missing.length > 0)
+      return refuse(asked, missingNodesText(range.missing).trimEnd());
+    const ssl = range?.nodes.map(shortName);
     const spec: NimShowSpec | NimCheckSpec =
       action === 'show'
         ? { names, long: hasFlag(asked, 'long'), filter: optionValue(asked, 'type') ?? '' }
-        : {
-            resources: named(known).filter(({ name }) => names.length === 0 || names.includes(name)),
-            recover: hasFlag(asked, 'recover'),
-          };
+        : ssl !== undefined
+          ? { resources: [], recover: hasFlag(asked, 'recover'), ssl }
+          : {
+              resources: named(known).filter(({ name }) => names.length === 0 || names.includes(name)),
+              recover: hasFlag(asked, 'recover'),
+            };
     const unknown =
-      action === 'check' ? names.filter((name) => !named(known).some((resource) => resource.name === name)) : [];
+      action === 'check' && ssl === undefined
+        ? names.filter((name) => !named(known).some((resource) => resource.name === name))
+        : [];
     if (unknown.length > 0) return refuse(asked, `No osimage names a NIM resource ${unknown.join(', ')}.`);
     const task = {
       key: action,

@@ -20,6 +20,7 @@ import {
   splitPairs,
 } from './nim/common.ts';
 import { aixScript } from './nim/aix-script.ts';
+import { nimPostscripts } from './nim/postscripts.ts';
 
 /** Sets up network installations of AIX machines; they are booted afterwards. */
 export const nimnodeset: Verb<ClientWork | null> = {
@@ -107,6 +108,11 @@ export const nimnodeset: Verb<ClientWork | null> = {
             `${asked.folders.install}/prescripts`,
           ),
           scriptAction: 'standalone',
+          postscripts: nimPostscripts(
+            known,
+            clients.map(({ node, name }) => ({ node, name, image: chosen.get(node) ?? '' })),
+            `${asked.folders.install}/postscripts`,
+          ),
         },
       });
     }
@@ -170,7 +176,7 @@ function installationOf(
       resources.set(resolv.name, resolv);
     }
   }
-  const script = aixScript(base);
+  const script = aixScript(base, `${asked.folders.install}/postscripts`);
   pairs.push(['script', script.name]);
   resources.set(script.name, script);
   for (const [key, value] of given) if (!resourceTypes.some((type) => type === key)) pairs.push([key, value]);

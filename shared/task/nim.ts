@@ -1,4 +1,5 @@
 import type { Json } from '../verb/effect.ts';
+import type { ScriptCall } from './scripts.ts';
 
 /** Task kinds of the role `nim`. Specs are complete: the agent decides nothing about names and places. */
 export const nimKinds = {
@@ -85,6 +86,21 @@ export interface NimClientsSpec {
   readonly prescripts: readonly NimPrescripts[];
   /** The word for the scripts' ACTION: standalone, diskless, remove. */
   readonly scriptAction: string;
+  /** What the nodes themselves run at their first boot; placed before any machine is touched. */
+  readonly postscripts?: NimPostscripts;
+}
+
+export interface NimPostscripts {
+  /** `<install>/postscripts` of the master, from where nodes take them by NFS. */
+  readonly folder: string;
+  /** Environment that all of the nodes have alike. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly nodes: readonly {
+    /** NIM's name: by that the node finds its list. */
+    readonly name: string;
+    readonly environment: Readonly<Record<string, string>>;
+    readonly scripts: readonly ScriptCall[];
+  }[];
 }
 
 export interface NimPrescripts {
@@ -149,4 +165,6 @@ export interface NimCheckSpec {
   readonly resources: readonly { readonly type: string; readonly name: string; readonly location: string }[];
   /** Carry out the next step of the ladder for each broken one. */
   readonly recover: boolean;
+  /** NIM names of clients whose nimsh shall speak SSL; given: only they are looked at. */
+  readonly ssl?: readonly string[];
 }

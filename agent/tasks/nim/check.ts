@@ -2,6 +2,7 @@ import { HostlerError } from '../../../shared/errors/error.ts';
 import type { NimCheckSpec } from '../../../shared/task/nim.ts';
 import { resourceIsReady, type NimMaster } from './master.ts';
 import { first, type NimObject } from './objects.ts';
+import { checkSsl } from './ssl.ts';
 
 /** The NIM facts' ladder, section 12: what to try next for something half-built, gentlest first. */
 const ladder = ['reset', 'check'] as const;
@@ -14,6 +15,7 @@ export async function checkMaster(
   master: NimMaster,
   spec: NimCheckSpec,
 ): Promise<{ lines: string[]; broken: string[] }> {
+  if (spec.ssl !== undefined) return checkSsl(master, spec.ssl, spec.recover);
   const lines: string[] = [];
   const broken: string[] = [];
   const known = new Map((await master.showAll()).map((object) => [object.name, object]));

@@ -5,6 +5,7 @@ import { clientIsReady, type NimMaster } from './master.ts';
 import { isNimName } from './names.ts';
 import { first, type NimObject } from './objects.ts';
 import { Outcome } from './outcome.ts';
+import { placePostscripts } from './postscripts.ts';
 import { runPrescripts } from './prescripts.ts';
 import { ensureResource } from './resources.ts';
 import { uncertain } from './uncertain.ts';
@@ -31,6 +32,7 @@ export async function serveClients(
   );
   clients = await runPrescripts(master, spec, 'begin', clients, outcome);
   for (const resource of spec.resources) await ensureResource(master, resource);
+  if (spec.postscripts !== undefined) await placePostscripts(master, spec.postscripts);
   await refreshSharedRoots(master, spec, outcome);
   const known = await master.showMany(clients.map(({ name }) => name));
   const total = clients.length;
@@ -72,7 +74,7 @@ async function act(
       return removeClient(master, spec, client, known);
     case 'customize':
       if (!known) throw notDefined(client);
-      await master.nim('cust', client.name, client.attributes);
+      await master.nimLasting('cust', client.name, client.attributes);
       return;
     case 'install':
     case 'diskless':

@@ -26,6 +26,8 @@ export async function makeImage(
     progress(resource.type, done, total);
     if (resource.type === 'spot' && spec.copySpot !== undefined && !(await master.show(resource.name)))
       await copySpot(master, spec.copySpot);
+    if (resource.make?.fromClient !== undefined && !(await master.show(resource.name)))
+      lines.push(...(await missingBundles(master, resource.make.fromClient)));
     const found = await ensureResource(master, resource);
     if (found) lines.push(`Using existing ${resource.type} resource named '${resource.name}'.`);
     if (resource.type === 'lpp_source' && !found) await completeLppSource(master, resource.make?.location ?? '');
@@ -65,4 +67,20 @@ async function copySpot(master: NimMaster, copy: NonNullable<NimImageSpec['copyS
 async function completeLppSource(master: NimMaster, location: string): Promise<void> {
   const images = `${location}/installp/ppc`;
   if (await master.exists(images)) await master.tool('inutoc', [images]);
+}
+
+/** Clones can have only what their source has: without these nobody reaches them. Told, and no reason to stop. */
+async function missingBundles(master: NimMaster, client: string): Promise<string[]> {
+  let listed: string;
+  try {
+    listed = (await master.nim('lslpp', client, [['lslpp_flags', 'Lc']])).stdout;
+  } catch (thrown) {
+    return [`Warning: what is installed on ${client} cannot be seen: ${HostlerError.from(thrown).message}`];
+  }
+  return ['openssh.base', 'openssl.base']
+    .filter((fileset) => !listed.includes(fileset))
+    .map(
+      (fileset) =>
+        `Warning: ${fileset} is not installed on ${client}; nodes that are cloned from it cannot be reached over ssh, and confignimsh does not work there.`,
+    );
 }

@@ -4,14 +4,15 @@ import type { NimResourceSpec } from '../../../shared/task/nim.ts';
  * Runs at the end of an installation on the node itself, in the AIX shell: takes the postscripts from the install
  * server and has them run at the first boot. The name is the one administrators know.
  */
-const content = `#!/bin/sh
+function content(postscripts: string): string {
+  return `#!/bin/sh
 # Made by Hostler. Runs on an AIX node at the end of its installation.
 PATH=/usr/bin:/usr/sbin:/etc:/sbin; export PATH
 . /etc/niminfo
 mkdir -p /xcatpost /var/log/xcat
 log() { echo "$(date) $*" >>/var/log/xcat/xcat.log; }
-if mount -o ro "$NIM_MASTER_HOSTNAME:/install/postscripts" /mnt; then
-  cp -hpR /mnt/* /xcatpost/ && log "postscripts were copied"
+if mount -o ro "$NIM_MASTER_HOSTNAME:${postscripts}" /mnt; then
+  cp -pR /mnt/* /xcatpost/ && log "postscripts were copied"
   umount /mnt
 else
   log "the postscripts of $NIM_MASTER_HOSTNAME cannot be mounted"
@@ -24,11 +25,13 @@ else
 fi
 exit 0
 `;
+}
 
-export function aixScript(base: string): NimResourceSpec {
+/** `postscripts`: the folder on the master; a plain path, since it stands in a shell script. */
+export function aixScript(base: string, postscripts: string): NimResourceSpec {
   return {
     type: 'script',
     name: 'xcataixscript',
-    make: { location: `${base}/scripts/xcataixscript`, attributes: [], content },
+    make: { location: `${base}/scripts/xcataixscript`, attributes: [], content: content(postscripts) },
   };
 }

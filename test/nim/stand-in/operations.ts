@@ -60,9 +60,9 @@ export async function operate(call: NimCall, name: string): Promise<void> {
     case 'sync_roots':
       return long(call, object);
     case 'lslpp':
-      process.stdout.write(
-        '  Fileset                      Level  State      Description\n  bos.rte                    7.2.5.0  COMMITTED  Base Operating System Runtime\n',
-      );
+      if (behaviour().unreachable.includes(name))
+        throw new NimError('0042-006', 'm_lslpp', `(To_Client) connect Error 79 ${name}`);
+      process.stdout.write(installedList(one(call, 'lslpp_flags') === 'Lc'));
       return;
     default:
       // What nobody here needs is refused, so that no test passes by accident.
@@ -243,4 +243,17 @@ async function long(call: NimCall, object: NimObject): Promise<void> {
       target.attrs['Cstate_result'] = 'success';
     }
   });
+}
+
+/** What lslpp says on a client or in a SPOT, in columns or with colons. */
+function installedList(colons: boolean): string {
+  const header = colons
+    ? '#Package Name:Fileset:Level:State:PTF Id:Fix State:Type:Description'
+    : '  Fileset                      Level  State      Description';
+  const rows = behaviour().filesets.map((fileset) =>
+    colons
+      ? `${fileset.split('.').slice(0, 2).join('.')}:${fileset}:7.2.5.0: : :C:F:${fileset}`
+      : `  ${fileset.padEnd(27)}7.2.5.0  COMMITTED  ${fileset}`,
+  );
+  return `${[header, ...rows].join('\n')}\n`;
 }

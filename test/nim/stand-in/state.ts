@@ -33,6 +33,8 @@ export interface Behaviour {
   mksysbSeconds: number;
   setupSeconds: number;
   showSeconds: number;
+  /** What is installed on clients and in SPOTs. */
+  filesets: string[];
   /** SPOTs are built as long as this is true, and their seconds besides. */
   holdSpots: boolean;
   /** Added to every nim and lsnim call. */
@@ -66,6 +68,7 @@ const healthy: Behaviour = {
   mksysbSeconds: 0,
   setupSeconds: 0,
   showSeconds: 0,
+  filesets: ['bos.rte', 'openssh.base.server', 'openssl.base'],
   holdSpots: false,
   commandSeconds: 0,
   missingExit: 53,

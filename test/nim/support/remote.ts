@@ -4,7 +4,24 @@ import { which } from '../../../shared/process/which.ts';
 
 /** What a shell line on the master may use: POSIX utilities, none of them GNU's where there is a choice. */
 const utilities = [
-  ...['cat', 'cp', 'df', 'echo', 'env', 'false', 'grep', 'kill', 'ls', 'mkdir', 'mv', 'printf', 'ps', 'rm', 'sed'],
+  ...[
+    'cat',
+    'chmod',
+    'cp',
+    'df',
+    'echo',
+    'env',
+    'false',
+    'grep',
+    'kill',
+    'ls',
+    'mkdir',
+    'mv',
+    'printf',
+    'ps',
+    'rm',
+    'sed',
+  ],
   ...['sleep', 'tail', 'tee', 'test', 'true', 'who'],
 ];
 

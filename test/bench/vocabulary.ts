@@ -154,11 +154,11 @@ function memory(pid: number, what: 'VmRSS' | 'VmHWM'): number {
   return Number(new RegExp(`${what}:\\s+(\\d+) kB`).exec(status)?.[1] ?? Number.NaN) / 1024;
 }
 
-/** The manager gives memory back when it has nothing to do: what is left when it does not get less any more. */
+/** The manager gives memory back every ten seconds when it has nothing to do: what is left when it does not get less any more. */
 async function settledMemory(pid: number): Promise<number> {
   let least = memory(pid, 'VmRSS');
-  for (let still = 0, look = 0; still < 8 && look < 60; look += 1) {
-    await pause(500);
+  for (let still = 0, look = 0; still < 12 && look < 60; look += 1) {
+    await pause(1_000);
     const now = memory(pid, 'VmRSS');
     still = now < least - 1 ? 0 : still + 1;
     least = Math.min(least, now);

@@ -36,7 +36,9 @@ const emptyView: View = {
 
 /** The two complaints that all commands share. */
 export function invalidName(names: string): string {
-  return `The object name '${names}' is invalid, please refer to "man xcatdb" for the valid "xCAT Object Name Format"`;
+  // Shown on terminals: what would move their cursor is shown as a question mark.
+  const shown = names.replace(/[\u0000-\u001f\u007f]/g, '?');
+  return `The object name '${shown}' is invalid, please refer to "man xcatdb" for the valid "xCAT Object Name Format"`;
 }
 
 export function dottedName(names: string): string {

@@ -20,15 +20,15 @@ export const makenetworks: Verb<null> = {
   version: 1,
   changes: true,
   start(asked, known) {
-    const nets = known.reported('agent', asked.server)?.['agent.nets'];
-    if (nets === undefined) {
+    const agent = known.reported('agent', asked.server);
+    if (agent === undefined) {
       return failed(
         asked,
         `Nothing is known of the interfaces of ${asked.server}: no agent of that name has joined. ` +
           'hostler-manager starts one unless it was told --no-agent',
       );
     }
-    const found = networksIn(nets);
+    const found = networksIn(agent['agent.nets'] ?? '');
     if (hasFlag(asked, 'display')) return printed(stanzaHeader + found.map(stanza).join(''));
     const there = new Map([...known.rows('network')].map(([name]) => [name, addressOf(known, name)]));
     const changes: Change[] = [];

@@ -1,5 +1,5 @@
 import { HostlerError } from '../../../shared/errors/error.ts';
-import { processFailure } from '../../../shared/process/failure.ts';
+import { meaningfulLines, processFailure } from '../../../shared/process/failure.ts';
 import { run } from '../../../shared/process/run.ts';
 import { which } from '../../../shared/process/which.ts';
 import type { FileCheck } from '../../../shared/task/files.ts';
@@ -27,7 +27,7 @@ export async function accepts(check: FileCheck, path: string, target: string, si
   } catch (cause) {
     const failure = processFailure(cause);
     if (failure === undefined) throw cause;
-    const said = `${failure.stderr}\n${failure.stdout}`.trim().split('\n').slice(-6).join('; ').slice(0, 1000);
+    const said = (meaningfulLines(failure.stderr) || meaningfulLines(failure.stdout)).slice(0, 1000);
     throw new HostlerError(
       'failed_precondition',
       `${check.by} does not accept what was to become ${target}, so nothing was changed: ${said}`,

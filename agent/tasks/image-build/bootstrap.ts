@@ -5,6 +5,7 @@ import { run } from '../../../shared/process/run.ts';
 import { textFile } from '../../../shared/text/text-file.ts';
 import type { TaskContext } from '../types.ts';
 import { confined } from '../image-tree/confined.ts';
+import { buildEnvironment } from '../image-tree/environment.ts';
 import { explainApt } from './apt/explain.ts';
 import { AptFollower } from './apt/progress.ts';
 import type { Resolved } from './apt/resolve.ts';
@@ -77,10 +78,10 @@ export async function bootstrapTree(request: BootstrapRequest, context: TaskCont
     await run(program, all, {
       signal: context.signal,
       keepBytes: 4 << 20,
-      env: {
+      inheritEnv: false,
+      env: buildEnvironment({
         ...build.environment,
         ...first?.environment,
-        LC_ALL: 'C.UTF-8',
         INITRD: 'No',
         DEBIAN_FRONTEND: 'noninteractive',
         TMPDIR: context.dir,
@@ -88,7 +89,7 @@ export async function bootstrapTree(request: BootstrapRequest, context: TaskCont
         HOSTLER_DEBS: debs,
         HOSTLER_WANTED: wanted,
         HOSTLER_PASSES: passFolder,
-      },
+      }),
       onLine: (line) => {
         context.log(line);
         const progress = follower.line(line);

@@ -7,6 +7,7 @@ import { which } from '../../../shared/process/which.ts';
 import { imageBuildKind, imageBuildVersion } from '../../../shared/task/image-build.ts';
 import type { ImageBuildResult } from '../../../shared/task/image-build.ts';
 import type { Json } from '../../../shared/verb/effect.ts';
+import { archWord } from '../../facts/system.ts';
 import { explainingFullDisk } from '../image-tree/disk-full.ts';
 import { placesIn, refuseMounts } from '../image-tree/folder.ts';
 import { kernelOf } from '../image-tree/kernel.ts';
@@ -84,7 +85,9 @@ async function requireAll(build: Build): Promise<void> {
       'permission_denied',
       'Building an image needs root: the agent with the role build must run as root.',
     );
-  const missing = tools.filter((tool) => which(tool) === undefined);
+  // mmdebstrap asks it whether a foreign architecture can be run.
+  const wanted = build.arch === archWord() ? tools : [...tools, 'arch-test'];
+  const missing = wanted.filter((tool) => which(tool) === undefined);
   if (missing.length > 0) {
     const hints = [...new Set(missing.map((tool) => installHint(tool)))].join('; ');
     throw new HostlerError(

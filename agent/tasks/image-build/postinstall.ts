@@ -3,6 +3,7 @@ import { HostlerError } from '../../../shared/errors/error.ts';
 import { processFailure } from '../../../shared/process/failure.ts';
 import { run } from '../../../shared/process/run.ts';
 import { confined } from '../image-tree/confined.ts';
+import { buildEnvironment } from '../image-tree/environment.ts';
 import type { TaskContext } from '../types.ts';
 import type { Build } from './spec.ts';
 
@@ -45,7 +46,7 @@ export async function runPostinstall(
   build: Build,
   context: TaskContext,
 ): Promise<void> {
-  const env: Record<string, string> = {
+  const env = buildEnvironment({
     ...build.environment,
     IMG_NAME: build.image,
     IMG_ARCH: build.arch,
@@ -57,7 +58,7 @@ export async function runPostinstall(
     IMG_OTHERPKGLIST: build.otherpkglist.join(','),
     IMG_OTHERPKGDIR: build.otherpkgdir.join(','),
     IMG_ROOTIMGDIR: root,
-  };
+  });
   const calls = postinstallCalls(build.postinstall);
   for (const [index, { script, args }] of calls.entries()) {
     context.progress('postinstall', `running ${script}`, index, calls.length, 'scripts');
@@ -66,6 +67,7 @@ export async function runPostinstall(
     try {
       await run(program, all, {
         env,
+        inheritEnv: false,
         signal: context.signal,
         endGroup: true,
         onLine: (line) => context.log(`${script}: ${line}`),

@@ -4,6 +4,7 @@ import { placesIn } from '../image-tree/folder.ts';
 import { existsInside, writeInside } from '../image-tree/inside.ts';
 import { kernelOf } from '../image-tree/kernel.ts';
 import { removeTree, swapTree } from '../image-tree/remove.ts';
+import { clampTimes } from '../image-tree/times.ts';
 import type { TaskContext } from '../types.ts';
 import { addAgent } from './agent-files.ts';
 import { keyFiles } from './apt/sources.ts';
@@ -27,6 +28,7 @@ import type { Stages } from './stages.ts';
  */
 export async function makeTree(build: Build, stages: Stages, context: TaskContext): Promise<string | undefined> {
   const { tree, building } = placesIn(build.rootimgdir, context.id);
+  const began = Date.now();
   context.progress('bootstrap', 'asking for the state of the package sources');
   const passes = await wantedPasses(build);
   const world = await aptWorld(build, passes, context);
@@ -50,6 +52,7 @@ export async function makeTree(build: Build, stages: Stages, context: TaskContex
     await stages.run('postinstall', 'running postinstall scripts', () =>
       runPostinstall(building, version, build, context),
     );
+    clampTimes(building, began);
     context.signal.throwIfAborted();
     const old = await swapTree(build.rootimgdir, context.id);
     await writeBuildRecord(build.rootimgdir, { format: 1, key, kernelver: version, arch: build.arch });
@@ -111,6 +114,7 @@ async function packageTree(
     context,
   );
   stages.note('bootstrap', times.bootstrap);
+  clampTimes(building, began);
   context.progress('packages', 'keeping the tree for the next build');
   const keeping = Date.now();
   await cache.keep(key, building, context.signal);

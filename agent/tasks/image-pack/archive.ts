@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { run } from '../../../shared/process/run.ts';
 import type { ImagePackSpec } from '../../../shared/task/image-pack.ts';
 import type { TaskContext } from '../types.ts';
-import { walk } from './walk.ts';
+import { walk } from '../image-tree/walk.ts';
 
 export interface ArchiveRequest {
   readonly method: ImagePackSpec['method'];

@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { run } from '../../../shared/process/run.ts';
 import { existsInside, writeInside } from '../image-tree/inside.ts';
-import { newestTime, treeDigest, walk } from './walk.ts';
-import type { TreeEntry } from './walk.ts';
+import { newestTime, treeDigest, walk } from '../image-tree/walk.ts';
+import type { TreeEntry } from '../image-tree/walk.ts';
 
 export interface StagingRequest {
   readonly tree: string;

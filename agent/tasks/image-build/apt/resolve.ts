@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { HostlerError } from '../../../../shared/errors/error.ts';
 import { processFailure } from '../../../../shared/process/failure.ts';
 import { run } from '../../../../shared/process/run.ts';
+import { buildEnvironment } from '../../image-tree/environment.ts';
 import type { Pass } from '../pkglist.ts';
 import { explainApt } from './explain.ts';
 import { formatSources } from './sources.ts';
@@ -44,10 +45,11 @@ export async function resolvePackages(world: PackageWorld, passes: readonly Pass
   await rm(at('auth.conf'), { force: true });
   if (world.netrc !== '') await writeFile(at('auth.conf'), `${world.netrc}\n`, { mode: 0o600 });
 
-  const env = { APT_CONFIG: at('apt.conf'), LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive' };
+  const env = buildEnvironment({ APT_CONFIG: at('apt.conf'), DEBIAN_FRONTEND: 'noninteractive' });
   const apt = async (args: readonly string[], what: string): Promise<string> => {
     try {
-      return (await run('apt-get', args, { env, signal, timeoutMs: 600_000, keepBytes: 8 << 20 })).stdout;
+      return (await run('apt-get', args, { env, inheritEnv: false, signal, timeoutMs: 600_000, keepBytes: 8 << 20 }))
+        .stdout;
     } catch (error) {
       const failure = processFailure(error);
       if (failure === undefined) throw error;

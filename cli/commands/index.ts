@@ -10,6 +10,7 @@ import { lsdef } from './lsdef.ts';
 import { lsxcatd } from './lsxcatd.ts';
 import { makedhcp } from './makedhcp.ts';
 import { makedns } from './makedns.ts';
+import { makeknownhosts } from './makeknownhosts.ts';
 import { makenetworks } from './makenetworks.ts';
 import { makehosts } from './makehosts.ts';
 import { mkdef } from './mkdef.ts';
@@ -59,6 +60,7 @@ const definitions: readonly CommandDefinition[] = [
   nodeset,
   makehosts,
   makenetworks,
+  makeknownhosts,
   makedhcp,
   makedns,
   tabdump,

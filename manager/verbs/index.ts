@@ -21,6 +21,7 @@ import { lsdef } from './lsdef.ts';
 import { lsxcatd } from './lsxcatd.ts';
 import { makedhcp } from './makedhcp.ts';
 import { makedns } from './makedns.ts';
+import { makeknownhosts } from './makeknownhosts.ts';
 import { makenetworks } from './makenetworks.ts';
 import { makehosts } from './makehosts.ts';
 import { mkdef } from './mkdef.ts';
@@ -58,6 +59,7 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     importDefinitions,
     makedhcp,
     makedns,
+    makeknownhosts,
     makenetworks,
     makehosts,
     mkdef,

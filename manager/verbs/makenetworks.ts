@@ -3,7 +3,7 @@ import { attribute } from '../../shared/objects/index.ts';
 import { stanzaHeader, writeStanza } from '../../shared/stanza/index.ts';
 import { type Asked, hasFlag } from '../../shared/verb/asked.ts';
 import type { Change, Effect } from '../../shared/verb/effect.ts';
-import type { Verb } from '../../shared/verb/verb.ts';
+import { end, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { committed, failed, printed } from './tables/answers.ts';
 
@@ -29,6 +29,8 @@ export const makenetworks: Verb<null> = {
       );
     }
     const found = networksIn(agent['agent.nets'] ?? '');
+    if (hasFlag(asked, 'display') && asked.json)
+      return end({ do: 'data', value: found.map((each) => ({ ...each })) }, { do: 'done', exit: 0 });
     if (hasFlag(asked, 'display')) return printed(stanzaHeader + found.map(stanza).join(''));
     const there = new Map([...known.rows('network')].map(([name]) => [name, addressOf(known, name)]));
     const changes: Change[] = [];

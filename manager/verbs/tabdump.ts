@@ -14,6 +14,7 @@ export const tabdump: Verb<null> = {
     const [name] = asked.operands;
     if (name === undefined) {
       const names = [...tables.keys()].sort();
+      if (asked.json) return end({ do: 'data', value: names }, { do: 'done', exit: 0 });
       return printed(names.map((each) => `${each}\n`).join(''));
     }
     const table = tableNamed(name);

@@ -8,7 +8,7 @@ export interface FilesSpec {
   readonly reload: readonly ReloadedUnit[];
 }
 
-export type FileToPlace = WholeFile | HostsEdit;
+export type FileToPlace = WholeFile | HostsEdit | KnownHostsEdit;
 
 /** A file that is ours alone. An earlier one that is not ours is kept once as `PATH.before-hostler`. */
 export interface WholeFile {
@@ -24,6 +24,19 @@ export interface WholeFile {
 export interface HostsEdit {
   readonly path: string;
   readonly hosts: HostsChange;
+}
+
+/** A change of a known_hosts file of ssh; lines about other hosts stay as they are. */
+export interface KnownHostsEdit {
+  readonly path: string;
+  readonly knownHosts: KnownHostsChange;
+}
+
+export interface KnownHostsChange {
+  /** Names and addresses whose lines go. */
+  readonly forget: readonly string[];
+  /** Hosts that are asked for their keys (ssh-keyscan), each with all it is called. */
+  readonly scan: readonly { readonly address: string; readonly names: readonly string[] }[];
 }
 
 export interface HostsChange {
@@ -45,4 +58,6 @@ export type ReloadedUnit = (typeof reloadedUnits)[number];
 export interface FilesResult {
   /** Paths whose content is another now. */
   readonly changed: readonly string[];
+  /** Addresses that were asked for their host keys and gave none. */
+  readonly silent?: readonly string[];
 }

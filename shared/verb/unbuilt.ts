@@ -17,7 +17,6 @@ export const unbuilt: readonly Unbuilt[] = [
   { name: 'lslite', summary: 'List statelite files of nodes or images', bare: 1 },
   { name: 'lsvm', summary: 'List virtual machines or partitions', bare: 0 },
   { name: 'makegocons', summary: 'Register consoles', bare: 1 },
-  { name: 'makeknownhosts', summary: 'Write the ssh host keys of nodes', bare: 1 },
   { name: 'mkvm', summary: 'Create virtual machines or partitions', bare: 0 },
   { name: 'rbeacon', summary: 'Turn beacons on and off', bare: 0 },
   { name: 'rcons', summary: 'Open the console of a node', bare: 1 },

@@ -15,6 +15,7 @@ import {
 import { withLock } from '../../services/lock.ts';
 import type { TaskContext, TaskKind } from '../types.ts';
 import { accepts } from './check.ts';
+import { changeKnownHosts, scan } from './known-hosts.ts';
 import { parseFilesSpec } from './spec.ts';
 
 /** A file as it is and as it is to be. */
@@ -41,7 +42,8 @@ export const files: TaskKind = {
     const lock = join(context.home, 'files.lock');
     return withLock(lock, `task ${context.id}`, context.signal, async () => {
       const staged: Staged[] = [];
-      for (const file of spec.files) staged.push(await stage(context, file));
+      const silent: string[] = [];
+      for (const file of spec.files) staged.push(await stage(context, file, silent));
       const changed = staged.filter(({ before, after }) => before !== after);
       for (const one of changed) {
         context.signal.throwIfAborted();
@@ -49,18 +51,24 @@ export const files: TaskKind = {
         context.log(`${one.path} is new`);
       }
       if (changed.length > 0) for (const unit of spec.reload) await reload(context, unit);
-      const result: FilesResult = { changed: changed.map(({ path }) => path) };
+      const result: FilesResult = { changed: changed.map(({ path }) => path), ...(silent.length > 0 && { silent }) };
       return { ...result };
     });
   },
 };
 
-async function stage(context: TaskContext, file: FileToPlace): Promise<Staged> {
+async function stage(context: TaskContext, file: FileToPlace, silent: string[]): Promise<Staged> {
   const path = await realpath(file.path).catch(() => file.path);
   const before = await readText(path);
   if ('hosts' in file) {
     const mode = before === undefined ? 0o644 : (await stat(path)).mode & 0o777;
     return { path, before, after: changeHostsFile(before ?? '', file.hosts), mode, keep: false };
+  }
+  if ('knownHosts' in file) {
+    const scanned = await scan(file.knownHosts.scan, context);
+    silent.push(...scanned.silent);
+    const after = changeKnownHosts(before ?? '', file.knownHosts.forget, scanned.lines);
+    return { path, before, after, mode: 0o600, keep: false };
   }
   if (file.check && before !== file.content) {
     const draft = join(context.dir, 'draft');

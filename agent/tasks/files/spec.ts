@@ -7,6 +7,7 @@ import {
   type FilesSpec,
   type FileToPlace,
   type HostsChange,
+  type KnownHostsChange,
   type ReloadedUnit,
   reloadedUnits,
 } from '../../../shared/task/files.ts';
@@ -31,6 +32,7 @@ function file(value: unknown): FileToPlace {
     throw wrong(`'${printable(path).slice(0, 200)}' is no plain absolute path`);
   }
   if (given['hosts'] !== undefined) return { path, hosts: hosts(given['hosts']) };
+  if (given['knownHosts'] !== undefined) return { path, knownHosts: knownHosts(given['knownHosts']) };
   const mode = given['mode'];
   if (typeof mode !== 'number' || !Number.isInteger(mode) || (mode & ~0o644) !== 0) {
     throw wrong(`${path} may not have the mode ${String(mode)}`);
@@ -51,6 +53,24 @@ function hosts(value: unknown): HostsChange {
   const bad = put.find((line) => /[\u0000-\u0008\u000a-\u001f#]/.test(line) || line.trim() === '');
   if (bad !== undefined) throw wrong(`'${printable(bad).slice(0, 200)}' is no line of a hosts file`);
   return { clear: change['clear'] === true, remove, put };
+}
+
+function knownHosts(value: unknown): KnownHostsChange {
+  const change = object(value, 'knownHosts');
+  return {
+    forget: array(change['forget'], 'forget').map(hostWord),
+    scan: array(change['scan'], 'scan').map((one) => {
+      const { address, names } = object(one, 'scan');
+      return { address: hostWord(address), names: array(names, 'names').map(hostWord) };
+    }),
+  };
+}
+
+/** A name or an address: nothing that ssh-keyscan or known_hosts would read otherwise. */
+function hostWord(value: unknown): string {
+  const word = text(value, 'a host');
+  if (/^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,252}$/.test(word)) return word;
+  throw wrong(`'${printable(word).slice(0, 100)}' is no host`);
 }
 
 function checkOf(value: unknown): FileCheck {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { makedhcp } from '../../../../manager/verbs/makedhcp.ts';
 import { makedns } from '../../../../manager/verbs/makedns.ts';
+import { makeknownhosts } from '../../../../manager/verbs/makeknownhosts.ts';
 import { makenetworks } from '../../../../manager/verbs/makenetworks.ts';
 import type { BootApplySpec } from '../../../../shared/task/boot-apply.ts';
 import type { FilesSpec, WholeFile } from '../../../../shared/task/files.ts';
@@ -183,5 +184,22 @@ describe('makenetworks', () => {
       '10_0_0_0-255_255_0_0:\n    objtype=network\n    gateway=<xcatmaster>\n    mask=255.255.0.0\n',
     );
     expect(effects.some((effect) => effect.do === 'commit')).toBe(false);
+  });
+});
+
+describe('makeknownhosts', () => {
+  test('names and addresses of the nodes; -r only forgets; who did not answer is told', () => {
+    const { tasks, state, view } = start(makeknownhosts, ['n1']);
+    const names = ['n1', 'n1.cluster.test'];
+    const change = { forget: [...names, '10.0.1.1'], scan: [{ names, address: '10.0.1.1' }] };
+    expect(tasks[0]?.spec).toEqual({ files: [{ path: '/root/.ssh/known_hosts', knownHosts: change }], reload: [] });
+    const forgotten = start(makeknownhosts, ['n1'], { remove: [''] }).tasks[0]?.spec;
+    expect(forgotten).toMatchObject({ files: [{ knownHosts: { scan: [] } }] });
+    const result = { changed: [], silent: ['10.0.1.1'] };
+    const report = { about: 'task', key: 'files', agent: 'a', outcome: 'done', result } as const;
+    expect(makeknownhosts.on?.(state as never, report, view).effects).toEqual([
+      { do: 'say', text: 'Warning: [xcatmn]: No host key came from 10.0.1.1: no sshd answers there.\n', error: true },
+      { do: 'done', exit: 0 },
+    ]);
   });
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { files } from '../../../../../agent/tasks/files/kind.ts';
+import { changeKnownHosts } from '../../../../../agent/tasks/files/known-hosts.ts';
 import type { TaskContext } from '../../../../../agent/tasks/types.ts';
 import type { Json } from '../../../../../shared/verb/effect.ts';
 
@@ -95,5 +96,28 @@ describe('the files task', () => {
     ],
   ])('refuses %s', async (_what, spec) => {
     await expect(files.run(context(spec))).rejects.toMatchObject({ code: 'invalid_argument' });
+  });
+});
+
+describe('known_hosts', () => {
+  const before = '# mine\nn1,10.0.0.1 ssh-rsa AAAA\nother ssh-rsa BBBB\n|1|salt|hash ssh-rsa CCCC\n';
+
+  test('lines of the hosts go, others stay, new ones come last', () => {
+    expect(changeKnownHosts(before, ['10.0.0.1'], ['n1 ssh-ed25519 DDDD'])).toBe(
+      '# mine\nother ssh-rsa BBBB\n|1|salt|hash ssh-rsa CCCC\nn1 ssh-ed25519 DDDD\n',
+    );
+    expect(changeKnownHosts(before, ['nobody'], [])).toBe(before);
+    expect(changeKnownHosts('', [], [])).toBe('');
+  });
+
+  test('a task that only forgets; a host that is an option is refused', async () => {
+    await writeFile(join(folder, 'known_hosts'), before);
+    const spec = (forget: string[]): Json => ({
+      files: [{ path: join(folder, 'known_hosts'), knownHosts: { forget, scan: [] } }],
+      reload: [],
+    });
+    expect(await files.run(context(spec(['other'])))).toEqual({ changed: [join(folder, 'known_hosts')] });
+    expect(await readFile(join(folder, 'known_hosts'), 'utf8')).not.toContain('BBBB');
+    await expect(files.run(context(spec(['-oProxyCommand=x'])))).rejects.toMatchObject({ code: 'invalid_argument' });
   });
 });

@@ -6,6 +6,8 @@ import { runInNewContext } from 'node:vm';
 const lookEvery = 10_000;
 /** Bytes of heap more than after the last time that are worth a collection. */
 const worthIt = 16 * 1024 * 1024;
+/** The young generation shrinks by one collection after another; after these many nothing more comes of it. */
+const collections = 3;
 /** Below this share of busy time the manager counts as idle. */
 const idle = 0.1;
 
@@ -23,7 +25,7 @@ export function giveBackMemory(): void {
     const busy = performance.eventLoopUtilization(now, before).utilization;
     before = now;
     if (busy > idle || process.memoryUsage().heapTotal < settled + worthIt) return;
-    collect();
+    for (let time = 0; time < collections; time += 1) collect();
     settled = process.memoryUsage().heapTotal;
   }, lookEvery).unref();
 }

@@ -157,7 +157,7 @@ function memory(pid: number, what: 'VmRSS' | 'VmHWM'): number {
 /** The manager gives memory back every ten seconds when it has nothing to do: what is left when it does not get less any more. */
 async function settledMemory(pid: number): Promise<number> {
   let least = memory(pid, 'VmRSS');
-  for (let still = 0, look = 0; still < 12 && look < 60; look += 1) {
+  for (let still = 0, look = 0; still < 25 && look < 60; look += 1) {
     await pause(1_000);
     const now = memory(pid, 'VmRSS');
     still = now < least - 1 ? 0 : still + 1;

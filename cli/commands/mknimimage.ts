@@ -5,6 +5,7 @@ export const mknimimage: CommandDefinition = {
   summary: 'Create NIM resources and the osimage definition of an AIX image',
   usage: [
     '[-V] [-f] [-r] [-D] [-c] [-l DIR] [-s SOURCE] [-i IMAGE] [-p] [-t TYPE] [-m METHOD] [-n NODE] [-b FILE] IMAGE [ATTR=VALUE...]',
+    '[-V] -u IMAGE [ATTR=VALUE...]',
   ],
   operands: 'an image name, and NIM resources or attributes as ATTR=VALUE',
   complete: 'osimage',

@@ -1,15 +1,19 @@
 import { changeFor } from '../../shared/objects/index.ts';
 import { nimKinds, type NimImageResult } from '../../shared/task/nim.ts';
-import { hasFlag } from '../../shared/verb/asked.ts';
-import type { Effect, Json } from '../../shared/verb/effect.ts';
-import { end, type Verb } from '../../shared/verb/verb.ts';
+import { hasFlag, type Asked } from '../../shared/verb/asked.ts';
+import type { Effect, Json, Report } from '../../shared/verb/effect.ts';
+import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
+import type { View } from '../../shared/verb/view.ts';
 import { nimMaster, refuse, say, splitPairs } from './nim/common.ts';
 import { planImage } from './nim/image-plan.ts';
+import { planUpdate } from './nim/image-update.ts';
 
 interface State {
   readonly image: string;
   readonly server: string;
   readonly attributes: Readonly<Record<string, string>>;
+  /** The SPOT of an image that is there is changed; its definition is not. */
+  readonly update: boolean;
   readonly [key: string]: Json;
 }
 
@@ -27,15 +31,11 @@ export const mknimimage: Verb<State | null> = {
     const [image, ...more] = names;
     if (image === undefined || more.length > 0)
       return refuse(asked, 'The image name and either the -s or -i option are required.');
-    if (hasFlag(asked, 'u'))
-      return refuse(
-        asked,
-        'Updating the SPOT of an image (-u) is not there yet. Run "nim -o cust" for it on the NIM master.',
-      );
+    if (hasFlag(asked, 'u')) return update(asked, known, image, pairs);
     const plan = planImage(asked, known, image, pairs);
     if ('trouble' in plan) return refuse(asked, plan.trouble, plan.exit);
     return {
-      state: { image, server: asked.server, attributes: { ...plan.attributes } },
+      state: { image, server: asked.server, attributes: { ...plan.attributes }, update: false },
       effects: [
         {
           do: 'run',
@@ -68,6 +68,7 @@ export const mknimimage: Verb<State | null> = {
         ],
       };
     }
+    if (state.update) return updated(state, report);
     if (report.outcome !== 'done')
       return end({
         do: 'refuse',
@@ -81,3 +82,33 @@ export const mknimimage: Verb<State | null> = {
     return { state: { ...state, attributes }, effects };
   },
 };
+
+function update(asked: Asked, known: View, image: string, pairs: ReadonlyMap<string, string>): Step<State | null> {
+  const plan = planUpdate(known, image, pairs);
+  if ('trouble' in plan) return refuse(asked, plan.trouble);
+  const task = {
+    key: 'update',
+    kind: nimKinds.updateImage,
+    title: `Update the SPOT of ${image}`,
+    on: nimMaster(known),
+    spec: plan.spec as unknown as Json,
+    uninterruptible: true,
+    lock: 'nim-build',
+  };
+  return {
+    state: { image, server: asked.server, attributes: {}, update: true },
+    effects: [
+      ...plan.warnings.map((text): Effect => ({ do: 'say', text: `${text}\n`, error: true })),
+      { do: 'run', task },
+    ],
+  };
+}
+
+function updated(state: State, report: Extract<Report, { about: 'task' }>): Step<null> {
+  if (report.outcome !== 'done') {
+    const message = `Error: [${state.server}]: Could not update the image ${state.image}. ${report.message}`;
+    return end({ do: 'refuse', code: report.code, message });
+  }
+  const { lines } = report.result as { lines: string[] };
+  return end(...lines.map((line) => say(`${state.server}: ${line}`)), { do: 'done', exit: 0 });
+}

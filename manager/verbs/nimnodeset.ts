@@ -13,6 +13,7 @@ import {
   isNimImage,
   listTypes,
   mastersOf,
+  nfsAttributes,
   refuse,
   resourceTypes,
   shortName,
@@ -176,7 +177,7 @@ function installationOf(
       resources.set(resolv.name, resolv);
     }
   }
-  const script = aixScript(base, `${asked.folders.install}/postscripts`);
+  const script = aixScript(base, `${asked.folders.install}/postscripts`, nfsAttributes(known));
   pairs.push(['script', script.name]);
   resources.set(script.name, script);
   for (const [key, value] of given) if (!resourceTypes.some((type) => type === key)) pairs.push([key, value]);

@@ -5,6 +5,7 @@ import type { ScriptCall } from './scripts.ts';
 export const nimKinds = {
   image: 'nim-image',
   removeImage: 'nim-image-remove',
+  updateImage: 'nim-image-update',
   clients: 'nim-clients',
   groups: 'nim-groups',
   networks: 'nim-networks',
@@ -44,7 +45,7 @@ export interface NimImageSpec {
   readonly resources: readonly NimResourceSpec[];
   /** Copy this SPOT (`cpcosi`) to the image's own. */
   readonly copySpot?: { readonly from: string; readonly to: string; readonly parent: string };
-  /** Pass nfs_vers=4 to every definition, in this NFS domain. */
+  /** The master's NFSv4 domain; the definitions carry nfs_vers=4 by themselves. */
   readonly nfsDomain?: string;
 }
 
@@ -116,6 +117,21 @@ export interface NimClientsResult {
   readonly failed: Readonly<Record<string, string>>;
   readonly lines: readonly string[];
   readonly [key: string]: Json;
+}
+
+export interface NimUpdateImageSpec {
+  readonly image: string;
+  readonly spot: string;
+  /** Refreshed from the SPOT afterwards; empty: there is none. */
+  readonly sharedRoot: string;
+  /** Where the filesets come from; empty: nothing is installed. */
+  readonly lppSource: string;
+  readonly bundles: readonly string[];
+  /** With NIM's prefixes where they have some (`I:`, `R:`, `E:`). */
+  readonly filesets: readonly string[];
+  readonly installpFlags: string;
+  /** Resources whose attributes change, in order. */
+  readonly changes: readonly { readonly name: string; readonly attributes: NimPairs }[];
 }
 
 export interface NimRemoveImageSpec {

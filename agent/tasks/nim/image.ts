@@ -2,6 +2,7 @@ import { HostlerError } from '../../../shared/errors/error.ts';
 import type { NimImageResult, NimImageSpec } from '../../../shared/task/nim.ts';
 import type { NimMaster } from './master.ts';
 import { checkNimName } from './names.ts';
+import { first } from './objects.ts';
 import { ensureResource } from './resources.ts';
 
 /** Makes all resources of an image, one after the other; a rerun goes on where the last one stopped. */
@@ -18,18 +19,25 @@ export async function makeImage(
     await setUp(master, spec);
   }
   if (spec.nfsDomain !== undefined) {
-    await master.tool('chnfsdom', [spec.nfsDomain]);
-    await master.nim('change', 'master', [['nfs_domain', spec.nfsDomain]]);
+    const own = await master.show('master');
+    if (own === undefined || first(own, 'nfs_domain') !== spec.nfsDomain) {
+      await master.tool('chnfsdom', [spec.nfsDomain]);
+      await master.nim('change', 'master', [['nfs_domain', spec.nfsDomain]]);
+    }
   }
   const total = spec.resources.length;
   for (const [done, resource] of spec.resources.entries()) {
     progress(resource.type, done, total);
-    if (resource.type === 'spot' && spec.copySpot !== undefined && !(await master.show(resource.name)))
+    let copied = false;
+    if (resource.type === 'spot' && spec.copySpot !== undefined && !(await master.show(resource.name))) {
       await copySpot(master, spec.copySpot);
+      copied = true;
+      lines.push(`Copied the spot resource named '${spec.copySpot.from}' to '${resource.name}'.`);
+    }
     if (resource.make?.fromClient !== undefined && !(await master.show(resource.name)))
       lines.push(...(await missingBundles(master, resource.make.fromClient)));
     const found = await ensureResource(master, resource);
-    if (found) lines.push(`Using existing ${resource.type} resource named '${resource.name}'.`);
+    if (found && !copied) lines.push(`Using existing ${resource.type} resource named '${resource.name}'.`);
     if (resource.type === 'lpp_source' && !found) await completeLppSource(master, resource.make?.location ?? '');
     const before = resources[resource.type];
     resources[resource.type] = before === undefined ? resource.name : `${before},${resource.name}`;

@@ -9,6 +9,7 @@ import {
   type NimNetworksSpec,
   type NimRemoveImageSpec,
   type NimShowSpec,
+  type NimUpdateImageSpec,
 } from '../../../shared/task/nim.ts';
 import type { Json } from '../../../shared/verb/effect.ts';
 import type { TaskContext, TaskKind } from '../types.ts';
@@ -21,12 +22,14 @@ import { serveNetworks } from './networks.ts';
 import { openMaster } from './open-master.ts';
 import { removeImage } from './remove-image.ts';
 import { show } from './show.ts';
+import { updateImage } from './update-image.ts';
 import { unwatchNode, watchNode } from './watched.ts';
 
 /** Which specification belongs to which kind. */
 interface Specs {
   [nimKinds.image]: NimImageSpec;
   [nimKinds.removeImage]: NimRemoveImageSpec;
+  [nimKinds.updateImage]: NimUpdateImageSpec;
   [nimKinds.clients]: NimClientsSpec;
   [nimKinds.groups]: NimGroupsSpec;
   [nimKinds.networks]: NimNetworksSpec;
@@ -62,6 +65,7 @@ export const nimTasks: readonly TaskKind[] = [
     }),
   ),
   kind(nimKinds.removeImage, removeImage),
+  kind(nimKinds.updateImage, updateImage),
   kind(nimKinds.clients, async (master, spec, context) => {
     const result = await serveClients(master, spec, (node, done, total) => {
       context.progress(spec.action, node, done, total, 'nodes');

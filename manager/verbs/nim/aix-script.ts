@@ -1,4 +1,4 @@
-import type { NimResourceSpec } from '../../../shared/task/nim.ts';
+import type { NimPairs, NimResourceSpec } from '../../../shared/task/nim.ts';
 
 /**
  * Runs at the end of an installation on the node itself, in the AIX shell: takes the postscripts from the install
@@ -28,10 +28,10 @@ exit 0
 }
 
 /** `postscripts`: the folder on the master; a plain path, since it stands in a shell script. */
-export function aixScript(base: string, postscripts: string): NimResourceSpec {
+export function aixScript(base: string, postscripts: string, attributes: NimPairs = []): NimResourceSpec {
   return {
     type: 'script',
     name: 'xcataixscript',
-    make: { location: `${base}/scripts/xcataixscript`, attributes: [], content: content(postscripts) },
+    make: { location: `${base}/scripts/xcataixscript`, attributes, content: content(postscripts) },
   };
 }

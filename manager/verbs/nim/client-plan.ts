@@ -2,7 +2,7 @@ import { attribute, objectNames } from '../../../shared/objects/index.ts';
 import { inNetwork } from '../../../shared/boot/address.ts';
 import type { NimClientSpec, NimPairs, NimResourceSpec } from '../../../shared/task/nim.ts';
 import type { View } from '../../../shared/verb/view.ts';
-import { shortName, site } from './common.ts';
+import { nfsAttributes, shortName, site } from './common.ts';
 
 export interface ClientOptions {
   readonly type: NimClientSpec['type'];
@@ -119,7 +119,7 @@ export function resolvConf(known: View, node: string, base: string, masterName: 
   return {
     type: 'resolv_conf',
     name,
-    make: { location: `${base}/resolv_conf/${name}/resolv.conf`, attributes: [], content },
+    make: { location: `${base}/resolv_conf/${name}/resolv.conf`, attributes: nfsAttributes(known), content },
   };
 }
 

@@ -102,3 +102,8 @@ export function nameTrouble(name: string, what: string): string | undefined {
     return `The name '${name}' of ${what} has ${String(name.length)} characters. NIM allows 39: choose a shorter image name.`;
   return `The name '${name}' of ${what} is not valid for NIM, which allows letters, digits, '-', '_' and '!' only (no dot).`;
 }
+
+/** Given to every definition where the site uses NFSv4 on AIX (NIM facts, section 9). */
+export function nfsAttributes(known: View): [string, string][] {
+  return site(known, 'useNFSv4onAIX').toLowerCase() === 'yes' ? [['nfs_vers', '4']] : [];
+}

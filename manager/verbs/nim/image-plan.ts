@@ -1,7 +1,7 @@
 import { hasFlag, optionValue, type Asked } from '../../../shared/verb/asked.ts';
 import type { NimImageSpec, NimPairs, NimResourceSpec } from '../../../shared/task/nim.ts';
 import type { View } from '../../../shared/verb/view.ts';
-import { imageAttributes, isNimImage, listTypes, nameTrouble, resourceTypes, site } from './common.ts';
+import { imageAttributes, isNimImage, listTypes, nameTrouble, nfsAttributes, resourceTypes, site } from './common.ts';
 import { bosinstFallback, bosinstTemplate } from './bosinst.ts';
 
 /** Everything that mknimimage will do, or the sentence why it will not. */
@@ -92,7 +92,10 @@ export function planImage(asked: Asked, known: View, image: string, pairs: Reado
     .map(({ type: kind, name }) => nameTrouble(name, `the ${kind} resource`))
     .find((text) => text !== undefined);
   if (badName !== undefined) return no(badName);
-  const domain = site(known, 'useNFSv4onAIX') === 'yes' ? site(known, 'domain') : '';
+  const nfs4 = nfsAttributes(known).length > 0;
+  const domain = nfs4 ? site(known, 'domain') : '';
+  if (nfs4 && domain === '')
+    return no('NFSv4 (useNFSv4onAIX=yes) needs a domain. Set it: chdef -t site domain=<domain>.');
   return {
     spec: {
       image,
@@ -154,7 +157,7 @@ function resourcesOf(wish: Wish): NimResourceSpec[] {
           'lpp_source',
           'spot',
           hasFlag(asked, 'r') ? 'shared_root' : 'root',
-          ...(hasFlag(asked, 'D') ? ['dump'] : []),
+          ...(hasFlag(asked, 'D') || (wish.copied['dump'] ?? '') !== '' ? ['dump'] : []),
           ...(type === 'diskless' ? ['paging'] : []),
         ];
   const given = resourceTypes.filter(
@@ -177,6 +180,7 @@ function make(wish: Wish, kind: string): NimResourceSpec {
     const value = pairs.get(key);
     return value === undefined ? [] : [[key, value] as const];
   });
+  const nfs = extra.some(([key]) => key === 'nfs_vers') ? [] : nfsAttributes(wish.known);
   const at = (
     location: string,
     attributes: NimPairs,
@@ -184,7 +188,7 @@ function make(wish: Wish, kind: string): NimResourceSpec {
   ): NimResourceSpec => ({
     type: kind,
     name,
-    make: { location, attributes: [...attributes, ...extra], ...more },
+    make: { location, attributes: [...attributes, ...extra, ...nfs], ...more },
   });
   const shared = wish.copied[kind];
   switch (kind) {

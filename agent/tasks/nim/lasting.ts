@@ -34,7 +34,8 @@ fi
 /** State, then what was printed since the offset. */
 const look = `
 dir=$1
-if [ -f "$dir/exit" ]; then echo "ended $(cat "$dir/exit")"
+if [ ! -d "$dir" ]; then echo vanished
+elif [ -f "$dir/exit" ]; then echo "ended $(cat "$dir/exit")"
 elif [ ! -f "$dir/pid" ]; then echo starting
 elif [ "$(who -b 2>/dev/null)" != "$(cat "$dir/boot")" ]; then echo gone
 elif kill -0 "$(cat "$dir/pid")" 2>/dev/null; then echo running
@@ -44,7 +45,8 @@ fi
 exit 0
 `;
 
-const finish = `cat "$1/err" 2>/dev/null; rm -rf "$1"`;
+/** Moved away first: whoever else looks sees the whole folder or none. */
+const finish = `cat "$1/err" 2>/dev/null; mv "$1" "$1.ended.$$" 2>/dev/null && rm -rf "$1.ended.$$"`;
 
 export interface Lasting {
   /** Folder on the master for such work. */
@@ -120,6 +122,12 @@ async function follow(login: Login, lasting: Lasting, key: string, dir: string):
     if (state.startsWith('ended ')) {
       const { stdout: stderr } = await patiently(lasting, () => login.run('sh', ['-c', finish, 'sh', dir]));
       return { exit: Number(state.slice(6)), stdout, stderr };
+    }
+    if (state === 'vanished') {
+      // Somebody else followed the same work, saw its end first and cleared the folder away. What came of it is what
+      // the master shows, at which every caller looks next.
+      lasting.log(`The work on ${key} was followed to its end by somebody else.`);
+      return { exit: 0, stdout, stderr: '' };
     }
     starting = state === 'starting' ? starting + 1 : 0;
     if (state === 'gone' || starting > 30) {

@@ -8,9 +8,18 @@ import { cliBench } from './cli.ts';
 import { fleetBench, memoryBench } from './fleet.ts';
 import { imageBench } from './image.ts';
 import type { Bench } from './measure.ts';
+import { nimBench } from './nim.ts';
 import { vocabularyBench } from './vocabulary.ts';
 
-const benches: readonly Bench[] = [cliBench, vocabularyBench, agentBench, memoryBench, fleetBench, imageBench];
+const benches: readonly Bench[] = [
+  cliBench,
+  vocabularyBench,
+  agentBench,
+  memoryBench,
+  fleetBench,
+  imageBench,
+  nimBench,
+];
 
 const wanted = new Set(process.argv.slice(2));
 const results: Record<string, unknown> = {};

@@ -46,6 +46,8 @@ export interface NimMaster {
   readonly bin: string;
   /** Switches what the facts leave open, or what is to go wrong. */
   set(change: Partial<Behaviour>): void;
+  /** How long all programs ran together, from their first instruction on. */
+  seconds(): number;
   calls(): { program: string; argv: string[]; locale: string; pid: number; at: number }[];
 }
 
@@ -65,6 +67,12 @@ export async function createMaster(dir: string, options: { df?: boolean } = {}):
     set(change) {
       const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Partial<Behaviour>) : {};
       writeFileSync(file, JSON.stringify({ ...before, ...change }));
+    },
+    seconds() {
+      const ends = join(state, 'seconds');
+      if (!existsSync(ends)) return 0;
+      const each = readFileSync(ends, 'utf8').trim().split('\n').map(Number);
+      return each.reduce((sum, seconds) => sum + seconds, 0);
     },
     calls() {
       const calls = join(state, 'calls.ndjson');

@@ -7,7 +7,7 @@ import { NimError, report } from './messages.ts';
 import { needConfigured } from './objects.ts';
 import { operate } from './operations.ts';
 import { masterSetup, nimConfig, nimQuery } from './setup.ts';
-import { behaviour, pause, read, record, setBehaviour } from './state.ts';
+import { behaviour, pause, read, record, recordEnd, setBehaviour } from './state.ts';
 
 const program = basename(process.argv[1] ?? '');
 const argv = process.argv.slice(2);
@@ -87,3 +87,4 @@ function stopPolitely(name: string): void {
 }
 
 process.exitCode = await run();
+recordEnd();

@@ -137,6 +137,11 @@ export function record(program: string, argv: readonly string[]): void {
   appendFileSync(file('calls.ndjson'), `${JSON.stringify(line)}\n`);
 }
 
+/** Seconds since this process began, for those who measure. */
+export function recordEnd(): void {
+  appendFileSync(file('seconds'), `${(performance.now() / 1000).toFixed(4)}\n`);
+}
+
 /** Lets signals through, as a program that waits for others does. */
 export async function pause(seconds: number): Promise<void> {
   if (seconds > 0) await setTimeout(seconds * 1000);

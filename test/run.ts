@@ -118,7 +118,7 @@ async function everything(): Promise<void> {
   await runChecks(checks);
   if (mode === '--checks') return;
   await vitest('unit', ['--project', 'unit'], 600);
-  await vitest('conformance', ['--project', 'conformance'], 180);
+  await vitest('conformance', ['--project', 'conformance'], 400);
   const names = await readdir(join(root, 'test/e2e'));
   const files = names
     .filter((name) => name.endsWith('.test.ts') && (mode === '--full' || !name.endsWith('.full.test.ts')))

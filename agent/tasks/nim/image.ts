@@ -4,6 +4,7 @@ import type { NimMaster } from './master.ts';
 import { checkNimName } from './names.ts';
 import { first } from './objects.ts';
 import { ensureResource } from './resources.ts';
+import { needSpaceForSpot } from './space.ts';
 
 /** Makes all resources of an image, one after the other; a rerun goes on where the last one stopped. */
 export async function makeImage(
@@ -66,6 +67,8 @@ async function setUp(master: NimMaster, spec: NimImageSpec): Promise<void> {
 }
 
 async function copySpot(master: NimMaster, copy: NonNullable<NimImageSpec['copySpot']>): Promise<void> {
+  await master.tool('mkdir', ['-p', copy.parent]);
+  await needSpaceForSpot(master, copy.parent);
   const ran = await master.lasting(copy.to, 'cpcosi', ['-c', copy.from, '-l', copy.parent, copy.to]);
   if (ran.exit !== 0)
     throw new HostlerError('failed_precondition', `The SPOT ${copy.from} could not be copied: ${ran.stderr.trim()}`);

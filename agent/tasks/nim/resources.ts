@@ -3,7 +3,7 @@ import type { NimPairs, NimResourceSpec } from '../../../shared/task/nim.ts';
 import { resourceIsReady, type NimMaster } from './master.ts';
 import { checkNimName } from './names.ts';
 import { first, type NimObject } from './objects.ts';
-import { needFileSize, needSpace } from './space.ts';
+import { needFileSize, needSpace, needSpaceForSpot } from './space.ts';
 import { uncertain } from './uncertain.ts';
 
 /** Definitions that take minutes to hours. */
@@ -67,7 +67,7 @@ async function prepare(master: NimMaster, type: string, make: Making): Promise<v
   const parent = type === 'spot' ? folderOf(folderOf(make.location)) : folderOf(make.location);
   await master.tool('mkdir', ['-p', type === 'lpp_source' ? make.location : parent]);
   if (type === 'lpp_source') await needSpace(master, make.location, uncertain.megabytes.lpp_source);
-  if (type === 'spot') await needSpace(master, parent, uncertain.megabytes.spot);
+  if (type === 'spot') await needSpaceForSpot(master, parent);
   if (type === 'mksysb' && make.fromClient !== undefined) {
     await needFileSize(master);
     await needRunningClient(master, make.fromClient);

@@ -21,6 +21,13 @@ export async function needSpace(master: NimMaster, path: string, megabytes: numb
   }
 }
 
+/** A SPOT's tree, and its boot images elsewhere. */
+export async function needSpaceForSpot(master: NimMaster, parent: string): Promise<void> {
+  await needSpace(master, parent, uncertain.megabytes.spot);
+  if (await master.exists(uncertain.bootFolder))
+    await needSpace(master, uncertain.bootFolder, uncertain.megabytes.tftpboot);
+}
+
 async function freeSpace(master: NimMaster, path: string): Promise<{ free: number; mount: string } | undefined> {
   const [header = '', ...lines] = (await master.tool('df', ['-m', path])).trimEnd().split('\n');
   const fields = lines.join(' ').trim().split(/\s+/);

@@ -19,10 +19,10 @@ export const uncertain = {
   /** Cstate_result after an installation. */
   resultSuccess: 'success',
   resultFailure: 'failure',
-  /** netboot_kernel of new clients: xCAT says mp; masters of AIX 7.1 and later only build 64. */
-  netbootKernel: '64',
   /** MB that must be free before a long definition starts (what xCAT asks for). */
   megabytes: { lpp_source: 1500, spot: 800, tftpboot: 64 },
+  /** Where NIM puts boot images. */
+  bootFolder: '/tftpboot',
   /** Column of `df -m` that holds the free megabytes, counted from 0, and that of the mount point. */
   dfColumns: { free: 2, mount: 6 },
   dfColumnsPosix: { free: 3, mount: 5 },

@@ -21,7 +21,7 @@ export interface Network {
   readonly gateway: string;
 }
 
-/** Masters of AIX 7.1 and later build 64-bit boot images only; `site.nimnetbootkernel` says otherwise (NIM facts, 9.3). */
+/** An open question (docs/nim-open-questions.md). Masters of AIX 7.1 and later build 64-bit boot images only; `site.nimnetbootkernel` says otherwise (NIM facts, 9.3). */
 const netbootKernel = '64';
 
 /** How NIM is to know the node, or the sentence why it cannot. */

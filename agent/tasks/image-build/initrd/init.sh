@@ -268,6 +268,7 @@ KeepConfiguration=static
 [DHCPv4]
 ClientIdentifier=mac
 UseDomains=yes
+UseHostname=no
 NETWORK
 }
 

@@ -196,7 +196,7 @@ describe('every script for AIX', () => {
   test.each(Object.entries(all))('%s is what mksh and shellcheck take for POSIX sh', (name, text) => {
     const file = join(dir, name);
     writeFileSync(file, text);
-    expect(spawnSync('mksh', ['-n', file], { encoding: 'utf8' }).stderr).toBe('');
+    expect(spawnSync('/usr/bin/env', ['mksh', '-n', file], { encoding: 'utf8' }).stderr).toBe('');
     // SC1091: what is on the node only. SC2086 and the like count.
     const looked = spawnSync('shellcheck', ['-s', 'sh', '-e', 'SC1091', file], { encoding: 'utf8' });
     expect(looked.stdout).toBe('');

@@ -37,7 +37,7 @@ dir=$1
 if [ ! -d "$dir" ]; then echo vanished
 elif [ -f "$dir/exit" ]; then echo "ended $(cat "$dir/exit")"
 elif [ ! -f "$dir/pid" ]; then echo starting
-elif [ "$(who -b 2>/dev/null)" != "$(cat "$dir/boot")" ]; then echo gone
+elif [ -f "$dir/boot" ] && [ "$(who -b 2>/dev/null)" != "$(cat "$dir/boot")" ]; then echo gone
 elif kill -0 "$(cat "$dir/pid")" 2>/dev/null; then echo running
 else echo gone
 fi

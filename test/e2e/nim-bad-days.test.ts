@@ -1,3 +1,4 @@
+// bound: 600 s
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { setManyUp } from '../nim/support/many.ts';

@@ -1,3 +1,4 @@
+// bound: 600 s
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { scenarios } from '../nim/support/scenario.ts';

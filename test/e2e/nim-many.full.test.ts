@@ -1,3 +1,4 @@
+// bound: 600 s
 import { test } from 'vitest';
 import { setManyUp } from '../nim/support/many.ts';
 import { scenarios } from '../nim/support/scenario.ts';

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -90,7 +91,11 @@ let bundle: Promise<string> | undefined;
 /** Built once for all masters of a test file. */
 function bundled(): Promise<string> {
   bundle ??= (async () => {
-    const outfile = join(mkdtempSync(join(tmpdir(), 'hostler-nim-bundle-')), 'stand-in.mjs');
+    const folder = mkdtempSync(join(tmpdir(), 'hostler-nim-bundle-'));
+    process.once('exit', () => {
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const outfile = join(folder, 'stand-in.mjs');
     await build({
       entryPoints: [resolve(import.meta.dirname, 'stand-in/main.ts')],
       bundle: true,

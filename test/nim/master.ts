@@ -1,16 +1,5 @@
 import { build } from 'esbuild';
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Behaviour } from './stand-in/state.ts';
 
@@ -58,7 +47,7 @@ export async function createMaster(dir: string, options: { df?: boolean } = {}):
   const state = join(dir, 'state');
   for (const folder of [bin, state, join(dir, 'etc'), join(dir, 'tftpboot')]) mkdirSync(folder, { recursive: true });
   const program = join(state, 'stand-in.mjs');
-  copyFileSync(await bundled(), program);
+  writeFileSync(program, await bundled());
   chmodSync(program, 0o755);
   for (const name of [...programs, ...(options.df === true ? ['df'] : [])]) symlinkSync(program, join(bin, name));
   const file = join(state, 'behaviour.json');
@@ -88,25 +77,20 @@ export async function createMaster(dir: string, options: { df?: boolean } = {}):
 
 let bundle: Promise<string> | undefined;
 
-/** Built once for all masters of a test file. */
+/** The text of the program; built once for all masters of a test file. */
 function bundled(): Promise<string> {
   bundle ??= (async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'hostler-nim-bundle-'));
-    process.once('exit', () => {
-      rmSync(folder, { recursive: true, force: true });
-    });
-    const outfile = join(folder, 'stand-in.mjs');
-    await build({
+    const { outputFiles } = await build({
       entryPoints: [resolve(import.meta.dirname, 'stand-in/main.ts')],
       bundle: true,
+      write: false,
       platform: 'node',
       format: 'esm',
       target: 'node20',
-      outfile,
       banner: { js: '#!/usr/bin/env node' },
       logLevel: 'error',
     });
-    return outfile;
+    return outputFiles[0]?.text ?? '';
   })();
   return bundle;
 }

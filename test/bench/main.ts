@@ -4,6 +4,7 @@
  */
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { agentBench } from './agent.ts';
+import { bootBench } from './boot.ts';
 import { cliBench } from './cli.ts';
 import { fleetBench, memoryBench } from './fleet.ts';
 import { imageBench } from './image.ts';
@@ -18,6 +19,7 @@ const benches: readonly Bench[] = [
   memoryBench,
   fleetBench,
   imageBench,
+  bootBench,
   nimBench,
 ];
 

@@ -71,8 +71,10 @@ function hasPlugin(node: NodeFacts, troubles: Troubles): boolean {
 }
 
 function stat(asked: Asked, nodes: readonly NodeFacts[], troubles: Troubles): Step<null> {
-  const lines = nodes.map((node) => `${node.name}: ${node.value('currstate') || 'offline'}\n`);
-  const said: Effect[] = lines.length > 0 ? [{ do: 'say', text: lines.join('') }] : [];
+  const states = nodes.map((node) => ({ node: node.name, state: node.value('currstate') || 'offline' }));
+  const lines = states.map(({ node, state }) => `${node}: ${state}\n`);
+  const text: Effect[] = lines.length > 0 ? [{ do: 'say', text: lines.join('') }] : [];
+  const said: Effect[] = asked.json ? [{ do: 'data', value: states }] : text;
   const exit = troubles.size > 0 ? 1 : 0;
   return end(...said, ...complaints(asked.server, troubles), { do: 'done', exit });
 }

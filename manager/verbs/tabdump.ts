@@ -19,7 +19,11 @@ export const tabdump: Verb<null> = {
     }
     const table = tableNamed(name);
     if (table === undefined) return failed(asked, `No such table: ${name}`);
-    if (hasFlag(asked, 'd')) return printed(descriptions(table));
+    if (hasFlag(asked, 'd')) {
+      const described = descriptions(table);
+      if (asked.json) return end({ do: 'data', value: Object.fromEntries(described) }, { do: 'done', exit: 0 });
+      return printed(described.map(([column, meaning]) => descriptionLine(column, meaning)).join('\n'));
+    }
     const conditions: RowCondition[] = [];
     for (const text of asked.options['w'] ?? []) {
       const condition = readRowCondition(text);
@@ -46,17 +50,19 @@ export function isLog(table: Table): boolean {
 }
 
 /** Column and meaning, as far as an attribute shows it. */
-function descriptions(table: Table): string {
+function descriptions(table: Table): [column: string, meaning: string][] {
   const meanings = new Map<string, string>();
   for (const { attributes } of objectTypes.values()) {
     for (const { column, meaning } of attributes) if (!meanings.has(column)) meanings.set(column, meaning);
   }
-  return table.columns
-    .map((column) => {
-      const meaning = meanings.get(`${table.name}.${column}`) ?? common.get(column) ?? 'no description';
-      return `${column}:${column.length < 7 ? '\t\t' : '\t'}${meaning}\n`;
-    })
-    .join('\n');
+  return table.columns.map((column) => [
+    column,
+    meanings.get(`${table.name}.${column}`) ?? common.get(column) ?? 'no description',
+  ]);
+}
+
+function descriptionLine(column: string, meaning: string): string {
+  return `${column}:${column.length < 7 ? '\t\t' : '\t'}${meaning}\n`;
 }
 
 const common: ReadonlyMap<string, string> = new Map([

@@ -75,13 +75,14 @@ export class Writer {
     const ready: Waiting[] = [];
     for (const waiting of group) {
       try {
-        batch.push(...waiting.prepare());
+        // One commit may hold more writes than a call takes arguments.
+        for (const write of waiting.prepare()) batch.push(write);
         ready.push(waiting);
       } catch (thrown) {
         waiting.failed(HostlerError.from(thrown));
       }
     }
-    batch.push(...this.#hooks.extra());
+    for (const write of this.#hooks.extra()) batch.push(write);
     try {
       const sync = ready.some((waiting) => waiting.sync);
       if (batch.length > 0) await this.#store.write(batch, sync);

@@ -61,7 +61,7 @@ function readAll(asked: Asked, known: View): Reading {
     const text = asked.files[path] ?? '';
     if (/\.csv$/i.test(path)) {
       const file = readTable(known, path, text, hasFlag(asked, 'replace'));
-      changes.push(...file.changes);
+      for (const change of file.changes) changes.push(change);
       read.push(`${path}: ${counted(file.rows, 'row')}`);
       if (file.unknownTable) kept.push(`the table ${file.table} (${counted(file.rows, 'row')})`);
       else kept.push(...file.kept.map((column) => `the column ${file.table}.${column}`));
@@ -70,7 +70,7 @@ function readAll(asked: Asked, known: View): Reading {
     const stanzas = readStanzas(known, text);
     if (stanzas.objects === 0) throw notStanzas(path);
     const understood = stanzaChanges(asked, known, stanzas.text);
-    changes.push(...stanzas.kept, ...understood.changes);
+    for (const change of [stanzas.kept, understood.changes].flat()) changes.push(change);
     said.push(...understood.said);
     if (understood.refused) refused = true;
     read.push(`${path}: ${counted(stanzas.objects, 'stanza')}`);

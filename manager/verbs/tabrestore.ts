@@ -23,7 +23,7 @@ export const tabrestore: Verb<null> = {
     for (const path of asked.operands) {
       const result = fileChanges(asked, known, path);
       if ('state' in result) return result;
-      changes.push(...result);
+      for (const change of result) changes.push(change);
     }
     return committed(asked, known, changes);
   },

@@ -32,7 +32,7 @@ export function stanzaChanges(
     const input = stanzaHeader + body;
     const { effects } = verb.start({ ...asked, verb: verb.name, operands: [], options, input, json: false }, known);
     for (const effect of effects) {
-      if (effect.do === 'commit') changes.push(...effect.changes);
+      if (effect.do === 'commit') for (const change of effect.changes) changes.push(change);
       if (effect.do === 'say' && effect.error === true) said.push(effect.text);
       if (effect.do === 'done' && effect.exit !== 0) refused = true;
     }

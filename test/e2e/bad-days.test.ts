@@ -31,7 +31,7 @@ const why =
     ? ['mmdebstrap', 'mksquashfs', 'zstd'].find((program) => which(program) === undefined)
     : 'root';
 
-describe.skipIf(why !== undefined)('a bad day', () => {
+describe.skipIf(why !== undefined)(why === undefined ? 'a bad day' : `a bad day (needs ${why})`, () => {
   const image = 'bad-day';
   let dir = '';
   let folder = '';

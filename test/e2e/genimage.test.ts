@@ -26,7 +26,7 @@ const why =
     ? ['mmdebstrap', 'mksquashfs', 'zstd'].find((program) => which(program) === undefined)
     : 'root';
 
-describe.skipIf(why !== undefined)('images', () => {
+describe.skipIf(why !== undefined)(why === undefined ? 'images' : `images (needs ${why})`, () => {
   let dir = '';
   let image = '';
   let tasks: ImageTasks;
@@ -396,7 +396,7 @@ describe.skipIf(why !== undefined)('images', () => {
 
   describe('a node', () => {
     it.skipIf(which('qemu-system-x86_64') === undefined || which('dnsmasq') === undefined)(
-      'refuses an altered image, and boots the right one up to its agent',
+      'refuses an altered image, and boots the right one up to its agent (needs QEMU and dnsmasq)',
       async () => {
         const post = await script('post-node', 'echo "nonce-4711" >"$1/etc/issue.hostler"');
         await (

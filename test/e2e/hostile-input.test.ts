@@ -201,7 +201,7 @@ describe('hostile input', () => {
   }, 60_000);
 
   it.skipIf(!asRoot || which('dnsmasq') === undefined || which('busybox') === undefined)(
-    'what machines say of themselves when they ask for an address stays theirs',
+    'what machines say of themselves when they ask for an address stays theirs (needs root, dnsmasq and busybox)',
     async () => {
       const network = await createNetwork({ name: 'hostile', taps: 0 });
       const authority = await createTestAuthority();

@@ -198,7 +198,7 @@ test.each([
   await expect(startManager([...args, '--no-agent'])).rejects.toThrow(message);
 });
 
-describe.skipIf(!asRoot)('started by root', () => {
+describe.skipIf(!asRoot)('started by root (needs root)', () => {
   test('another user may knock and is not let in; a policy lets him in', async () => {
     const home = join(folder, 'home');
     await startManager(['--home', home, '--no-agent']);

@@ -75,7 +75,7 @@ afterEach(() => {
 });
 
 test.skipIf(!possible)(
-  'a SPOT is built over ssh, once, though every connection is lost in the middle',
+  'a SPOT is built over ssh, once, though every connection is lost in the middle (needs root and sshd)',
   async () => {
     const media = join(dir, 'media');
     mkdirSync(media);

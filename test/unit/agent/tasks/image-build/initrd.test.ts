@@ -120,7 +120,7 @@ describe('cpio', () => {
     expect((await archive(entries)).equals(bytes)).toBe(true);
   });
 
-  it.skipIf(which('cpio') === undefined)('is read by cpio as it was meant', async () => {
+  it.skipIf(which('cpio') === undefined)('is read by cpio as it was meant (needs cpio)', async () => {
     const list = spawnSync('cpio', ['-tv', '--quiet', '-n'], { input: await archive(entries), encoding: 'utf8' });
     expect(list.status).toBe(0);
     const lines = list.stdout

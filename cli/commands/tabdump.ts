@@ -12,7 +12,7 @@ export const tabdump: CommandDefinition = {
       repeat: true,
       help: 'Only rows that fit; also !=, =~, !~, >, >=, <, <=; % in =~ stands for anything',
     },
-    { short: 'd', help: 'Describe the columns' },
+    { short: 'd', help: 'Describe the columns of the table, or all tables' },
     { short: 'n', value: 'NUMBER', help: 'Only the last rows of auditlog or eventlog' },
     { short: 'f', value: 'FILE', help: 'Write into this file' },
     { short: 'V', help: 'Accepted' },
@@ -22,6 +22,6 @@ export const tabdump: CommandDefinition = {
     line.options['f'] === undefined
       ? undefined
       : import('../local/write-table.ts').then(({ writeTable }) => writeTable(tabdump, line, command)),
-  usageWhen: ({ options }) => (options['help'] === undefined ? undefined : 0),
+  usageWhen: ({ options, operands }) => (options['help'] !== undefined ? 0 : operands.length > 1 ? 1 : undefined),
   examples: ['tabdump site', 'tabdump -w key==master site'],
 };

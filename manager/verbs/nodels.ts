@@ -49,7 +49,8 @@ function readColumns(operands: readonly string[], withNames: boolean): Wanted {
   const complaints: string[] = [];
   let wholeTable = false;
   for (const operand of operands) {
-    const criterion = readCriterion(operand);
+    // In node ranges one sign is enough; here it would be an assignment, and that is not for nodels.
+    const criterion = /^[^=!~]*(?:=(?![=~])|~)/.test(operand) ? undefined : readCriterion(operand);
     const typed = criterion?.column ?? operand;
     const column = nodeColumn(typed);
     const table = criterion === undefined ? tables.get(typed) : undefined;

@@ -1,6 +1,6 @@
-import { objectTypes, tables, type Table } from '../../shared/schema/index.ts';
-import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
-import { end, type Verb } from '../../shared/verb/verb.ts';
+import { columnMeaning, objectTypes, tables, tableSummaries, type Table } from '../../shared/schema/index.ts';
+import { type Asked, hasFlag, optionValue } from '../../shared/verb/asked.ts';
+import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import { failed, printed } from './tables/answers.ts';
 import { dumpText } from './tables/dump-text.ts';
 import { type RowCondition, readRowCondition, rowFits } from './tables/row-conditions.ts';
@@ -14,16 +14,17 @@ export const tabdump: Verb<null> = {
     const [name] = asked.operands;
     if (name === undefined) {
       const names = [...tables.keys()].sort();
+      if (hasFlag(asked, 'd'))
+        return describe(
+          asked,
+          names.map((each) => [each, tableSummaries.get(each) ?? '']),
+        );
       if (asked.json) return end({ do: 'data', value: names }, { do: 'done', exit: 0 });
       return printed(names.map((each) => `${each}\n`).join(''));
     }
     const table = tableNamed(name);
     if (table === undefined) return failed(asked, `No such table: ${name}`);
-    if (hasFlag(asked, 'd')) {
-      const described = descriptions(table);
-      if (asked.json) return end({ do: 'data', value: Object.fromEntries(described) }, { do: 'done', exit: 0 });
-      return printed(described.map(([column, meaning]) => descriptionLine(column, meaning)).join('\n'));
-    }
+    if (hasFlag(asked, 'd')) return describe(asked, descriptions(table));
     const conditions: RowCondition[] = [];
     for (const text of asked.options['w'] ?? []) {
       const condition = readRowCondition(text);
@@ -49,7 +50,7 @@ export function isLog(table: Table): boolean {
   return table.name === 'auditlog' || table.name === 'eventlog';
 }
 
-/** Column and meaning, as far as an attribute shows it. */
+/** Column and meaning: that of the first attribute that shows it, if one does. */
 function descriptions(table: Table): [column: string, meaning: string][] {
   const meanings = new Map<string, string>();
   for (const { attributes } of objectTypes.values()) {
@@ -57,18 +58,12 @@ function descriptions(table: Table): [column: string, meaning: string][] {
   }
   return table.columns.map((column) => [
     column,
-    meanings.get(`${table.name}.${column}`) ?? common.get(column) ?? 'no description',
+    meanings.get(`${table.name}.${column}`) ?? columnMeaning(table.name, column) ?? '',
   ]);
 }
 
-function descriptionLine(column: string, meaning: string): string {
-  return `${column}:${column.length < 7 ? '\t\t' : '\t'}${meaning}\n`;
+function describe(asked: Asked, described: readonly [name: string, meaning: string][]): Step<null> {
+  if (asked.json) return end({ do: 'data', value: Object.fromEntries(described) }, { do: 'done', exit: 0 });
+  const lines = described.map(([name, meaning]) => `${name}:${name.length < 7 ? '\t\t' : '\t'}${meaning}\n`);
+  return printed(lines.join('\n'));
 }
-
-const common: ReadonlyMap<string, string> = new Map([
-  ['node', 'name of the node or of the group'],
-  ['key', 'name of the setting'],
-  ['value', 'the setting'],
-  ['comments', 'free text'],
-  ['disable', 'yes or 1: the row is not looked at'],
-]);

@@ -26,6 +26,8 @@ import { zvmivp } from './types/zvmivp.ts';
 export type { Attribute, ObjectType } from './object-type.ts';
 export { isSecret, rowKeys, rowName, tables } from './tables.ts';
 export type { Table } from './tables.ts';
+export { columnMeaning } from './column-meanings.ts';
+export { tableSummaries } from './table-summaries.ts';
 
 /**
  * The types that people see, by name, in the order of xCAT's lists. Types of our own (`image`, `agent`) and tables

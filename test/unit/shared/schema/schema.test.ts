@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  columnMeaning,
   groupType,
   isSecret,
   nodeType,
   objectTypes,
   rowKeys,
   rowName,
+  tableSummaries,
   tables,
 } from '../../../../shared/schema/index.ts';
 
@@ -40,6 +42,22 @@ describe('schema', () => {
     for (const table of tables.values()) {
       for (const key of [...table.keys, ...table.named]) expect(table.columns, table.name).toContain(key);
       expect(new Set(table.columns).size, table.name).toBe(table.columns.length);
+    }
+  });
+
+  it('says of every table and every column what it is for', () => {
+    const shown = new Set(
+      [...objectTypes.values()].flatMap(({ attributes }) => attributes.map(({ column }) => column)),
+    );
+    for (const table of tables.values()) {
+      expect(tableSummaries.get(table.name), table.name).toMatch(/\w/);
+      for (const column of table.columns) {
+        const known = shown.has(`${table.name}.${column}`) || columnMeaning(table.name, column) !== undefined;
+        expect(known, `${table.name}.${column}`).toBe(true);
+      }
+    }
+    for (const type of objectTypes.values()) {
+      for (const { name, meaning } of type.attributes) expect(meaning, `${type.name}.${name}`).toMatch(/\w/);
     }
   });
 

@@ -8,7 +8,7 @@ export function agrees(recorded: Case, answer: Answer, server: string): boolean 
   if (answer.rc !== recorded.expected.rc && !(recorded.match === 'varies' && answer.rc === recorded.alternative?.rc)) {
     return false;
   }
-  if (recorded.match === 'rc') return true;
+  if (recorded.match === 'rc' || isUsage(recorded)) return true;
   const ours = neutral(answer, server);
   const accepted = recorded.alternative === undefined ? [recorded.expected] : [recorded.expected, recorded.alternative];
   return accepted.some((wanted) => {
@@ -18,6 +18,13 @@ export function agrees(recorded: Case, answer: Answer, server: string): boolean 
     }
     return ours.rc === theirs.rc && ours.stdout === theirs.stdout && ours.stderr === theirs.stderr;
   });
+}
+
+/** Usage texts count by exit code alone, also those that do not begin with the word. */
+function isUsage({ cmd, expected }: Case): boolean {
+  const [command = ''] = cmd.split(' ', 1);
+  const [word, next = ''] = expected.stdout.trimStart().split(' ', 2);
+  return word === command && /^[-[<]/.test(next);
 }
 
 function neutral(answer: Answer, server: string): Answer {

@@ -75,6 +75,7 @@ export function misused(command: string, options: Options): string | undefined {
       options.fill && options.types !== undefined && options.types !== 'osimage',
       "Option '-u' only work for objtype 'osimage'.",
     ],
+    // xCAT takes the option and answers so: there has never been an XML form, in its manual neither.
     [options.xml, "The '-x' (XML format) option is not yet implemented."],
     [options.attributes !== undefined && options.osimage, together('-i', '--osimage')],
     [options.stanza && options.osimage, together('-z', '--osimage')],

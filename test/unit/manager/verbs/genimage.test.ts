@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { genimage } from '../../../../manager/verbs/genimage.ts';
 import { environment } from '../../../../manager/verbs/image/description.ts';
+import { knownReleases } from '../../../../shared/distro/release.ts';
 import type { Effect, Report } from '../../../../shared/verb/effect.ts';
 import { asked } from '../../support/asked.ts';
 import { MemoryView } from '../../support/view.ts';
@@ -65,10 +66,10 @@ describe('genimage refuses', () => {
     ],
     [
       'a release that is not there',
-      view({ 'osimage.osvers': 'rhels8' }),
+      view({ 'osimage.osvers': 'rhels7.9' }),
       ['img'],
       {},
-      'Images of rhels8 cannot be built; known are debian11, debian12, debian13.',
+      `Images of rhels7.9 cannot be built; known are ${knownReleases().join(', ')}.`,
     ],
     [
       'an architecture that is not there',
@@ -82,7 +83,7 @@ describe('genimage refuses', () => {
       view({ 'osimage.osvers': 'debian11.3' }),
       ['img'],
       {},
-      'debian11.3 brings Node.js 12, and the agent in an image needs 18 or later. Build a later release.',
+      'debian11.3 brings Node.js 12, and the agent in an image needs 18 or later. Name a Node.js archive of nodejs.org for x86_64 with its digest: chdef -t site noderuntime.x86_64="FILE-OR-URL sha256:DIGEST".',
     ],
     [
       'a name with -o',

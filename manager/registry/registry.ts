@@ -1,4 +1,5 @@
 import type { HostlerError } from '../../shared/errors/error.ts';
+import { groupNames } from '../../shared/objects/index.ts';
 import type { Change } from '../../shared/verb/effect.ts';
 import type { Row } from '../../shared/verb/view.ts';
 import { type Applied, type ChangedObject, applyChanges } from './apply.ts';
@@ -50,6 +51,8 @@ class StoredRegistry implements Registry {
     }
     this.view.advance([], Number((await this.#store.get(metaKeys.revision)) ?? 0));
     this.#revisionAhead = this.view.revision;
+    // Who is a member of what is kept from here on: whoever asks first need not wait for it.
+    groupNames(this.view);
   }
 
   commit(info: CommitInfo, changes: readonly Change[], beside: Beside = () => []): Promise<CommitResult> {

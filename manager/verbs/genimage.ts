@@ -84,7 +84,8 @@ function fromImage(asked: Asked, known: View, name: string, before: readonly Eff
   const remarks: Effect[] = changed.map(([, , text]) => ({ do: 'say', text: `${text}\n` }));
   if (hasFlag(asked, 'dryrun')) return end(...before, ...remarks, ...dryrun(asked, image), { do: 'done', exit: 0 });
 
-  const unknown = unbuildable(osvers, image.value('osarch'));
+  const arch = architectureOf(image.value('osarch'))?.name ?? '';
+  const unknown = unbuildable(osvers, image.value('osarch'), siteValue(known, `noderuntime.${arch}`));
   if (unknown !== undefined) return refuse(unknown);
   const effects: Effect[] = [...before, ...remarks];
   for (const option of ['l', 't']) {
@@ -171,11 +172,12 @@ function asksForMore(asked: Asked): Step<null> {
 
 function specOf(asked: Asked, known: View, image: Description): ImageBuildSpec {
   const given = (option: string, attr: string): string => optionValue(asked, option) ?? image.value(attr);
-  const mode = attribute(known, 'site', 'clustersite', 'nodeagent')?.value ?? '';
+  const mode = siteValue(known, 'nodeagent');
+  const arch = architectureOf(image.value('osarch'))?.name ?? image.value('osarch');
   return {
     image: image.name,
     osvers: image.value('osvers'),
-    arch: architectureOf(image.value('osarch'))?.name ?? image.value('osarch'),
+    arch,
     profile: image.value('profile'),
     rootimgdir: rootimgdirOf(image, asked),
     pkgdir: image.list('pkgdir'),
@@ -185,6 +187,16 @@ function specOf(asked: Asked, known: View, image: Description): ImageBuildSpec {
     postinstall: image.list('postinstall'),
     netdrivers: words(given('n', 'netdrivers')),
     kernelver: given('k', 'kernelver'),
+    krpmver: given('g', 'krpmver'),
+    kerneldir: given('kerneldir', 'kerneldir'),
+    driverupdatesrc: image.list('driverupdatesrc'),
+    ignorekernelchk: hasFlag(asked, 'ignorekernelchk'),
+    permission: given('permission', 'permission') || '755',
+    interfaces: [...words(given('i', 'nodebootif')), ...words(given('r', 'otherifce'))],
+    rootlimit: optionValue(asked, 'l') ?? '',
+    tmplimit: optionValue(asked, 't') ?? '',
+    noderuntime: siteValue(known, `noderuntime.${arch}`),
+    search: false,
     environment: environment(image.value('environvar')),
     // A service node serves others, so its agent stays.
     nodeagent: mode === 'stay' || image.value('profile') === 'service' ? 'stay' : 'once',
@@ -193,6 +205,10 @@ function specOf(asked: Asked, known: View, image: Description): ImageBuildSpec {
     fresh: hasFlag(asked, 'fresh'),
     addkcmdline: image.value('addkcmdline'),
   };
+}
+
+function siteValue(known: View, name: string): string {
+  return attribute(known, 'site', 'clustersite', name)?.value ?? '';
 }
 
 function ended(state: State, report: Extract<Report, { about: 'task' }>, known: View): Step<State | null> {

@@ -22,6 +22,27 @@ export interface ImageBuildSpec {
   readonly postinstall: readonly string[];
   readonly netdrivers: readonly string[];
   readonly kernelver: string;
+  /** Release of the kernel's package (osimage.krpmver). */
+  readonly krpmver: string;
+  /** Folder of further kernel packages; empty: none. */
+  readonly kerneldir: string;
+  /** Each `rpm:FILE`, `deb:FILE` or `dud:FILE`. */
+  readonly driverupdatesrc: readonly string[];
+  /** Take drivers of driverupdatesrc whatever kernel they are for. */
+  readonly ignorekernelchk: boolean;
+  /** Octal mode of /.statelite. */
+  readonly permission: string;
+  /** Network cards of the image that ask for an address: osimage.nodebootif, then osimage.otherifce. */
+  readonly interfaces: readonly string[];
+  /** Limits of the writable layer and of /tmp (`512m`, `2g`, `25%`); empty: none given. */
+  readonly rootlimit: string;
+  readonly tmplimit: string;
+  /** What site.noderuntime.<arch> says; see shared/distro/node-runtime.ts. */
+  readonly noderuntime: string;
+  /**
+   * genimage -o -a -p: lists that are not named are looked for by profile, release and architecture, on the build host.
+   */
+  readonly search: boolean;
   /** NAME=value pairs of osimage.environvar. */
   readonly environment: Readonly<Record<string, string>>;
   /** how the agent in the image behaves: once or stay. */
@@ -40,5 +61,7 @@ export interface ImageBuildResult {
   readonly bytes: number;
   /** Seconds by stage, in order: bootstrap, packages, agent, configuration, postinstall, initrd. */
   readonly stages: readonly { readonly name: string; readonly seconds: number; readonly cached: boolean }[];
+  /** With `search`: what was found, by osimage attribute; several files with commas. */
+  readonly found?: Readonly<Record<string, string>>;
   readonly [key: string]: Json;
 }

@@ -1,7 +1,7 @@
 import { HostlerError } from '../../../../shared/errors/error.ts';
 import { meaningfulLines } from '../../../../shared/process/failure.ts';
 import { run } from '../../../../shared/process/run.ts';
-import { quotedLine } from './quote.ts';
+import { quotedLine } from '../../../../shared/text/shell-words.ts';
 import type { Login } from './types.ts';
 
 export interface SshTarget {

@@ -1,9 +1,9 @@
-import { HostlerError } from '../../../../shared/errors/error.ts';
+import { HostlerError } from '../errors/error.ts';
 
 const plain = /^[A-Za-z0-9_@%+=:,./-]+$/;
 
 /**
- * One word for a POSIX shell on the other side of an ssh connection, which takes a line and not an argument vector.
+ * One word for a POSIX shell that takes a line and not an argument vector: behind an ssh connection, or in an installer.
  * The only place where words become shell text. Whatever the word holds, the shell sees it as it was; only a NUL,
  * which no argument can hold, is refused.
  */

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { quoted, quotedLine } from '../../../../../../agent/tasks/nim/login/quote.ts';
-import { remote, type Remote } from '../../../../../nim/support/remote.ts';
+import { quoted, quotedLine } from '../../../../shared/text/shell-words.ts';
+import { remote, type Remote } from '../../../nim/support/remote.ts';
 
 let dir: string;
 let other: Remote;

@@ -1,4 +1,4 @@
-import { isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
 import { expandNoderange, missingNodesText } from '../../shared/noderange/index.ts';
 import { attribute, byName, commaList } from '../../shared/objects/index.ts';
 import { clustersite } from '../../shared/schema/index.ts';
@@ -44,8 +44,8 @@ function begin(asked: Asked, known: View): Step<FilesState | null> {
   const model: DnsModel = {
     domain,
     names,
-    forwarders: commaList(site('forwarders')).filter((word) => isIPv4(word)),
-    server: { ip: isIPv4(master) ? master : '127.0.0.1', name: asked.server, domain, others: [] },
+    forwarders: commaList(site('forwarders')).filter((word) => isIP(word) !== 0),
+    server: { ip: isIP(master) === 0 ? '127.0.0.1' : master, name: asked.server, domain, others: [] },
   };
   const backend = backendOf(asked, site('dnshandler'));
   const task = placeFiles(asked, known, `Write the names for ${backend}`, filesFor(asked, model, backend));

@@ -1,5 +1,6 @@
 import { inNetwork, ipv4, maskBits, maskOf } from '../../shared/boot/address.ts';
 import { attribute } from '../../shared/objects/index.ts';
+import { ipv6, ipv6Text, networkOf, prefixLength, staysOnLink } from '../../shared/services/ipv6.ts';
 import { stanzaHeader, writeStanza } from '../../shared/stanza/index.ts';
 import { type Asked, hasFlag } from '../../shared/verb/asked.ts';
 import type { Change, Effect } from '../../shared/verb/effect.ts';
@@ -44,33 +45,50 @@ export const makenetworks: Verb<null> = {
   },
 };
 
-/** `eth0=10.0.0.1/16 eth0=fe80::1/64`, one word an address. IPv6 networks are not made. */
+/** `eth0=10.0.0.1/16 eth0=fd77::1/64`, one word an address. */
 function networksIn(nets: string): Found[] {
   const found = new Map<string, Found>();
   for (const word of nets.split(' ')) {
     const [, mgtifname = '', address = '', prefix = ''] = /^(.+?)=([^/]+)\/(\d+)$/.exec(word) ?? [];
-    const [value, bits] = [ipv4(address), maskBits(prefix)];
-    // Nobody else is on a network of one address.
-    if (value === undefined || bits === undefined || bits > 30) continue;
-    const size = 2 ** (32 - bits);
-    const [net, mask] = [dotted(Math.floor(value / size) * size), maskOf(bits)];
-    const name = `${net}-${mask}`.replaceAll('.', '_');
-    if (!found.has(name)) found.set(name, { name, net, mask, mgtifname });
+    const network = address.includes(':') ? network6(address, prefix) : network4(address, prefix);
+    if (network === undefined) continue;
+    const name = `${network.net}-${network.mask}`.replace(/[.:]/g, '_');
+    if (!found.has(name)) found.set(name, { ...network, name, mgtifname });
   }
   return [...found.values()];
+}
+
+type Addresses = Pick<Found, 'net' | 'mask'>;
+
+/** Nobody else is on a network of one or two addresses. */
+function network4(address: string, prefix: string): Addresses | undefined {
+  const [value, bits] = [ipv4(address), maskBits(prefix)];
+  if (value === undefined || bits === undefined || bits > 30) return undefined;
+  const size = 2 ** (32 - bits);
+  return { net: dotted(Math.floor(value / size) * size), mask: maskOf(bits) };
+}
+
+function network6(address: string, prefix: string): Addresses | undefined {
+  const [value, bits] = [ipv6(address), prefixLength(prefix)];
+  if (value === undefined || bits === undefined || bits > 126 || staysOnLink(value)) return undefined;
+  return { net: ipv6Text(networkOf(value, bits)), mask: String(bits) };
 }
 
 function dotted(value: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
 }
 
-function addressOf(known: View, name: string): { net: string; mask: string } {
+function addressOf(known: View, name: string): Addresses {
   const value = (attr: string): string => attribute(known, 'network', name, attr)?.value ?? '';
   return { net: value('net'), mask: value('mask') };
 }
 
-function sameNetwork(one: { net: string; mask: string }, other: Found): boolean {
-  return maskBits(one.mask) === maskBits(other.mask) && inNetwork(one.net, other.net, other.mask);
+function sameNetwork(one: Addresses, other: Found): boolean {
+  if (!other.net.includes(':')) {
+    return maskBits(one.mask) === maskBits(other.mask) && inNetwork(one.net, other.net, other.mask);
+  }
+  const [value, bits] = [ipv6(one.net), prefixLength(one.mask)];
+  return value !== undefined && String(bits) === other.mask && ipv6Text(networkOf(value, bits ?? 0)) === other.net;
 }
 
 function attributes({ net, mask, mgtifname }: Found): [string, string][] {

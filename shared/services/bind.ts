@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { byName } from '../objects/index.ts';
 import { type DnsModel, type Named, namedIn } from './dns.ts';
+import { ipv6, reverseName } from './ipv6.ts';
 import { ownMark } from './own-mark.ts';
 
 /** A file of BIND's, under its final path. */
@@ -22,7 +23,8 @@ export interface BindPlace {
 const times = { ttl: 86_400, refresh: 10_800, retry: 3_600, expire: 604_800, negative: 3_600 };
 
 /**
- * named.conf and a file for each zone: one for each domain, one for each 256 IPv4 addresses for the way back.
+ * named.conf and a file for each zone: one for each domain, one for each 256 IPv4 addresses and each /64 of IPv6
+ * for the way back.
  * `serial` has to grow with every change: seconds since the epoch.
  */
 export function renderBind(model: DnsModel, place: BindPlace, serial: number): BindFile[] {
@@ -47,10 +49,16 @@ export function renderBind(model: DnsModel, place: BindPlace, serial: number): B
 
 /** One name for each address: the first. */
 function addReverse({ ip, domain, labels }: Named, add: (zone: string, line: string) => void): void {
-  if (isIP(ip) !== 4) return;
+  const name = `${labels[0] ?? ''}.${domain}.`;
+  const long = ipv6(ip);
+  if (long !== undefined) {
+    const { zone, label } = reverseName(long);
+    add(zone, `${label} IN PTR ${name}`);
+    return;
+  }
   const [a, b, c, d] = ip.split('.');
   if (a === undefined || b === undefined || c === undefined || d === undefined) return;
-  add(`${c}.${b}.${a}.in-addr.arpa`, `${d} IN PTR ${labels[0] ?? ''}.${domain}.`);
+  add(`${c}.${b}.${a}.in-addr.arpa`, `${d} IN PTR ${name}`);
 }
 
 function zoneText(nameServer: string, serial: number, lines: readonly string[]): string {

@@ -1,6 +1,6 @@
-import { isIP } from 'node:net';
 import { ipv4, maskBits } from '../../../shared/boot/address.ts';
 import { attribute, attributesOf } from '../../../shared/objects/index.ts';
+import { ipv6, networkOf, prefixLength } from '../../../shared/services/ipv6.ts';
 import { clustersite } from '../../../shared/schema/index.ts';
 import type { View } from '../../../shared/verb/view.ts';
 
@@ -17,27 +17,45 @@ export function domainsOf(known: View): Domains {
   const site = attribute(known, 'site', clustersite, 'domain')?.value ?? '';
   const byName = new Map<string, string>();
   const byBits = new Map<number, Map<number, string>>();
+  const byPrefix = new Map<number, Map<bigint, string>>();
   for (const [name] of known.rows('network')) {
     const values = attributesOf(known, 'network', name);
     const domain = values.get('domain')?.value ?? '';
     if (domain === '') continue;
     byName.set(name, domain);
-    const [net, bits] = [ipv4(values.get('net')?.value ?? ''), maskBits(values.get('mask')?.value ?? '')];
-    if (net === undefined || bits === undefined) continue;
-    const nets = byBits.get(bits) ?? new Map<number, string>();
-    byBits.set(bits, nets.set(Math.floor(net / 2 ** (32 - bits)), domain));
+    const [address, mask] = [values.get('net')?.value ?? '', values.get('mask')?.value ?? ''];
+    const [net, bits] = [ipv4(address), maskBits(mask)];
+    const [net6, length] = [ipv6(address), prefixLength(mask)];
+    if (net !== undefined && bits !== undefined) add(byBits, bits, Math.floor(net / 2 ** (32 - bits)), domain);
+    else if (net6 !== undefined && length !== undefined) add(byPrefix, length, networkOf(net6, length), domain);
   }
-  const lengths = [...byBits].sort(([a], [b]) => b - a);
+  const lengths = narrowestFirst(byBits);
+  const prefixes = narrowestFirst(byPrefix);
   return {
     ofAddress(address) {
-      const value = isIP(address) === 4 ? ipv4(address) : undefined;
-      if (value === undefined) return site;
-      for (const [bits, nets] of lengths) {
-        const domain = nets.get(Math.floor(value / 2 ** (32 - bits)));
-        if (domain !== undefined) return domain;
+      const value = ipv4(address);
+      if (value !== undefined) {
+        for (const [bits, nets] of lengths) {
+          const domain = nets.get(Math.floor(value / 2 ** (32 - bits)));
+          if (domain !== undefined) return domain;
+        }
+      } else if (prefixes.length > 0) {
+        const long = ipv6(address);
+        for (const [bits, nets] of prefixes) {
+          const domain = long === undefined ? undefined : nets.get(networkOf(long, bits));
+          if (domain !== undefined) return domain;
+        }
       }
       return site;
     },
     ofNetwork: (name) => byName.get(name) ?? site,
   };
+}
+
+function add<T>(lengths: Map<number, Map<T, string>>, bits: number, net: T, domain: string): void {
+  lengths.set(bits, (lengths.get(bits) ?? new Map<T, string>()).set(net, domain));
+}
+
+function narrowestFirst<T>(lengths: ReadonlyMap<number, T>): (readonly [number, T])[] {
+  return [...lengths].sort(([a], [b]) => b - a);
 }

@@ -22,6 +22,7 @@ const objects: Objects = {
   },
   network: {
     main: { 'networks.net': '10.0.0.0', 'networks.mask': '255.255.0.0', 'networks.dynamicrange': '10.0.9.1-10.0.9.9' },
+    six: { 'networks.net': 'fd99:0::', 'networks.mask': '/48', 'networks.domain': 'six.test' },
   },
   node: {
     n1: { 'nodelist.groups': 'all', 'hosts.ip': '10.0.1.1', 'mac.mac': '52:54:00:00:00:01' },
@@ -45,7 +46,8 @@ function start(verb: Verb, operands: readonly string[], flags: Asked['options'] 
   view.observe('agent', 'xcatmn', {
     'agent.roles': 'boot',
     'agent.state': 'connected',
-    'agent.nets': 'eth0=10.0.0.1/16 eth0=fd00::1/64 eth1=192.168.7.9/26 p2p=10.8.0.1/32',
+    'agent.nets':
+      'eth0=10.0.0.1/16 eth0=fd00::1/64 eth0=fe80::1/64 eth0=fd99::5/48 eth1=192.168.7.9/26 p2p=10.8.0.1/32',
   });
   const step = verb.start(asked(verb.name, { operands, options: flags }), view);
   const tasks = step.effects
@@ -146,6 +148,16 @@ describe('makedns', () => {
     expect(JSON.stringify(tasks)).not.toContain('10.0.1.2');
   });
 
+  test('IPv6: names in the domain of their network, and the way back', () => {
+    const six = { node: { six: { 'nodelist.groups': 'all', 'hosts.ip': 'fd99::7' } } };
+    const [names] = whole(start(makedns, [], {}, { ...site({}), ...six }).tasks[0]);
+    expect(names?.content).toContain('host-record=six.six.test,six,fd99::7\n');
+    const zones = whole(start(makedns, [], {}, { ...site({ 'site.dnshandler': 'bind' }), ...six }).tasks[0]);
+    const back = zones.find(({ path }) => path.endsWith('ip6.arpa'));
+    expect(back?.path).toContain('/db.0.0.0.0.0.0.0.0.0.0.0.0.9.9.d.f.ip6.arpa');
+    expect(back?.content).toContain('\n7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0 IN PTR six.six.test.\n');
+  });
+
   test.each([
     [['nosuch'], {}, /Invalid nodes and\/or groups in noderange: nosuch/],
     [[], { d: [''] }, /needs the nodes to take away/],
@@ -162,6 +174,16 @@ describe('makenetworks', () => {
     const changes = effects.flatMap((effect) => (effect.do === 'commit' ? effect.changes : []));
     expect(changes.map(({ name, values }) => [name, values])).toEqual([
       [
+        'fd00__-64',
+        {
+          'networks.gateway': '<xcatmaster>',
+          'networks.mask': '64',
+          'networks.mgtifname': 'eth0',
+          'networks.net': 'fd00::',
+          'networks.tftpserver': '<xcatmaster>',
+        },
+      ],
+      [
         '192_168_7_0-255_255_255_192',
         {
           'networks.gateway': '<xcatmaster>',
@@ -173,7 +195,8 @@ describe('makenetworks', () => {
       ],
     ]);
     expect(said).toBe(
-      "Warning: [xcatmn]: The network entry '10_0_0_0-255_255_0_0' already exists, as 'main'. It stays as it is.\n",
+      "Warning: [xcatmn]: The network entry '10_0_0_0-255_255_0_0' already exists, as 'main'. It stays as it is.\n" +
+        "Warning: [xcatmn]: The network entry 'fd99__-48' already exists, as 'six'. It stays as it is.\n",
     );
     expect(exit).toBe(0);
   });

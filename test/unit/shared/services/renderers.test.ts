@@ -52,6 +52,7 @@ describe('DNS', () => {
   test('BIND: a zone for each domain, one for each 256 addresses; what DNS cannot carry is left out', () => {
     const files = renderBind(names(251), { conf: '/etc/bind/named.conf', zones: '/etc/bind/hostler', work: '/w' }, 42);
     expect(files.map(({ zone }) => zone)).toEqual([
+      '0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa',
       '0.0.10.in-addr.arpa',
       '0.5.10.in-addr.arpa',
       '1.0.10.in-addr.arpa',
@@ -65,6 +66,9 @@ describe('DNS', () => {
     expect(zone('cluster.test')).toContain('\nn0 IN A 10.0.1.1\nn0-alias IN A 10.0.1.1\n');
     expect(zone('cluster.test')).toContain('\nn0 IN AAAA fd00::5\n');
     expect(zone('2.0.10.in-addr.arpa')).toContain('\n1 IN PTR n250.cluster.test.\n');
+    expect(zone('0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa')).toContain(
+      '\n5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0 IN PTR n0.cluster.test.\n',
+    );
     expect(zone('fast.test')).toMatch(/\nfast_1 IN A 10.5.0.1\n$/);
     expect(files.at(-1)?.content).toContain(
       'zone "fast.test" { type master; file "/etc/bind/hostler/db.fast.test"; };',

@@ -19,6 +19,8 @@ export interface OptionDefinition {
   readonly nodeRange?: boolean;
   /** The value names a file that is opened here and sent along as `files[value]`. */
   readonly file?: boolean;
+  /** The value is a path on the manager's machine: a relative one is taken from where the command was called. */
+  readonly path?: boolean;
   /** The command reads standard input when this option is there (mkdef -z). */
   readonly input?: boolean;
   /** What completion offers for the value: an object type (`osimage`), or a list of words. */
@@ -50,6 +52,8 @@ export interface CommandDefinition {
   readonly nodeRange?: 'first' | 'all';
   /** Operands name files, opened here and sent along; one that cannot be read is left out: the verb says so. */
   readonly operandFiles?: boolean;
+  /** Operands are paths on the manager's machine: relative ones are taken from where the command was called. */
+  readonly operandPaths?: boolean;
   /** What completion offers for operands: an object type. */
   readonly complete?: string | readonly string[];
   /** True when the command may change something: it then has --plan. */

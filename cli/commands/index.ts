@@ -2,6 +2,7 @@ import type { CommandDefinition } from '../command.ts';
 import { chdef } from './chdef.ts';
 import { chkosimage } from './chkosimage.ts';
 import { chtab } from './chtab.ts';
+import { copycds } from './copycds.ts';
 import { genimage } from './genimage.ts';
 import { dumpxCATdb } from './dumpxcatdb.ts';
 import { gettab } from './gettab.ts';
@@ -65,6 +66,7 @@ const definitions: readonly CommandDefinition[] = [
   makedns,
   tabdump,
   tabgrep,
+  copycds,
   genimage,
   packimage,
   gettab,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { HostlerError } from '../../shared/errors/error.ts';
 import type { RunRequest } from '../../shared/wire/generated/hostler/v1/RunRequest.ts';
 import { type CommandDefinition, type CommandLine, canonicalName } from '../command.ts';
@@ -9,15 +10,21 @@ export function runRequest(definition: CommandDefinition, line: CommandLine, cor
   const own = new Set(definition.options.map(canonicalName));
   const common = (name: string): boolean => !own.has(name) && name in line.options;
   const sent = Object.entries(line.options).filter(([name]) => own.has(name));
+  const paths = new Set(definition.options.filter(({ path }) => path === true).map(canonicalName));
+  const values = (name: string, items: readonly string[]): string[] => items.map(paths.has(name) ? whole : String);
   return {
     verb: definition.verb ?? definition.name,
-    options: Object.fromEntries(sent.map(([name, items]) => [name, { items: [...items] }])),
-    operands: [...line.operands],
+    options: Object.fromEntries(sent.map(([name, items]) => [name, { items: values(name, items) }])),
+    operands: definition.operandPaths === true ? line.operands.map(whole) : [...line.operands],
     plan: common('plan'),
     json: common('json'),
     correlation,
     files: namedFiles(definition, line),
   };
+}
+
+function whole(path: string): string {
+  return path === '' ? '' : resolve(path);
 }
 
 /** The files of `^file` in node ranges and of options that name one: path as typed to content. */

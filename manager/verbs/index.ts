@@ -13,6 +13,7 @@ import { nimnodecust } from './nimnodecust.ts';
 import { nim } from './nim.ts';
 import { chdef } from './chdef.ts';
 import { chtab, tabch } from './chtab.ts';
+import { copycds } from './copycds.ts';
 import { genimage } from './genimage.ts';
 import { dumpxCATdb } from './dumpxcatdb.ts';
 import { gettab } from './gettab.ts';
@@ -48,6 +49,7 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     ...unbuiltVerbs,
     chdef,
     chtab,
+    copycds,
     genimage,
     dumpxCATdb,
     gettab,

@@ -35,6 +35,7 @@ const packages: Readonly<Record<string, readonly [deb: string, rpm: string]>> = 
   unshare: ['util-linux', 'util-linux'],
   unsquashfs: ['squashfs-tools', 'squashfs-tools'],
   'update-binfmts': ['binfmt-support', 'binfmt-support'],
+  xorriso: ['xorriso', 'xorriso'],
   xz: ['xz-utils', 'xz'],
   zstd: ['zstd', 'zstd'],
   zypper: ['zypper', 'zypper'],

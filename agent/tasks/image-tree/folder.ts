@@ -25,12 +25,14 @@ const shallowFolders = [
  * Checks osimage.rootimgdir before anything is made or taken away there: absolute, plain, not a folder of the system,
  * and not led elsewhere by a symbolic link. Returns it without a trailing slash. Throws `invalid_argument`.
  */
-export async function checkedRootimgdir(path: string): Promise<string> {
+export function checkedRootimgdir(path: string): Promise<string> {
+  return checkedFolder(path, 'The root image directory');
+}
+
+/** The same for any folder that is filled by an agent; `what` begins the sentence of the refusal. */
+export async function checkedFolder(path: string, what: string): Promise<string> {
   const refuse = (why: string): HostlerError =>
-    new HostlerError(
-      'invalid_argument',
-      `The root image directory ${JSON.stringify(path.slice(0, 200))} cannot be used: ${why}.`,
-    );
+    new HostlerError('invalid_argument', `${what} ${JSON.stringify(path.slice(0, 200))} cannot be used: ${why}.`);
   if (!isAbsolute(path)) throw refuse('it must be an absolute path');
   if (path.split('/').includes('..')) throw refuse('it must not contain ..');
   if (!/^[\w./@+:,=-]+$/.test(path)) throw refuse('only letters, digits and ./@+:,=_- may stand in it');

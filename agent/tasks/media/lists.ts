@@ -1,0 +1,72 @@
+import { access, constants, readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { decisive, listEndings, listFolders, listNames } from '../../../shared/distro/media-lists.ts';
+import type { ListMode } from '../../../shared/distro/media-lists.ts';
+import type { ProfileFiles } from '../../../shared/task/media.ts';
+import { agentProgram } from '../image-tree/program.ts';
+
+/** The lists that come with the product lie beside the agent's program. */
+export function shareFolder(): string {
+  const named = process.env['HOSTLER_SHARE'];
+  return named !== undefined && named !== '' ? named : join(dirname(agentProgram()), 'share');
+}
+
+/**
+ * Lists, templates and scripts for a release on this machine, one row a profile: the administrator's own below
+ * `<installdir>/custom` before those of the product.
+ */
+export async function profileFiles(
+  mode: ListMode,
+  osvers: string,
+  arch: string,
+  installdir: string,
+  share: string,
+): Promise<ProfileFiles[]> {
+  const folders = listFolders(osvers, mode).flatMap((folder) => [
+    join(installdir, 'custom', folder),
+    join(share, folder),
+  ]);
+  const known = new Map<string, ReadonlySet<string>>();
+  for (const folder of folders) known.set(folder, new Set(await readdir(folder).catch(() => [])));
+  const profiles = new Set([...known.values()].flatMap((names) => [...names].flatMap((name) => profileOf(name, mode))));
+  const rows: ProfileFiles[] = [];
+  for (const profile of [...profiles].sort()) {
+    const row: Record<string, string> = {};
+    for (const [attribute, ending] of Object.entries(listEndings[mode])) {
+      const file = await firstOf(known, listNames(profile, osvers, arch, ending), attribute === 'postinstall');
+      if (file !== undefined) row[attribute] = file;
+    }
+    const wanted = Object.entries(listEndings[mode]).find(([, ending]) => ending === decisive[mode])?.[0] ?? '';
+    if (row[wanted] !== undefined) rows.push({ ...row, profile });
+  }
+  return rows;
+}
+
+/** `compute.rocky9.pkglist`: compute. */
+function profileOf(name: string, mode: ListMode): string[] {
+  if (!name.endsWith(`.${decisive[mode]}`) || name.endsWith('.otherpkgs.pkglist')) return [];
+  const profile = name.split('.')[0] ?? '';
+  return /^[A-Za-z0-9][\w-]{0,63}$/.test(profile) ? [profile] : [];
+}
+
+async function firstOf(
+  known: ReadonlyMap<string, ReadonlySet<string>>,
+  names: readonly string[],
+  executable: boolean,
+): Promise<string | undefined> {
+  for (const [folder, there] of known) {
+    for (const name of names) {
+      if (!there.has(name)) continue;
+      const file = join(folder, name);
+      const usable = (await stat(file).catch(() => undefined))?.isFile() === true;
+      const runs =
+        !executable ||
+        (await access(file, constants.X_OK).then(
+          () => true,
+          () => false,
+        ));
+      if (usable && runs) return file;
+    }
+  }
+  return undefined;
+}

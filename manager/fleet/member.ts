@@ -63,7 +63,7 @@ export function readFacts(text: string): Partial<Facts> {
     return {};
   }
   if (typeof value !== 'object' || value === null) return {};
-  const { arch, emulates, store, bootId, os, imageDigest } = value as Readonly<Record<string, unknown>>;
+  const { arch, emulates, store, bootId, os, nics, imageDigest } = value as Readonly<Record<string, unknown>>;
   const osName = typeof os === 'object' && os !== null && 'name' in os ? String(os.name) : '';
   return {
     arch: typeof arch === 'string' ? arch : '',
@@ -71,12 +71,24 @@ export function readFacts(text: string): Partial<Facts> {
     store: strings(store),
     bootId: typeof bootId === 'string' ? bootId : '',
     os: { id: '', version: '', name: osName },
+    nics: nicsOf(nics),
     ...(typeof imageDigest === 'string' && /^[0-9a-f]{64}$/.test(imageDigest) ? { imageDigest } : {}),
   };
 }
 
 function strings(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string').slice(0, 64) : [];
+}
+
+/** Cards with addresses that a row can carry; their own addresses are nothing the fleet looks at. */
+function nicsOf(value: unknown): Facts['nics'] {
+  if (!Array.isArray(value)) return [];
+  return (value as readonly unknown[]).slice(0, mostAddresses).flatMap((nic) => {
+    const { name, addresses } = (typeof nic === 'object' ? (nic ?? {}) : {}) as Readonly<Record<string, unknown>>;
+    if (typeof name !== 'string' || !/^[\w.@-]{1,15}$/.test(name)) return [];
+    const usable = strings(addresses).filter((address) => /^[0-9a-fA-F.:]{2,45}\/\d{1,3}$/.test(address));
+    return [{ name, mac: '', addresses: usable }];
+  });
 }
 
 export function candidateOf(member: Member, record: AgentRecord, now: number): Candidate {
@@ -135,14 +147,7 @@ export function rowOf(member: Member, record: AgentRecord, now: number): Readonl
 const mostAddresses = 64;
 
 /** Addresses with their interfaces, for verbs that need to know networks: `eth0=10.0.0.1/16 eth1=...`. */
-function netsOf(nics: unknown): string {
-  if (!Array.isArray(nics)) return '';
-  const words = (nics as readonly (Partial<Facts['nics'][number]> | null)[]).flatMap((nic) => {
-    const { name, addresses } = nic ?? {};
-    return Array.isArray(addresses) ? addresses.map((address) => `${String(name)}=${String(address)}`) : [];
-  });
-  return words
-    .filter((word) => /^[\w.@-]{1,15}=[0-9a-fA-F.:]{2,45}\/\d{1,3}$/.test(word))
-    .slice(0, mostAddresses)
-    .join(' ');
+function netsOf(nics: Facts['nics'] = []): string {
+  const words = nics.flatMap(({ name, addresses }) => addresses.map((address) => `${name}=${address}`));
+  return words.slice(0, mostAddresses).join(' ');
 }

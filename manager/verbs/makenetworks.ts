@@ -29,7 +29,15 @@ export const makenetworks: Verb<null> = {
           'hostler-manager starts one unless it was told --no-agent',
       );
     }
-    const found = networksIn(agent['agent.nets'] ?? '');
+    const nets = agent['agent.nets'] ?? '';
+    if (nets === '') {
+      return failed(
+        asked,
+        `The agent on ${asked.server} has not told of any interface with an address. If it has just joined, try again; ` +
+          'see hostler agents',
+      );
+    }
+    const found = networksIn(nets);
     if (hasFlag(asked, 'display') && asked.json)
       return end({ do: 'data', value: found.map((each) => ({ ...each })) }, { do: 'done', exit: 0 });
     if (hasFlag(asked, 'display')) return printed(stanzaHeader + found.map(stanza).join(''));

@@ -45,6 +45,6 @@ export function staysOnLink(value: bigint): boolean {
 
 /** The zone of the /64 that holds the address, and the label in it, for the way back from address to name. */
 export function reverseName(value: bigint): { readonly zone: string; readonly label: string } {
-  const digits = [...hexOf(value)].reverse();
+  const digits = Array.from(hexOf(value)).reverse();
   return { label: digits.slice(0, 16).join('.'), zone: `${digits.slice(16).join('.')}.ip6.arpa` };
 }

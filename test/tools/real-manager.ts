@@ -8,20 +8,25 @@ import { root } from './step.ts';
 
 export const dist = join(root, 'dist');
 
+/** What to run instead of an argument vector, so that it runs elsewhere. */
+type Inside = (argv: readonly string[]) => readonly string[];
+
 /** dist/hostler-manager in a home of its own. `using`-like: call dispose in every outcome. */
 export class RealManager {
   readonly home: string;
   readonly #argv: readonly string[];
+  readonly #inside: Inside;
   #child: ChildProcess | undefined;
 
-  private constructor(home: string, argv: readonly string[]) {
+  private constructor(home: string, argv: readonly string[], inside: Inside) {
     this.home = home;
     this.#argv = argv;
+    this.#inside = inside;
   }
 
-  /** More arguments than --home; by default no agent is started with it. */
-  static async start(args: readonly string[] = ['--no-agent']): Promise<RealManager> {
-    const manager = new RealManager(mkdtempSync(join(tmpdir(), 'hostler-m-')), args);
+  /** More arguments than --home; by default no agent is started with it. `inside`: in a namespace, for one. */
+  static async start(args: readonly string[] = ['--no-agent'], inside: Inside = (argv) => argv): Promise<RealManager> {
+    const manager = new RealManager(mkdtempSync(join(tmpdir(), 'hostler-m-')), args, inside);
     try {
       await manager.up();
       return manager;
@@ -34,7 +39,8 @@ export class RealManager {
   /** Starts it (again). Resolves when the socket answers. */
   async up(): Promise<void> {
     const log = openSync(this.log, 'a');
-    const child = spawn(join(dist, 'hostler-manager'), ['--home', this.home, ...this.#argv], {
+    const [program = '', ...argv] = this.#inside([join(dist, 'hostler-manager'), '--home', this.home, ...this.#argv]);
+    const child = spawn(program, argv, {
       stdio: ['ignore', log, log],
       detached: true,
     });

@@ -2,7 +2,7 @@ import type { TlsIdentity } from '../../shared/identity/tls.ts';
 import type { NodeEvent } from '../../shared/task/node-events.ts';
 import { StoreServer, type Address } from '../store/server.ts';
 import { BootService } from './boot/service.ts';
-import { openNimWatch } from './nim/index.ts';
+import { openNimServices } from './nim/index.ts';
 
 /** What the long-lived services of an agent need of it. */
 export interface ServicesContext {
@@ -34,13 +34,17 @@ export interface Services {
  * it. Other roles need nothing that runs all the time.
  */
 export async function startServices(context: ServicesContext): Promise<Services> {
-  const watch = context.roles.includes('nim') ? openNimWatch(context) : undefined;
+  const nim = context.roles.includes('nim') ? openNimServices(context) : undefined;
   const services = await startServers(context);
-  watch?.start();
+  nim?.start();
   return {
     ...services,
+    renewed: () => {
+      nim?.renewed();
+      services.renewed();
+    },
     stop: async () => {
-      await watch?.stop();
+      await nim?.stop();
       await services.stop();
     },
   };

@@ -78,6 +78,7 @@ function statusOf(timeline: Timeline, currstate: string): string {
 /** What NIM says has no timeline: a status, and the step where it tells one (`hostler.nim`). */
 function nimStateAfter(known: Row, event: SeenEvent): Readonly<Record<string, string | null>> {
   const status = event.stage.slice('nim-'.length);
+  if (status === 'refused') return { 'boot.error': event.detail || 'refused' };
   const failed = status === 'failed';
   return {
     'hostler.nim': failed || event.detail === '' ? null : event.detail,

@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { HostlerError } from '../../shared/errors/error.ts';
+import type { Json } from '../../shared/verb/effect.ts';
+import { withSecrets } from '../../shared/verb/secret.ts';
 import type { Fleet } from '../fleet/types.ts';
 import type { Registry } from '../registry/types.ts';
 import type { Job, JobHost } from './job.ts';
@@ -79,7 +81,8 @@ export class Host implements JobHost {
     const { correlation } = job.record;
     // Meanwhile it may have ended.
     if (spec === undefined || this.closing) return;
-    const task = { id, kind, spec: JSON.stringify(spec), deadline, uninterruptible, correlation, title };
+    const whole = JSON.stringify(withSecrets(spec as Json, this.registry.view));
+    const task = { id, kind, spec: whole, deadline, uninterruptible, correlation, title };
     this.#options.fleet.send(step.agent, step.incarnation, task);
   }
 

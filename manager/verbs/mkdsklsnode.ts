@@ -15,8 +15,11 @@ import {
   say,
   shortName,
   site,
+  serversOf,
 } from './nim/common.ts';
 import { nodesAndPairs } from './nim/nodes.ts';
+import { nimPostscripts, spotSetup } from './nim/postscripts.ts';
+import { isReplica } from './nim/replicas.ts';
 
 const pairNames = ['duplex', 'speed', 'psize', 'sparse_paging', 'dump_iscsi_port', 'configdump'];
 const resources = ['spot', 'root', 'shared_root', 'paging', 'dump', 'home', 'shared_home', 'tmp', 'resolv_conf'];
@@ -29,40 +32,61 @@ export const mkdsklsnode: Verb<ClientWork | null> = {
   start(asked, known): Step<ClientWork | null> {
     const line = nodesAndPairs(asked, known);
     if ('state' in line) return line;
+    if (hasFlag(asked, 'S'))
+      return refuse(asked, 'The -S option is not offered: replicate the install directory by means of NFSv4 itself.');
     const unknown = [...line.pairs.keys()].find((key) => !pairNames.includes(key));
     if (unknown !== undefined)
       return refuse(asked, `The attribute '${unknown}' is not valid here. Use one of: ${pairNames.join(', ')}.`);
+    // -u and -r: resources only.
+    const bringing = hasFlag(asked, 'u') || hasFlag(asked, 'r');
     const refusals: string[] = [];
     const attributes: Record<string, Record<string, string>> = {};
     const work: MasterWork[] = [];
-    for (const { on, nodes } of mastersOf(known, line.nodes).values()) {
+    for (const { on, nodes } of mastersOf(known, line.nodes, serversOf(asked)).values()) {
       const clients: NimClientSpec[] = [];
       const wanted = new Map<string, NimResourceSpec>();
       const roots = new Map<string, string>();
+      const images = new Map<string, string>();
       for (const node of nodes) {
         const plan = planNode(asked, known, node, line.pairs, wanted, roots);
         if (typeof plan === 'string') refusals.push(plan);
         else {
           clients.push(plan.client);
+          images.set(node, plan.image);
           attributes[node] = { os: 'AIX', profile: plan.image, provmethod: plan.image };
         }
       }
-      if (clients.length > 0) work.push({ on, spec: specOf(asked, known, clients, wanted, roots) });
+      if (clients.length === 0 || (bringing && !isReplica(known, on))) continue;
+      const spec = specOf(asked, known, clients, wanted, roots, images);
+      work.push({ on, spec: bringing ? resourcesOnly(spec) : spec });
     }
+    if (bringing && work.length === 0 && refusals.length === 0)
+      return end(say('There is no service node to bring resources to: site.nimprime and servicenode say who is one.'), {
+        do: 'done',
+        exit: 0,
+      });
     const complaints = refusals.map((text) => complain(asked, text));
     if (work.length === 0) return end(...complaints, { do: 'done', exit: 1 });
     const texts = {
-      success: 'AIX/NIM diskless nodes were initialized.',
+      success: bringing ? 'The resources are on the service nodes.' : 'AIX/NIM diskless nodes were initialized.',
       failure: 'One or more errors occurred when attempting to initialize AIX NIM diskless nodes.',
     };
-    const step = startWork(asked, 'Initialize AIX diskless nodes', work, { attributes, ...texts }, complaints);
+    const step = startWork(asked, known, 'Initialize AIX diskless nodes', work, { attributes, ...texts }, complaints);
     return {
       ...step,
-      effects: [say(`${asked.server}: Initializing AIX diskless nodes.  This could take a while.`), ...step.effects],
+      effects: [
+        ...(bringing ? [] : [say(`${asked.server}: Initializing AIX diskless nodes.  This could take a while.`)]),
+        ...step.effects,
+      ],
     };
   },
   on: (state, report, known) => (state === null ? { state, effects: [] } : onWork(state, report, known)),
 };
+
+/** No node is touched. */
+function resourcesOnly(spec: NimClientsSpec): NimClientsSpec {
+  return { ...spec, clients: [], prescripts: [], syncRoots: [] };
+}
 
 function planNode(
   asked: Asked,
@@ -127,7 +151,10 @@ function specOf(
   clients: readonly NimClientSpec[],
   wanted: ReadonlyMap<string, NimResourceSpec>,
   roots: ReadonlyMap<string, string>,
+  images: ReadonlyMap<string, string>,
 ): NimClientsSpec {
+  const folder = `${asked.folders.install}/postscripts`;
+  const spots = [...wanted.values()].flatMap(({ type, name }) => (type === 'spot' ? [name] : []));
   return {
     action: 'diskless',
     clients,
@@ -142,6 +169,12 @@ function specOf(
       `${asked.folders.install}/prescripts`,
     ),
     scriptAction: 'diskless',
+    spotSetups: spots.map((spot) => spotSetup(known, spot, folder)),
+    postscripts: nimPostscripts(
+      known,
+      clients.map(({ node, name }) => ({ node, name, image: images.get(node) ?? '' })),
+      folder,
+    ),
   };
 }
 

@@ -4,7 +4,7 @@ import { hasFlag, type Asked } from '../../shared/verb/asked.ts';
 import type { Effect, Json, Report } from '../../shared/verb/effect.ts';
 import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
-import { nimMaster, refuse, say, splitPairs } from './nim/common.ts';
+import { buildLock, nimMaster, refuse, say, splitPairs } from './nim/common.ts';
 import { planImage } from './nim/image-plan.ts';
 import { planUpdate } from './nim/image-update.ts';
 
@@ -46,7 +46,7 @@ export const mknimimage: Verb<State | null> = {
             on: nimMaster(known),
             spec: plan.spec as unknown as Json,
             uninterruptible: true,
-            lock: 'nim-build',
+            lock: buildLock(nimMaster(known)),
           },
         },
       ],
@@ -93,12 +93,12 @@ function update(asked: Asked, known: View, image: string, pairs: ReadonlyMap<str
     on: nimMaster(known),
     spec: plan.spec as unknown as Json,
     uninterruptible: true,
-    lock: 'nim-build',
+    lock: buildLock(nimMaster(known)),
   };
   return {
     state: { image, server: asked.server, attributes: {}, update: true },
     effects: [
-      ...plan.warnings.map((text): Effect => ({ do: 'say', text: `${text}\n`, error: true })),
+      say(`Updating the NIM spot resource named '${plan.spec.spot}'. This could take a while.`),
       { do: 'run', task },
     ],
   };

@@ -5,7 +5,16 @@ import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
 import type { Json } from '../../shared/verb/effect.ts';
 import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
-import { imageAttributes, isNimImage, nimMaster, refuse, resourceTypes, say, shortName } from './nim/common.ts';
+import {
+  buildLock,
+  imageAttributes,
+  isNimImage,
+  nimMaster,
+  refuse,
+  resourceTypes,
+  say,
+  shortName,
+} from './nim/common.ts';
 
 /** `hostler nim show [NAME...]` and `hostler nim check [NAME...]`: for people without a login on the master. */
 export const nim: Verb<{ readonly server: string } | null> = {
@@ -44,7 +53,7 @@ export const nim: Verb<{ readonly server: string } | null> = {
       title: `nim ${action}`,
       on: nimMaster(known),
       spec: spec as unknown as Json,
-      lock: 'nim-build',
+      lock: buildLock(nimMaster(known)),
     };
     return {
       state: { server: asked.server },

@@ -2,7 +2,7 @@ import { optionValue } from '../../shared/verb/asked.ts';
 import type { NimPairs } from '../../shared/task/nim.ts';
 import type { Step, Verb } from '../../shared/verb/verb.ts';
 import { onWork, startWork, type ClientWork, type MasterWork } from './nim/client-work.ts';
-import { mastersOf, refuse, shortName } from './nim/common.ts';
+import { mastersOf, refuse, shortName, serversOf } from './nim/common.ts';
 import { nodesAndPairs } from './nim/nodes.ts';
 
 /** Installs software on running AIX machines out of an lpp_source. */
@@ -24,7 +24,7 @@ export const nimnodecust: Verb<ClientWork | null> = {
       ...list('b').map((bundle) => ['installp_bundle', bundle] as const),
       ...[...line.pairs].filter(([key]) => key !== 'installp_flags'),
     ];
-    const work: MasterWork[] = [...mastersOf(known, line.nodes).values()].map(({ on, nodes }) => ({
+    const work: MasterWork[] = [...mastersOf(known, line.nodes, serversOf(asked)).values()].map(({ on, nodes }) => ({
       on,
       spec: {
         action: 'customize',
@@ -40,7 +40,7 @@ export const nimnodecust: Verb<ClientWork | null> = {
         scriptAction: 'customize',
       },
     }));
-    return startWork(asked, 'Customize AIX nodes', work, {
+    return startWork(asked, known, 'Customize AIX nodes', work, {
       attributes: {},
       success: 'AIX/NIM nodes were customized.',
       failure: 'One or more errors occurred when attempting to customize AIX NIM nodes.',

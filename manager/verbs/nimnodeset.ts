@@ -19,9 +19,10 @@ import {
   shortName,
   site,
   splitPairs,
+  serversOf,
 } from './nim/common.ts';
 import { aixScript } from './nim/aix-script.ts';
-import { nimPostscripts } from './nim/postscripts.ts';
+import { nimPostscripts, rootPassword } from './nim/postscripts.ts';
 
 /** Sets up network installations of AIX machines; they are booted afterwards. */
 export const nimnodeset: Verb<ClientWork | null> = {
@@ -63,7 +64,7 @@ export const nimnodeset: Verb<ClientWork | null> = {
     if (chosen.size === 0) return { state: null, effects: [...failed, { do: 'done', exit: 1 }] };
     const work: MasterWork[] = [];
     const attributes: Record<string, Record<string, string>> = {};
-    for (const { on, nodes: members } of mastersOf(known, [...chosen.keys()]).values()) {
+    for (const { on, nodes: members } of mastersOf(known, [...chosen.keys()], serversOf(asked)).values()) {
       const clients: NimClientsSpec['clients'][number][] = [];
       const resources = new Map<string, NimResourceSpec>();
       for (const node of members) {
@@ -114,12 +115,14 @@ export const nimnodeset: Verb<ClientWork | null> = {
             clients.map(({ node, name }) => ({ node, name, image: chosen.get(node) ?? '' })),
             `${asked.folders.install}/postscripts`,
           ),
+          rootPassword: rootPassword(known),
         },
       });
     }
     if (work.length === 0) return { state: null, effects: [...failed, { do: 'done', exit: 1 }] };
     return startWork(
       asked,
+      known,
       'Initialize AIX nodes',
       work,
       {

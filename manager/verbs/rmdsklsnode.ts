@@ -1,7 +1,7 @@
 import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
 import type { Step, Verb } from '../../shared/verb/verb.ts';
 import { onWork, prescripts, startWork, type ClientWork, type MasterWork } from './nim/client-work.ts';
-import { mastersOf, refuse, shortName } from './nim/common.ts';
+import { mastersOf, refuse, shortName, serversOf } from './nim/common.ts';
 import { nodesAndPairs } from './nim/nodes.ts';
 
 /** Takes diskless and dataless machines out of NIM: reset, resources back, definition gone. */
@@ -15,7 +15,7 @@ export const rmdsklsnode: Verb<ClientWork | null> = {
     if (hasFlag(asked, 'f') && hasFlag(asked, 'r'))
       return refuse(asked, "The '-f' and '-r' options cannot be used together.");
     const image = optionValue(asked, 'i');
-    const work: MasterWork[] = [...mastersOf(known, line.nodes).values()].map(({ on, nodes }) => ({
+    const work: MasterWork[] = [...mastersOf(known, line.nodes, serversOf(asked)).values()].map(({ on, nodes }) => ({
       on,
       spec: {
         action: 'undiskless',
@@ -34,7 +34,7 @@ export const rmdsklsnode: Verb<ClientWork | null> = {
         scriptAction: 'remove',
       },
     }));
-    return startWork(asked, 'Remove AIX diskless nodes', work, {
+    return startWork(asked, known, 'Remove AIX diskless nodes', work, {
       attributes: {},
       success: 'AIX/NIM diskless nodes were removed.',
       failure: 'One or more errors occurred when attempting to remove AIX NIM diskless nodes.',

@@ -4,7 +4,7 @@ import { hasFlag } from '../../shared/verb/asked.ts';
 import type { Json } from '../../shared/verb/effect.ts';
 import { end, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
-import { imageAttributes, isNimImage, nimMaster, refuse, resourceTypes, say, site } from './nim/common.ts';
+import { buildLock, imageAttributes, isNimImage, nimMaster, refuse, resourceTypes, say, site } from './nim/common.ts';
 
 interface State {
   readonly image: string;
@@ -54,7 +54,7 @@ export const rmnimimage: Verb<State | null> = {
             on: nimMaster(known),
             spec,
             uninterruptible: true,
-            lock: 'nim-build',
+            lock: buildLock(nimMaster(known)),
           },
         },
       ],

@@ -11,6 +11,7 @@ export const nimKinds = {
   networks: 'nim-networks',
   show: 'nim-show',
   check: 'nim-check',
+  describe: 'nim-describe',
 } as const;
 export const nimVersion = 1;
 
@@ -31,6 +32,8 @@ export interface NimResourceSpec {
     readonly fromClient?: string;
     /** Content of the file, where Hostler writes it (bosinst_data, resolv_conf, script). */
     readonly content?: string;
+    /** The files come from this other master first, by rsync over ssh; the definition takes them as they are. */
+    readonly copyFrom?: string;
     /** Edit this file of the master instead, `KEY` to value, and fall back on `content` when it is not there. */
     readonly template?: { readonly path: string; readonly values: Readonly<Record<string, string>> };
   };
@@ -47,6 +50,25 @@ export interface NimImageSpec {
   readonly copySpot?: { readonly from: string; readonly to: string; readonly parent: string };
   /** The master's NFSv4 domain; the definitions carry nfs_vers=4 by themselves. */
   readonly nfsDomain?: string;
+  /** The SPOT is made ready for its nodes before roots are made from it. */
+  readonly spotSetup?: NimSpotSetup;
+}
+
+/** What a SPOT must hold so that the diskless and dataless nodes of it run postscripts. */
+export interface NimSpotSetup {
+  readonly spot: string;
+  /** `<install>/postscripts` of the master, from where nodes take their scripts. */
+  readonly postscripts: string;
+  /** Where nodes look when nothing on them names their master. */
+  readonly master: string;
+  readonly rootPassword: NimPassword;
+}
+
+/** A plain password, or what crypt made of it; empty: none is set. Travels as a secret reference. */
+export interface NimPassword {
+  readonly value: string;
+  /** As in the table passwd: not empty when `value` is crypted already. */
+  readonly cryptmethod: string;
 }
 
 export interface NimImageResult {
@@ -89,6 +111,10 @@ export interface NimClientsSpec {
   readonly scriptAction: string;
   /** What the nodes themselves run at their first boot; placed before any machine is touched. */
   readonly postscripts?: NimPostscripts;
+  /** SPOTs that are made ready first, where nobody uses them. */
+  readonly spotSetups?: readonly NimSpotSetup[];
+  /** Handed to machines that were installed, when they register. */
+  readonly rootPassword?: NimPassword;
 }
 
 export interface NimPostscripts {
@@ -101,7 +127,14 @@ export interface NimPostscripts {
     readonly name: string;
     readonly environment: Readonly<Record<string, string>>;
     readonly scripts: readonly ScriptCall[];
+    /** The node's name in the registry, and the address that it has: reports come from there alone. Empty: none. */
+    readonly node: string;
+    readonly address: string;
+    /** Where the node reaches the agent beside its master; empty: it does not report. */
+    readonly reportTo: string;
   }[];
+  /** The port of `reportTo`. */
+  readonly reportPort: number;
 }
 
 export interface NimPrescripts {
@@ -130,6 +163,8 @@ export interface NimUpdateImageSpec {
   /** With NIM's prefixes where they have some (`I:`, `R:`, `E:`). */
   readonly filesets: readonly string[];
   readonly installpFlags: string;
+  /** Files of the master that list files for the SPOT (synclists). */
+  readonly synclists: readonly string[];
   /** Resources whose attributes change, in order. */
   readonly changes: readonly { readonly name: string; readonly attributes: NimPairs }[];
 }
@@ -174,6 +209,24 @@ export interface NimShowSpec {
   readonly long: boolean;
   /** A class or type to show. */
   readonly filter: string;
+}
+
+/** What a master has of resources, so that others can be given the same. */
+export interface NimDescribeSpec {
+  readonly names: readonly string[];
+}
+
+export interface NimDescribeResult {
+  readonly resources: readonly {
+    readonly type: string;
+    readonly name: string;
+    readonly location: string;
+    readonly ready: boolean;
+    /** Of a shared_root: the SPOT that it was made from. */
+    readonly spot: string;
+    readonly [key: string]: Json;
+  }[];
+  readonly [key: string]: Json;
 }
 
 export interface NimCheckSpec {

@@ -17,8 +17,19 @@ export type BootStage = (typeof bootStages)[number];
 export const nodeTroubles = ['failed', 'refused', 'unknown-node'] as const;
 export type NodeTrouble = (typeof nodeTroubles)[number];
 
-/** What an agent beside a NIM master sees of AIX machines there, by the words that people know. */
-export const nimStages = ['nim-installing', 'nim-booting', 'nim-netbooting', 'nim-booted', 'nim-failed'] as const;
+/**
+ * What an agent beside a NIM master sees of AIX machines there, by the words that people know. postbooting: the machine
+ * has registered and runs its scripts. refused: somebody who is not the machine spoke for it.
+ */
+export const nimStages = [
+  'nim-installing',
+  'nim-booting',
+  'nim-netbooting',
+  'nim-postbooting',
+  'nim-booted',
+  'nim-failed',
+  'nim-refused',
+] as const;
 export type NimStage = (typeof nimStages)[number];
 
 /** One thing seen of one boot; travels as NodeEvent of link.proto. */

@@ -43,12 +43,27 @@ describe('updating the SPOT of an image', () => {
     expect(await works('lsdef -t osimage -l img')).not.toContain('otherpkgs');
   });
 
-  test('what the image itself names; its synclists are left out, and said', async () => {
-    await works('chdef -t osimage -o img otherpkgs=I:bos.x synclists=/install/list');
-    const answer = await site.hostler('mknimimage -u img');
-    expect(answer.exit).toBe(0);
-    expect(answer.err).toContain('synclists');
+  test('what the image itself names, files of its synclists too', async () => {
+    writeFileSync(`${site.dir}/motd`, 'be kind');
+    writeFileSync(`${site.dir}/list`, `${site.dir}/motd -> /etc/motd\n${site.dir}/motd -> /usr/local/motd\n`);
+    await works(`chdef -t osimage -o img otherpkgs=I:bos.x synclists=${site.dir}/list`);
+    const out = await works('mknimimage -u img');
+    expect(out).toMatch(/^Updating the NIM spot resource named 'img'\. This could take a while\.\n/);
+    expect(out).toContain('Updated synclists files.');
     expect(changing().some((line) => line.includes('filesets=I:bos.x img'))).toBe(true);
+    const usr = `${site.base}/spot/img/usr`;
+    expect(readFileSync(`${usr}/local/motd`, 'utf8')).toBe('be kind');
+    expect(readFileSync(`${usr}/lpp/bos/inst_root/etc/motd`, 'utf8')).toBe('be kind');
+    // The roots that are there already get it from sync_roots.
+    expect(readFileSync(`${site.base}/shared_root/img_shared_root/etc/motd`, 'utf8')).toBe('be kind');
+  });
+
+  test('synclists alone install nothing; one that is not there changes nothing', async () => {
+    writeFileSync(`${site.dir}/list`, `${site.dir}/gone -> /etc/gone\n`);
+    const before = changing().length;
+    await fails(`mknimimage -u img synclists=${site.dir}/list`, /gone is not there/);
+    await fails('mknimimage -u img synclists=/nonexistent', /The synclist \/nonexistent cannot be read/);
+    expect(changing()).toHaveLength(before);
   });
 
   test('refused while a node uses it', async () => {
@@ -61,7 +76,7 @@ describe('updating the SPOT of an image', () => {
   test.each([
     ['nothing to install', 'mknimimage -u img', /nothing to update/],
     ['an image that is none', 'mknimimage -u nosuch otherpkgs=x', /'nosuch' is not defined/],
-    ['synclists asked for', 'mknimimage -u img synclists=/x', /not copied into a SPOT/],
+    ['a synclist by half a path', 'mknimimage -u img synclists=x/y', /'x\/y' is not an absolute path/],
     ['an attribute that has no place here', 'mknimimage -u img spot=other', /not valid with '-u'/],
     ['a name that is none', 'mknimimage -u img otherpkgs=a;reboot', /not the name of a bundle or package/],
     ['a bundle that is not there', 'mknimimage -u img installp_bundle=gone', /no installp_bundle resource named gone/],
@@ -198,16 +213,4 @@ test('a golden node without ssh and ssl: the mksysb is made, and what is missing
   const out = await works('mknimimage -m mksysb -n node01 clone');
   expect(out).toContain('Warning: openssh.base is not installed on node01');
   expect(out).not.toContain('openssl.base is not installed');
-});
-
-test('nodes get a list of their postscripts, and the supplied ones', async () => {
-  await works(`mknimimage -s ${site.media} img`);
-  await works('chdef -t node -o node01 postscripts=setupntp,confignimsh');
-  await works('nimnodeset -i img node01');
-  const folder = `${site.dir}/install/postscripts`;
-  const list = readFileSync(`${folder}/mypostscripts/mypostscript.node01`, 'utf8');
-  expect(list).toContain('NODE=node01; export NODE\n');
-  expect(list).toMatch(/^run(_if_there)? setupntp\nrun confignimsh$/m);
-  expect(readFileSync(`${folder}/hostleraixpost`, 'utf8')).toMatch(/^#!\/bin\/sh\n/);
-  expect(readFileSync(`${site.base}/scripts/xcataixscript`, 'utf8')).toContain(`$NIM_MASTER_HOSTNAME:${folder}" /mnt`);
 });

@@ -1,6 +1,7 @@
 import { HostlerError } from '../../../shared/errors/error.ts';
 import type { NodeEvent } from '../../../shared/task/node-events.ts';
-import { standingOf } from '../../tasks/nim/standing.ts';
+import { standingOf, type Standing } from '../../tasks/nim/standing.ts';
+import { readReporter } from '../../tasks/nim/reporters.ts';
 import { unwatchNode, watchedNodes, type Watched } from '../../tasks/nim/watched.ts';
 import type { NimObject } from '../../tasks/nim/objects.ts';
 
@@ -10,10 +11,15 @@ export interface NimWatchOptions {
   readonly look: (names: readonly string[]) => Promise<ReadonlyMap<string, NimObject>>;
   readonly report: (event: NodeEvent) => void;
   readonly log: (line: string) => void;
+  /** Done before each look. */
+  readonly each?: () => Promise<void>;
   readonly now?: () => number;
   /** Milliseconds between two looks into the folder; for tests. */
   readonly everyMs?: number;
 }
+
+/** So long a machine that NIM calls up may take to say so itself, where it is to. */
+const speaksWithinMs = 15 * 60_000;
 
 /** One lsnim for all of them; a big fleet is asked about less often. */
 export function lookEveryMs(machines: number): number {
@@ -28,6 +34,8 @@ export class NimWatch {
   readonly #options: NimWatchOptions;
   readonly #now: () => number;
   readonly #told = new Map<string, string>();
+  /** Node to when NIM was first seen to call it up. */
+  readonly #up = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
   #lastLook = 0;
@@ -39,7 +47,7 @@ export class NimWatch {
 
   start(): void {
     this.#timer = setInterval(() => {
-      this.#looking ??= this.look()
+      this.#looking ??= this.#turn()
         .catch((thrown: unknown) => {
           this.#options.log(`The states of NIM machines cannot be seen: ${HostlerError.from(thrown).message}`);
         })
@@ -50,6 +58,11 @@ export class NimWatch {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#looking;
+  }
+
+  async #turn(): Promise<void> {
+    await this.#options.each?.();
+    await this.look();
   }
 
   /** One look, when it is due. */
@@ -66,12 +79,27 @@ export class NimWatch {
 
   async #tell(watched: Watched, machine: NimObject | undefined, at: number): Promise<void> {
     const { node } = watched;
-    const { stage, detail, over } = standingOf(machine);
+    const standing = standingOf(machine);
+    const { stage, detail, over } =
+      standing.stage === 'nim-booted' && watched.reports === true ? await this.#itself(watched, at) : standing;
     const news = `${String(watched.since)} ${stage ?? ''} ${detail}`;
     if (stage !== undefined && this.#told.get(node) !== news) {
       this.#options.report({ node, stage, at, mac: '', bootId: '', detail });
       this.#told.set(node, news);
     }
-    if (over) await unwatchNode(this.#options.home, node, watched);
+    if (!over) return;
+    this.#up.delete(node);
+    await unwatchNode(this.#options.home, node, watched);
+  }
+
+  /** NIM calls the machine up before its scripts have run: what it says itself counts, for as long as it may take. */
+  async #itself({ node, name, since }: Watched, at: number): Promise<Standing> {
+    const spokeAt = (await readReporter(this.#options.home, name))?.spokeAt ?? 0;
+    if (spokeAt >= since) return { stage: undefined, detail: '', over: true };
+    const up = this.#up.get(node) ?? at;
+    this.#up.set(node, up);
+    return at - up < speaksWithinMs
+      ? { stage: 'nim-booting', detail: 'NIM calls it up; it has not registered yet', over: false }
+      : { stage: 'nim-booted', detail: 'NIM calls it up; it never registered itself', over: true };
   }
 }

@@ -5,9 +5,10 @@ import { clientIsReady, type NimMaster } from './master.ts';
 import { isNimName } from './names.ts';
 import { first, type NimObject } from './objects.ts';
 import { Outcome } from './outcome.ts';
-import { placePostscripts } from './postscripts.ts';
+import { placePostscripts, type ReportsTo } from './postscripts.ts';
 import { runPrescripts } from './prescripts.ts';
 import { ensureResource } from './resources.ts';
+import { setUpSpot } from './spot-setup.ts';
 import { uncertain } from './uncertain.ts';
 
 /**
@@ -18,6 +19,7 @@ import { uncertain } from './uncertain.ts';
 export async function serveClients(
   master: NimMaster,
   spec: NimClientsSpec,
+  self: ReportsTo | undefined,
   progress: (node: string, done: number, total: number) => void,
 ): Promise<NimClientsResult> {
   const outcome = new Outcome();
@@ -32,7 +34,8 @@ export async function serveClients(
   );
   clients = await runPrescripts(master, spec, 'begin', clients, outcome);
   for (const resource of spec.resources) await ensureResource(master, resource);
-  if (spec.postscripts !== undefined) await placePostscripts(master, spec.postscripts);
+  if (spec.postscripts !== undefined) await placePostscripts(master, spec.postscripts, self);
+  for (const setup of spec.spotSetups ?? []) await setUpSpot(master, setup, outcome.lines);
   await refreshSharedRoots(master, spec, outcome);
   const known = await master.showMany(clients.map(({ name }) => name));
   const total = clients.length;

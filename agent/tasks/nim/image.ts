@@ -5,6 +5,7 @@ import { checkNimName } from './names.ts';
 import { first } from './objects.ts';
 import { ensureResource } from './resources.ts';
 import { needSpaceForSpot } from './space.ts';
+import { setUpSpot } from './spot-setup.ts';
 
 /** Makes all resources of an image, one after the other; a rerun goes on where the last one stopped. */
 export async function makeImage(
@@ -39,6 +40,7 @@ export async function makeImage(
       lines.push(...(await missingBundles(master, resource.make.fromClient)));
     const found = await ensureResource(master, resource);
     if (found && !copied) lines.push(`Using existing ${resource.type} resource named '${resource.name}'.`);
+    if (resource.type === 'spot' && spec.spotSetup !== undefined) await setUpSpot(master, spec.spotSetup, lines);
     if (resource.type === 'lpp_source' && !found) await completeLppSource(master, resource.make?.location ?? '');
     const before = resources[resource.type];
     resources[resource.type] = before === undefined ? resource.name : `${before},${resource.name}`;

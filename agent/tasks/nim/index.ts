@@ -1,9 +1,11 @@
 import { HostlerError } from '../../../shared/errors/error.ts';
+import { loadIdentity } from '../../identity/identity-files.ts';
 import {
   nimKinds,
   nimVersion,
   type NimCheckSpec,
   type NimClientsSpec,
+  type NimDescribeSpec,
   type NimGroupsSpec,
   type NimImageSpec,
   type NimNetworksSpec,
@@ -21,8 +23,10 @@ import type { NimMaster } from './master.ts';
 import { serveNetworks } from './networks.ts';
 import { openMaster } from './open-master.ts';
 import { removeImage } from './remove-image.ts';
+import { describe } from './describe.ts';
 import { show } from './show.ts';
 import { updateImage } from './update-image.ts';
+import { noteReporters, readReporter } from './reporters.ts';
 import { unwatchNode, watchNode } from './watched.ts';
 
 /** Which specification belongs to which kind. */
@@ -35,6 +39,7 @@ interface Specs {
   [nimKinds.networks]: NimNetworksSpec;
   [nimKinds.show]: NimShowSpec;
   [nimKinds.check]: NimCheckSpec;
+  [nimKinds.describe]: NimDescribeSpec;
 }
 
 /** Specs come from the manager, which this agent trusts with the master; names are checked again where they are used. */
@@ -67,9 +72,11 @@ export const nimTasks: readonly TaskKind[] = [
   kind(nimKinds.removeImage, removeImage),
   kind(nimKinds.updateImage, updateImage),
   kind(nimKinds.clients, async (master, spec, context) => {
-    const result = await serveClients(master, spec, (node, done, total) => {
+    const self = await loadIdentity(context.home);
+    const result = await serveClients(master, spec, self, (node, done, total) => {
       context.progress(spec.action, node, done, total, 'nodes');
     });
+    await noteReporters(context.home, spec, result.done);
     await watchThem(context.home, spec, result.done);
     return result;
   }),
@@ -77,13 +84,16 @@ export const nimTasks: readonly TaskKind[] = [
   kind(nimKinds.networks, serveNetworks),
   kind(nimKinds.show, show),
   kind(nimKinds.check, checkMaster),
+  kind(nimKinds.describe, describe),
 ];
 
 /** Machines that were set up are looked at until they are up; those taken out are not looked at any more. */
 async function watchThem(home: string, { action, clients }: NimClientsSpec, done: readonly string[]): Promise<void> {
   for (const { node, name } of clients) {
     if (!done.includes(node)) continue;
-    if (action === 'install' || action === 'diskless') await watchNode(home, { node, name, since: Date.now() });
-    else if (action === 'remove' || action === 'undiskless') await unwatchNode(home, node);
+    if (action === 'install' || action === 'diskless') {
+      const reporter = await readReporter(home, name);
+      await watchNode(home, { node, name, since: reporter?.since ?? Date.now(), reports: reporter !== undefined });
+    } else if (action === 'remove' || action === 'undiskless') await unwatchNode(home, node);
   }
 }

@@ -1,7 +1,7 @@
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { runLasting, type Lasting } from './lasting.ts';
 import type { Login, Ran } from './login/index.ts';
-import { messageIds, lastMessageId, nimError } from './messages.ts';
+import { messageIds, lastMessageId, nimError, withoutWarnings } from './messages.ts';
 import { first, parseStanzas, type NimObject } from './objects.ts';
 import { uncertain } from './uncertain.ts';
 
@@ -30,7 +30,7 @@ export class NimMaster {
   async show(name: string): Promise<NimObject | undefined> {
     const ran = await this.#lsnim(['-l', name]);
     if (ran.exit === 0) return parseStanzas(ran.stdout).find((object) => object.name === name);
-    if (lastMessageId(ran.stderr) === messageIds.noSuchObject) return undefined;
+    if (lastMessageId(withoutWarnings(ran.stderr)) === messageIds.noSuchObject) return undefined;
     throw nimError(`lsnim -l ${name}`, name, ran);
   }
 
@@ -102,13 +102,18 @@ export class NimMaster {
     return this.exists(`${this.#lasting.folder}/${key}`);
   }
 
-  /** Runs one of the small programs around NIM; a failure is an error with its text. */
-  async tool(program: string, args: readonly string[], options: { input?: string } = {}): Promise<string> {
-    const ran = await this.login.run(program, args, options);
+  /** Runs one of the small programs around NIM; a failure is an error with its text. `called`: what people call it. */
+  async tool(
+    program: string,
+    args: readonly string[],
+    options: { input?: string; called?: string } = {},
+  ): Promise<string> {
+    const { called, ...rest } = options;
+    const ran = await this.login.run(program, args, rest);
     if (ran.exit !== 0) {
       throw new HostlerError(
         'failed_precondition',
-        `"${[program, ...args].join(' ')}" failed on ${this.login.name}: ${(ran.stderr || ran.stdout).trim() || `exit ${String(ran.exit)}`}`,
+        `"${called ?? [program, ...args].join(' ')}" failed on ${this.login.name}: ${(ran.stderr || ran.stdout).trim() || `exit ${String(ran.exit)}`}`,
       );
     }
     return ran.stdout;

@@ -10,6 +10,14 @@ export function lastMessageId(text: string): string | undefined {
   return [...text.matchAll(/\b0042-\d{3}\b/g)].at(-1)?.[0];
 }
 
+/** Warnings carry numbers too, and decide nothing. */
+export function withoutWarnings(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !/\bwarning:/i.test(line))
+    .join('\n');
+}
+
 /** The verified numbers that code may look at. */
 export const messageIds = {
   noSuchObject: '0042-053',

@@ -1,9 +1,10 @@
 import { HostlerError } from '../../../shared/errors/error.ts';
 import type { NimPostscripts } from '../../../shared/task/nim.ts';
 import { textFile } from '../../../shared/text/text-file.ts';
-import { quoted, quotedLine } from './login/quote.ts';
+import { quoted, quotedLine } from '../../../shared/text/shell-words.ts';
 import type { NimMaster } from './master.ts';
 import { isNimName } from './names.ts';
+import { reportOverride } from './reporters.ts';
 
 /** What is supplied for AIX, by name; administrators put their own beside them. */
 export const suppliedPostscripts: Readonly<Record<string, string>> = {
@@ -24,6 +25,9 @@ while IFS= read -r line; do
     file=$dir/\${line#@supplied }
     # An administrator's own script of that name stays.
     if [ -f "$file" ] && ! grep 'Supplied by Hostler' "$file" >/dev/null; then file=; else : >"$file.new" || exit 1; fi ;;
+  @authority)
+    file=$dir/hostler-ca.pem
+    : >"$file.new" || exit 1 ;;
   "@node "*)
     file=$dir/mypostscripts/mypostscript.\${line#@node }
     : >"$file.new" || exit 1 ;;
@@ -35,8 +39,19 @@ while IFS= read -r line; do
 done
 `;
 
-/** Puts scripts and lists where nodes find them: one command, however many nodes. */
-export async function placePostscripts(master: NimMaster, postscripts: NimPostscripts): Promise<void> {
+/** The agent that hears reports of nodes: its name, and the authority by which nodes know it. */
+export interface ReportsTo {
+  readonly name: string;
+  /** PEM */
+  readonly authority: string;
+}
+
+/** Puts scripts and lists where nodes find them: one command, however many nodes. `self`: absent before enrolment. */
+export async function placePostscripts(
+  master: NimMaster,
+  postscripts: NimPostscripts,
+  self?: ReportsTo,
+): Promise<void> {
   const lines: string[] = [];
   const add = (head: string, text: string): void => {
     lines.push(
@@ -50,7 +65,8 @@ export async function placePostscripts(master: NimMaster, postscripts: NimPostsc
   };
   for (const [name, text] of Object.entries(suppliedPostscripts)) add(`@supplied ${name}`, text);
   for (const node of postscripts.nodes.filter(({ name }) => isNimName(name)))
-    add(`@node ${node.name}`, listOf(postscripts, node));
+    add(`@node ${node.name}`, listOf(postscripts, node, self?.name));
+  if (self !== undefined) add('@authority', self.authority);
   const { folder } = postscripts;
   const ran = await master.login.run('sh', ['-c', place, 'sh', folder], { input: `${lines.join('\n')}\n` });
   if (ran.exit !== 0)
@@ -60,10 +76,11 @@ export async function placePostscripts(master: NimMaster, postscripts: NimPostsc
     );
 }
 
-/** Read by hostleraixpost, which knows `run`. */
+/** Read by hostleraixpost, which knows `run` and `register`. */
 export function listOf(
-  { environment }: Pick<NimPostscripts, 'environment'>,
+  { environment, reportPort }: Pick<NimPostscripts, 'environment' | 'reportPort'>,
   node: NimPostscripts['nodes'][number],
+  self?: string,
 ): string {
   const exports = Object.entries({ ...environment, ...node.environment }).map(
     ([name, value]) => `${name}=${quoted(value)}; export ${name}`,
@@ -71,5 +88,16 @@ export function listOf(
   const runs = node.scripts.map(
     ({ name, args, optional }) => `${optional === true ? 'run_if_there' : 'run'} ${quotedLine([name, ...args])}`,
   );
-  return `# Made by Hostler for ${node.name}. Read by hostleraixpost.\n${[...exports, ...runs].join('\n')}\n`;
+  const override = reportOverride();
+  const place =
+    override === 'off' || node.reportTo === '' || node.address === ''
+      ? undefined
+      : (override ?? { host: node.reportTo, port: reportPort });
+  const register =
+    place === undefined || self === undefined
+      ? []
+      : [
+          `register ${quotedLine([place.host.includes(':') ? `[${place.host}]` : place.host, String(place.port), self])}`,
+        ];
+  return `# Made by Hostler for ${node.name}. Read by hostleraixpost.\n${[...exports, ...register, ...runs].join('\n')}\n`;
 }

@@ -1,6 +1,7 @@
 import { HostlerError } from '../../../shared/errors/error.ts';
 import type { NimPairs, NimResourceSpec } from '../../../shared/task/nim.ts';
 import { resourceIsReady, type NimMaster } from './master.ts';
+import { isHostName } from '../../../shared/boot/address.ts';
 import { checkNimName } from './names.ts';
 import { first, type NimObject } from './objects.ts';
 import { needFileSize, needSpace, needSpaceForSpot } from './space.ts';
@@ -29,7 +30,9 @@ export async function ensureResource(master: NimMaster, spec: NimResourceSpec): 
     );
   }
   await prepare(master, spec.type, spec.make);
+  if (spec.make.copyFrom !== undefined) await copyFiles(master, spec, spec.make, spec.make.copyFrom);
   await define(master, spec, spec.make);
+  if (spec.type === 'spot' && spec.make.copyFrom !== undefined) await checkCopied(master, spec.name);
   const made = await master.show(spec.name);
   if (!made) throw new HostlerError('internal', `NIM reported success, but ${spec.name} is not there.`);
   checkFound(made, spec);
@@ -74,6 +77,47 @@ async function prepare(master: NimMaster, type: string, make: Making): Promise<v
   }
   const content = make.template === undefined ? make.content : await edited(master, make.template, make.content ?? '');
   if (content !== undefined) await master.tool('tee', [make.location], { input: content });
+}
+
+/** A tree that was made elsewhere gets boot images of its own. What comes of it is seen by its state. */
+async function checkCopied(master: NimMaster, name: string): Promise<void> {
+  try {
+    await master.nimLasting('check', name, []);
+  } catch (thrown) {
+    master.log(HostlerError.from(thrown).message);
+  }
+}
+
+/**
+ * From another master, in place: a copy that was broken off goes on where it stopped, and is defined only when it is
+ * whole. A SPOT goes with the folder around its usr.
+ */
+async function copyFiles(
+  master: NimMaster,
+  { type, name }: NimResourceSpec,
+  make: Making,
+  from: string,
+): Promise<void> {
+  if (!isHostName(from)) throw new HostlerError('invalid_argument', `"${from}" is not the name of a host.`);
+  const folders: Readonly<Record<string, string>> = {
+    spot: `${folderOf(make.location)}/`,
+    lpp_source: `${make.location}/`,
+  };
+  const path = folders[type] ?? make.location;
+  // It is one word for ssh and, there, for a shell.
+  if (!/^[A-Za-z0-9_@%+=:,./-]+$/.test(path))
+    throw new HostlerError('invalid_argument', `The files at ${path} cannot be copied: the name has other characters.`);
+  master.log(`Copying ${path} of ${from} for ${name}.`);
+  const ran = await master.lasting(`copy-${name}`, 'rsync', [
+    ...['-a', '-H', '--numeric-ids', '--delete', '-e', 'ssh -o BatchMode=yes'],
+    `${from}:${path}`,
+    path,
+  ]);
+  if (ran.exit !== 0)
+    throw new HostlerError(
+      'failed_precondition',
+      `The files of ${name} could not be copied from ${from} to ${master.login.name}: ${ran.stderr.trim().slice(-1000)}. Root there must be able to log in at ${from} with ssh, without a password, and rsync must be installed on both.`,
+    );
 }
 
 /** Its backup command is pushed to the client: it must be defined, and up. */

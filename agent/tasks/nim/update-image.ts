@@ -3,6 +3,7 @@ import type { NimPairs, NimUpdateImageSpec } from '../../../shared/task/nim.ts';
 import { resourceIsReady, type NimMaster } from './master.ts';
 import { first, type NimObject } from './objects.ts';
 import { halfBuilt } from './resources.ts';
+import { syncSpot } from './sync-spot.ts';
 
 /** Installs software into the SPOT of an image, which nobody may be using (NIM facts, 9.2). */
 export async function updateImage(master: NimMaster, spec: NimUpdateImageSpec): Promise<{ lines: string[] }> {
@@ -38,7 +39,12 @@ export async function updateImage(master: NimMaster, spec: NimUpdateImageSpec): 
     await install(master, spec);
     lines.push(`Updated the SPOT named '${spec.spot}'.`);
   }
-  if (spec.sharedRoot !== '' && spec.lppSource !== '') {
+  if (spec.synclists.length > 0) {
+    const synced = await syncSpot(master, spot, spec.synclists);
+    master.log(`${String(synced.copied)} files and folders were copied into ${spec.spot}.`);
+    lines.push(...synced.lines, 'Updated synclists files.');
+  }
+  if (spec.sharedRoot !== '' && (spec.lppSource !== '' || spec.synclists.length > 0)) {
     unused(need(spec.sharedRoot, 'shared_root'));
     await master.nimLasting('sync_roots', spec.spot, []);
     lines.push(`Refreshed the shared root named '${spec.sharedRoot}'.`);

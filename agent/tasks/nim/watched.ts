@@ -10,6 +10,8 @@ export interface Watched {
   readonly name: string;
   /** Milliseconds since the epoch. */
   readonly since: number;
+  /** It says itself when it is up. */
+  readonly reports?: boolean;
 }
 
 /** After so long nobody waits any more for a machine to be booted. */
@@ -54,8 +56,9 @@ export async function watchedNodes(home: string, now: number): Promise<Watched[]
 async function read(file: string): Promise<Watched | undefined> {
   try {
     const value = JSON.parse(await readFile(file, 'utf8')) as Partial<Watched> | null;
-    const { node, name, since } = value ?? {};
-    if (typeof node === 'string' && typeof name === 'string' && typeof since === 'number') return { node, name, since };
+    const { node, name, since, reports } = value ?? {};
+    if (typeof node === 'string' && typeof name === 'string' && typeof since === 'number')
+      return { node, name, since, ...(reports === true && { reports }) };
   } catch {
     // Half of a file cannot be: it is replaced whole. Gone, or not ours.
   }

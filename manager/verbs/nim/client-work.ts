@@ -1,11 +1,19 @@
 import { attribute, changeFor } from '../../../shared/objects/index.ts';
-import { nimKinds, type NimClientsResult, type NimClientsSpec, type NimPrescripts } from '../../../shared/task/nim.ts';
-import type { Asked } from '../../../shared/verb/asked.ts';
+import {
+  nimKinds,
+  type NimClientsResult,
+  type NimClientsSpec,
+  type NimDescribeResult,
+  type NimDescribeSpec,
+  type NimPrescripts,
+} from '../../../shared/task/nim.ts';
+import { hasFlag, type Asked } from '../../../shared/verb/asked.ts';
 import type { Change, Effect, Json, Report, Requirement } from '../../../shared/verb/effect.ts';
 import { end, type Step } from '../../../shared/verb/verb.ts';
 import type { View } from '../../../shared/verb/view.ts';
 import { prescriptsFor } from './client-plan.ts';
-import { say } from './common.ts';
+import { nfsAttributes, nimMaster, say } from './common.ts';
+import { copiesFiles, isReplica, primeOf, withReplicas } from './replicas.ts';
 
 /** The part that all verbs on NIM machines share: one task a master, then one commit, then what is said. */
 export interface ClientWork {
@@ -21,6 +29,10 @@ export interface ClientWork {
   readonly nodes: readonly string[];
   /** How many nodes were refused before any master was asked; why was said then. */
   readonly refused: number;
+  /** Servers whose task itself came to nothing; why was said then. */
+  readonly broken: number;
+  /** Work for masters that are given resources of the prime first, until it has said what it has. */
+  readonly waiting: readonly Json[];
   readonly [key: string]: Json;
 }
 
@@ -29,17 +41,57 @@ export interface MasterWork {
   readonly spec: NimClientsSpec;
 }
 
+/** `known` and `-d` decide what other masters than the prime are given first. */
 export function startWork(
   asked: Asked,
+  known: View,
   title: string,
   masters: readonly MasterWork[],
   work: Pick<ClientWork, 'attributes' | 'success' | 'failure'>,
   refusals: readonly Effect[] = [],
 ): Step<ClientWork> {
-  const tasks: Effect[] = masters.map(({ on, spec }, index) => ({
+  const all = masters.map((one, index) => ({ ...one, title, key: `nim-${String(index + 1)}` }));
+  const lacking = (one: MasterWork): boolean =>
+    isReplica(known, one.on) && one.spec.resources.some(({ make }) => make === undefined);
+  const later = all.filter(lacking);
+  const effects = all.filter((one) => !lacking(one)).map(taskOf);
+  if (later.length > 0) {
+    const names = [...new Set(later.flatMap(({ spec }) => spec.resources.map(({ name }) => name)))];
+    const describe = { names } satisfies NimDescribeSpec;
+    effects.push({
+      do: 'run',
+      task: {
+        key: 'describe',
+        kind: nimKinds.describe,
+        title: `Look at the resources of ${primeOf(known)}`,
+        on: nimMaster(known),
+        spec: describe,
+      },
+    });
+  }
+  return {
+    state: {
+      ...work,
+      server: asked.server,
+      open: all.map(({ key }) => key),
+      done: [],
+      failed: {},
+      refused: refusals.length,
+      broken: 0,
+      waiting: later.map((one) => ({ ...one, defineOnly: hasFlag(asked, 'd') }) as unknown as Json),
+      nodes: [...new Set(masters.flatMap(({ spec }) => spec.clients.map(({ node }) => node)))],
+    },
+    effects: [...refusals, ...effects],
+  };
+}
+
+type Keyed = MasterWork & { readonly key: string; readonly title: string };
+
+function taskOf({ on, spec, key, title }: Keyed): Effect {
+  return {
     do: 'run',
     task: {
-      key: `nim-${String(index + 1)}`,
+      key,
       kind: nimKinds.clients,
       title: `${title} (${String(spec.clients.length)} nodes${on.agent === undefined ? '' : ` on ${on.agent}`})`,
       on,
@@ -48,34 +100,51 @@ export function startWork(
       // Two administrators, the same nodes: one after the other.
       lock: `nim-clients-${on.agent ?? 'prime'}`,
     },
-  }));
-  return {
-    state: {
-      ...work,
-      server: asked.server,
-      open: masters.map((_, index) => `nim-${String(index + 1)}`),
-      done: [],
-      failed: {},
-      refused: refusals.length,
-      nodes: masters.flatMap(({ spec }) => spec.clients.map(({ node }) => node)),
-    },
-    effects: [...refusals, ...tasks],
   };
+}
+
+/** The prime has said what it has: the other masters begin, each with what it lacks. */
+function described(state: ClientWork, report: Extract<Report, { about: 'task' }>, known: View): Step<ClientWork> {
+  const next = { ...state, waiting: [] };
+  const effects: Effect[] = [];
+  const resources = report.outcome === 'done' ? (report.result as unknown as NimDescribeResult).resources : [];
+  if (report.outcome !== 'done')
+    effects.push({
+      do: 'say',
+      text: `Error: [${state.server}]: What ${primeOf(known)} has cannot be seen, so that nothing is copied from there: ${report.message}\n`,
+      error: true,
+    });
+  const broken = resources.filter(({ ready }) => !ready).map(({ name }) => name);
+  if (broken.length > 0)
+    effects.push({
+      do: 'say',
+      text: `Error: [${state.server}]: ${broken.join(', ')} on ${primeOf(known)}: not ready for use, and copied nowhere. "hostler nim check" shows the steps to recover.\n`,
+      error: true,
+    });
+  for (const one of state.waiting as unknown as (Keyed & { readonly defineOnly: boolean })[]) {
+    const from = copiesFiles(known, one.defineOnly) ? primeOf(known) : undefined;
+    effects.push(taskOf({ ...one, spec: withReplicas(one.spec, resources, nfsAttributes(known), from) }));
+  }
+  return { state: next, effects };
 }
 
 export function onWork(state: ClientWork, report: Report, known: View): Step<ClientWork | null> {
   if (report.about === 'cancel') return { state, effects: [] };
   if (report.about === 'commit') return finish(state, report.outcome === 'conflict' ? report.message : undefined);
+  if (report.key === 'describe') return described(state, report, known);
   const open = state.open.filter((key) => key !== report.key);
   const effects: Effect[] = [];
-  let { done, failed } = state;
+  let { done, failed, broken } = state;
   if (report.outcome === 'done') {
     const result = report.result as unknown as NimClientsResult;
     done = [...done, ...result.done];
     failed = { ...failed, ...result.failed };
     effects.push(...result.lines.map((line) => say(`${state.server}: ${line}`)));
-  } else effects.push({ do: 'say', text: `Error: [${state.server}]: ${report.message}\n`, error: true });
-  const next = { ...state, open, done, failed };
+  } else {
+    broken += 1;
+    effects.push({ do: 'say', text: `Error: [${state.server}]: ${report.message}\n`, error: true });
+  }
+  const next = { ...state, open, done, failed, broken };
   if (open.length > 0) return { state: next, effects };
   const changes = changesFor(next, known);
   if (changes.length === 0) {
@@ -86,7 +155,7 @@ export function onWork(state: ClientWork, report: Report, known: View): Step<Cli
 }
 
 function changesFor(state: ClientWork, known: View): Change[] {
-  return state.done.flatMap((node) => {
+  return [...new Set(state.done)].flatMap((node) => {
     const attributes = state.attributes[node];
     return attributes === undefined || Object.keys(attributes).length === 0 || !known.has('node', node)
       ? []
@@ -104,7 +173,7 @@ function finish(state: ClientWork, conflict: string | undefined): Step<null> {
       error(`The nodes were initialized, but their definitions were changed by somebody else meanwhile: ${conflict}`),
     );
   const missing = state.nodes.filter((node) => !state.done.includes(node) && state.failed[node] === undefined);
-  if (complaints.length === 0 && missing.length === 0 && state.refused === 0)
+  if (complaints.length === 0 && missing.length === 0 && state.refused === 0 && state.broken === 0)
     return end(say(`${state.server}: ${state.success}`), { do: 'done', exit: 0 });
   return end(...complaints, error(state.failure), { do: 'done', exit: 1 });
 }

@@ -1,5 +1,5 @@
 import { attribute, attributesOf } from '../../../shared/objects/index.ts';
-import type { Asked } from '../../../shared/verb/asked.ts';
+import { hasFlag, type Asked } from '../../../shared/verb/asked.ts';
 import type { Effect, Requirement } from '../../../shared/verb/effect.ts';
 import { end, type Step } from '../../../shared/verb/verb.ts';
 import type { View } from '../../../shared/verb/view.ts';
@@ -35,19 +35,41 @@ export function nimMaster(known: View): Requirement {
   return prime === '' ? { role: 'nim' } : { role: 'nim', agent: prime };
 }
 
-/** Work on nodes goes to the NIM master that serves them: their service node, else the prime. */
-export function mastersOf(known: View, nodes: readonly string[]): Map<string, { on: Requirement; nodes: string[] }> {
+/** Which of a node's service nodes: -p the first, -b the second, neither both. */
+export type Servers = 'all' | 'primary' | 'backup';
+
+export function serversOf(asked: Asked): Servers {
+  return hasFlag(asked, 'p') ? 'primary' : hasFlag(asked, 'b') ? 'backup' : 'all';
+}
+
+/** Work on nodes goes to the NIM masters that serve them: their service nodes, else the prime. */
+export function mastersOf(
+  known: View,
+  nodes: readonly string[],
+  which: Servers = 'primary',
+): Map<string, { on: Requirement; nodes: string[] }> {
   const masters = new Map<string, { on: Requirement; nodes: string[] }>();
   for (const node of nodes) {
-    const server = (attribute(known, 'node', node, 'servicenode')?.value ?? '').split(',')[0] ?? '';
-    const entry = masters.get(server) ?? {
-      on: server === '' ? nimMaster(known) : { role: 'nim', agent: server },
-      nodes: [],
-    };
-    entry.nodes.push(node);
-    masters.set(server, entry);
+    const all = (attribute(known, 'node', node, 'servicenode')?.value ?? '')
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== '');
+    const servers = which === 'backup' ? all.slice(1, 2) : all.slice(0, which === 'primary' ? 1 : 2);
+    for (const server of all.length === 0 ? [''] : servers) {
+      const entry = masters.get(server) ?? {
+        on: server === '' ? nimMaster(known) : { role: 'nim', agent: server },
+        nodes: [],
+      };
+      entry.nodes.push(node);
+      masters.set(server, entry);
+    }
   }
   return masters;
+}
+
+/** One build at a time for each server; whoever comes second waits. */
+export function buildLock(on: Requirement): string {
+  return `nim-build-${on.agent ?? 'prime'}`;
 }
 
 export function site(known: View, key: string): string {

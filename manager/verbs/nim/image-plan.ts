@@ -3,6 +3,7 @@ import type { NimImageSpec, NimPairs, NimResourceSpec } from '../../../shared/ta
 import type { View } from '../../../shared/verb/view.ts';
 import { imageAttributes, isNimImage, listTypes, nameTrouble, nfsAttributes, resourceTypes, site } from './common.ts';
 import { bosinstFallback, bosinstTemplate } from './bosinst.ts';
+import { spotSetup } from './postscripts.ts';
 
 /** Everything that mknimimage will do, or the sentence why it will not. */
 export type ImagePlan =
@@ -92,6 +93,7 @@ export function planImage(asked: Asked, known: View, image: string, pairs: Reado
     .map(({ type: kind, name }) => nameTrouble(name, `the ${kind} resource`))
     .find((text) => text !== undefined);
   if (badName !== undefined) return no(badName);
+  const spot = resources.find((resource) => resource.type === 'spot')?.name;
   const nfs4 = nfsAttributes(known).length > 0;
   const domain = nfs4 ? site(known, 'domain') : '';
   if (nfs4 && domain === '')
@@ -106,6 +108,9 @@ export function planImage(asked: Asked, known: View, image: string, pairs: Reado
         ? {}
         : { copySpot: { from: wish.copied['spot'] ?? '', to: image, parent: `${wish.base}/spot` } }),
       ...(domain === '' ? {} : { nfsDomain: domain }),
+      ...(type === 'standalone' || spot === undefined
+        ? {}
+        : { spotSetup: spotSetup(known, spot, `${asked.folders.install}/postscripts`) }),
     },
     attributes: {
       imagetype: 'NIM',

@@ -10,7 +10,7 @@ export function planUpdate(
   known: View,
   image: string,
   pairs: ReadonlyMap<string, string>,
-): { readonly spec: NimUpdateImageSpec; readonly warnings: readonly string[] } | { readonly trouble: string } {
+): { readonly spec: NimUpdateImageSpec } | { readonly trouble: string } {
   if (!isNimImage(known, image)) return { trouble: `The osimage object named '${image}' is not defined.` };
   const unknown = [...pairs.keys()].find((key) => !taken.includes(key));
   if (unknown !== undefined)
@@ -18,11 +18,6 @@ export function planUpdate(
   const held = imageAttributes(known, image);
   const spot = held['spot'] ?? '';
   if (spot === '') return { trouble: `The osimage '${image}' has no spot resource.` };
-  if (pairs.has('synclists'))
-    return {
-      trouble:
-        'Files of synclists are not copied into a SPOT. Put them into an lpp_source or a postscript, or copy them on the NIM master.',
-    };
   const explicit = sources.some((key) => pairs.has(key));
   const value = (key: string): string => (explicit ? (pairs.get(key) ?? '') : (held[key] ?? ''));
   const bundles = list(value('installp_bundle'));
@@ -31,9 +26,14 @@ export function planUpdate(
   if (bad !== undefined) return { trouble: `'${bad}' is not the name of a bundle or package.` };
   const version = pairs.get('nfs_vers');
   if (version !== undefined && !['3', '4'].includes(version)) return { trouble: "nfs_vers must be '3' or '4'." };
+  const synclists = list(value('synclists'));
+  const relative = synclists.find((file) => !file.startsWith('/') || file.split('/').includes('..'));
+  if (relative !== undefined) return { trouble: `The synclist '${relative}' is not an absolute path.` };
   const installs = bundles.length + packages.length > 0;
-  if (!installs && version === undefined)
-    return { trouble: `There is nothing to update: '${image}' names neither installp_bundle nor otherpkgs.` };
+  if (!installs && synclists.length === 0 && version === undefined)
+    return {
+      trouble: `There is nothing to update: '${image}' names neither installp_bundle, otherpkgs nor synclists.`,
+    };
   const lppSource = held['lpp_source'] ?? '';
   if (installs && lppSource === '') return { trouble: `The osimage '${image}' has no lpp_source resource.` };
   const changes =
@@ -51,12 +51,9 @@ export function planUpdate(
       bundles,
       filesets: packages.map(withPrefix),
       installpFlags: pairs.get('installp_flags') ?? held['installp_flags'] ?? 'agQXY',
+      synclists,
       changes,
     },
-    warnings:
-      !explicit && (held['synclists'] ?? '') !== ''
-        ? [`Warning: the synclists of '${image}' are not copied into its SPOT.`]
-        : [],
   };
 }
 

@@ -1,4 +1,13 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { all, one, type NimCall } from './arguments.ts';
 import { free, NimError } from './messages.ts';
@@ -127,7 +136,11 @@ export function dklsInit(call: NimCall, name: string, wantedType: 'diskless' | '
   const paging = objects[one(call, 'paging') ?? '']?.attrs['location'];
   if (paging !== undefined) writeFileSync(join(paging, name, 'swapnfs0'), '');
   const root = objects[one(call, 'root') ?? '']?.attrs['location'];
-  if (root !== undefined) mkdirSync(join(root, name, 'etc'), { recursive: true });
+  const from = `${objects[one(call, 'spot') ?? '']?.attrs['location'] ?? ''}/lpp/bos/inst_root`;
+  if (root !== undefined) {
+    mkdirSync(join(root, name, 'etc'), { recursive: true });
+    if (existsSync(from)) cpSync(from, join(root, name), { recursive: true });
+  }
   update((db) => {
     const client = need(db.objects, name, method);
     hold(client, 'boot', 'boot');

@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -144,6 +145,8 @@ function checkResource(call: NimCall, name: string, type: string, method: string
     throw new NimError('0042-154', 'c_stat', `the file or directory "${location}" does not exist`);
   const source = one(call, 'source');
   if (type === 'spot' && source !== undefined) checkSpotSource(source, method);
+  if (type === 'spot' && source === undefined && !existsSync(shown))
+    throw new NimError('0042-154', 'c_stat', `the file or directory "${shown}" does not exist`);
   if (type === 'lpp_source' && source === undefined && !existsSync(location))
     throw new NimError('0042-154', 'c_stat', `the file or directory "${location}" does not exist`);
   if (
@@ -203,8 +206,17 @@ async function make(call: NimCall, object: NimObject): Promise<void> {
     const from = read().objects[one(call, 'source') ?? '']?.attrs['location'] ?? one(call, 'source') ?? '';
     copyFileSync(from, location);
   } else if (!existsSync(location)) mkdirSync(location, { recursive: true });
-  if (type === 'shared_root') mkdirSync(join(location, 'etc/.client_data'), { recursive: true });
+  if (type === 'shared_root') {
+    mkdirSync(join(location, 'etc/.client_data'), { recursive: true });
+    copyRoot(one(call, 'spot') ?? '', location);
+  }
   finish(object);
+}
+
+/** Roots are made, and refreshed, from what the SPOT has for them. */
+export function copyRoot(spot: string, to: string): void {
+  const from = `${read().objects[spot]?.attrs['location'] ?? ''}/lpp/bos/inst_root`;
+  if (existsSync(from)) cpSync(from, to, { recursive: true });
 }
 
 async function makeSpot(call: NimCall, object: NimObject): Promise<void> {
@@ -212,6 +224,7 @@ async function makeSpot(call: NimCall, object: NimObject): Promise<void> {
   const tree = dirname(usr);
   const adopt = one(call, 'source') === undefined && existsSync(usr);
   mkdirSync(join(usr, 'lpp/bos/inst_root/etc'), { recursive: true });
+  if (!adopt) instRoot(join(usr, 'lpp/bos/inst_root'));
   const show = one(call, 'show_progress') !== 'no';
   const say = (text: string): void => {
     if (show) process.stdout.write(`${text}\n`);
@@ -246,6 +259,15 @@ async function makeSpot(call: NimCall, object: NimObject): Promise<void> {
     if (source?.type === 'mksysb') spot.attrs['mksysb_source'] = source.name;
     spot.attrs['Rstate_result'] = 'success';
   });
+}
+
+/** What roots of clients are made from, as far as anybody looks at it. */
+function instRoot(root: string): void {
+  mkdirSync(join(root, 'etc/security'), { recursive: true, mode: 0o750 });
+  writeFileSync(join(root, 'etc/inittab'), 'init:2:initdefault:\nbrc::sysinit:/sbin/rc.boot 3\n');
+  writeFileSync(join(root, 'etc/passwd'), 'root::0:0::/:/usr/bin/ksh\ndaemon:!:1:1::/etc:\n');
+  const users = 'root:\n\tpassword = *\n\tflags = ADMCHG\n\ndaemon:\n\tpassword = *\n\n';
+  writeFileSync(join(root, 'etc/security/passwd'), users, { mode: 0o600 });
 }
 
 async function makeLppSource(call: NimCall, object: NimObject): Promise<void> {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { all, one, type NimCall } from './arguments.ts';
 import { allocate, bosInst, deallocate, dklsInit, noBootFiles, reset } from './clients.ts';
-import { define, release, removeTree } from './define.ts';
+import { copyRoot, define, release, removeTree } from './define.ts';
 import { free, NimError } from './messages.ts';
 import { allocations, checkIdle, need, ready, setState } from './objects.ts';
 import { behaviour, isRunning, pause, read, update, type NimObject } from './state.ts';
@@ -235,6 +235,9 @@ async function long(call: NimCall, object: NimObject): Promise<void> {
     if (target.class === 'machines') setState(target, 'customization is being performed');
   });
   await pause(behaviour().lppSeconds);
+  if (call.op === 'sync_roots')
+    for (const { type, attrs } of Object.values(read().objects))
+      if (type === 'shared_root' && attrs['spot'] === object.name) copyRoot(object.name, attrs['location'] ?? '');
   update((db) => {
     const target = need(db.objects, object.name);
     delete target.busy;

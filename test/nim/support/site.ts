@@ -5,6 +5,7 @@ import { parseCommandLine } from '../../../cli/parse/getopt.ts';
 import { verbs } from '../../../manager/verbs/index.ts';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import type { Effect, Json, Report } from '../../../shared/verb/effect.ts';
+import { withSecrets } from '../../../shared/verb/secret.ts';
 import { asked } from '../../unit/support/asked.ts';
 import { MemoryView, type Objects } from '../../unit/support/view.ts';
 import { nimLab, type NimLab } from './lab.ts';
@@ -20,16 +21,27 @@ export interface NimSite extends NimLab {
   readonly view: MemoryView;
   /** Runs a command line as the CLI, the jobs engine and the agent would; words are separated by single blanks. */
   hostler(line: string, input?: string): Promise<Answer>;
+  /** Tasks for this agent go to another master, whose programs lie there. Called before and after each of them. */
+  server(agent: string, bin: string, around?: (when: 'before' | 'after') => void): void;
+}
+
+interface Server {
+  readonly bin: string;
+  readonly around: (when: 'before' | 'after') => void;
 }
 
 export async function nimSite(objects: Objects = {}): Promise<NimSite> {
   const lab = await nimLab();
   const view = new MemoryView(objects);
   const install = `${lab.dir}/install`;
+  const servers = new Map<string, Server>();
   mkdirSync(`${install}/prescripts`, { recursive: true });
   return {
     ...lab,
     view,
+    server(agent, bin, around = () => undefined) {
+      servers.set(agent, { bin, around });
+    },
     async hostler(line, input) {
       const [name = '', ...words] = line.split(' ');
       const definition = findCommand(name);
@@ -55,8 +67,11 @@ export async function nimSite(objects: Objects = {}): Promise<NimSite> {
           view.commit(effect.changes);
           report = { about: 'commit', key: effect.key, outcome: 'done', revision: view.revision };
         } else if (effect.do === 'observe') view.observe(effect.type, effect.name, effect.values);
-        else if (effect.do === 'run') report = await runTask(lab, effect.task.key, effect.task.kind, effect.task.spec);
-        else if (effect.do === 'done') exit = effect.exit;
+        else if (effect.do === 'run') {
+          const { key, kind, on, spec } = effect.task;
+          const server = servers.get(on.agent ?? '');
+          report = await onServer(server, () => runTask(lab, key, kind, withSecrets(spec, view)));
+        } else if (effect.do === 'done') exit = effect.exit;
         else if (effect.do === 'refuse') {
           err += `${effect.message}\n`;
           exit = effect.exit ?? 1;
@@ -69,6 +84,19 @@ export async function nimSite(objects: Objects = {}): Promise<NimSite> {
       return { exit: exit ?? -1, out, err };
     },
   };
+}
+
+async function onServer<T>(server: Server | undefined, work: () => Promise<T>): Promise<T> {
+  if (server === undefined) return work();
+  const before = process.env['PATH'] ?? '';
+  process.env['PATH'] = `${server.bin}:${before}`;
+  server.around('before');
+  try {
+    return await work();
+  } finally {
+    server.around('after');
+    process.env['PATH'] = before;
+  }
 }
 
 async function runTask(lab: NimLab, key: string, kind: string, spec: Json): Promise<Report> {

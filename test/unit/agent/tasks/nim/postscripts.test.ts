@@ -26,9 +26,14 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-const place = (nodes: Parameters<typeof placePostscripts>[1]['nodes']): Promise<void> => {
+type Listed = Parameters<typeof placePostscripts>[1]['nodes'][number];
+type Short = Pick<Listed, 'name' | 'environment' | 'scripts'> & Partial<Listed>;
+
+const place = (nodes: readonly Short[], self?: Parameters<typeof placePostscripts>[2]): Promise<void> => {
   const master = new NimMaster(openLogin('ssh://aixmn'), { folder: join(dir, 'work'), log: () => {} });
-  return placePostscripts(master, { folder, environment: { NTYPE: 'compute', MASTER: "mn's" }, nodes });
+  const environment = { NTYPE: 'compute', MASTER: "mn's" };
+  const whole = nodes.map((node) => ({ node: node.name, address: '', reportTo: '', ...node }));
+  return placePostscripts(master, { folder, environment, nodes: whole, reportPort: 3002 }, self);
 };
 
 /** A program of an AIX machine that notes its arguments, and says what the test wants. */
@@ -191,6 +196,9 @@ describe('on the node', () => {
 describe('every script for AIX', () => {
   const all = {
     ...suppliedPostscripts,
+    hostleraixboot: readFileSync(new URL('../../../../../share/postscripts/hostleraixboot', import.meta.url), 'utf8'),
+    preparespot: readFileSync(new URL('../../../../../agent/tasks/nim/prepare-spot.sh', import.meta.url), 'utf8'),
+    copyintospot: readFileSync(new URL('../../../../../agent/tasks/nim/copy-into-spot.sh', import.meta.url), 'utf8'),
     xcataixscript: aixScript('/install/nim', '/install/postscripts').make?.content ?? '',
   };
   test.each(Object.entries(all))('%s is what mksh and shellcheck take for POSIX sh', (name, text) => {

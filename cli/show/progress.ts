@@ -16,10 +16,12 @@ interface Line {
 const redrawEvery = 200;
 /** Commands shorter than this show nothing. */
 const quietFor = 700;
+/** Where programs read, what is over sooner than this is not worth a word on standard error. */
+const quietAway = 3_000;
 
 /**
  * Shows how far tasks are, on standard error. On a terminal one line a task is drawn over and over below whatever is
- * printed; elsewhere each new stage is one line.
+ * printed; elsewhere each new stage is one line. Commands that are done at once show nothing in either case.
  */
 export class ProgressView {
   readonly #writer: Writer;
@@ -29,6 +31,8 @@ export class ProgressView {
   #drawn = 0;
   #timer: NodeJS.Timeout | undefined;
   #paused = false;
+  /** Stages of a command that may be over in a moment. */
+  #held: string[] | undefined = [];
 
   constructor(writer: Writer, style: Style) {
     this.#writer = writer;
@@ -55,7 +59,7 @@ export class ProgressView {
       line.since = Date.now();
       if (!this.#writer.live) {
         const text = progress.text === '' || progress.text === progress.stage ? '' : `: ${progress.text}`;
-        void this.#writer.error(`${line.title === '' ? '' : `${line.title}: `}${progress.stage}${text}\n`);
+        this.#stage(`${line.title === '' ? '' : `${line.title}: `}${progress.stage}${text}\n`);
       }
     }
     line.text = progress.text;
@@ -65,6 +69,7 @@ export class ProgressView {
   /** One line for people that stays. */
   note(text: string): void {
     this.clear();
+    this.#tellHeld();
     void this.#writer.error(`${text}\n`);
     this.#draw();
   }
@@ -90,6 +95,7 @@ export class ProgressView {
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
+    this.#held = undefined;
     this.clear();
   }
 
@@ -101,6 +107,23 @@ export class ProgressView {
     }
     if (this.#writer.live) this.#timer ??= setInterval(() => this.#draw(), redrawEvery).unref();
     return line;
+  }
+
+  /** Where there is no terminal. */
+  #stage(line: string): void {
+    if (this.#held === undefined || Date.now() - this.#began >= quietAway) {
+      this.#tellHeld();
+      void this.#writer.error(line);
+      return;
+    }
+    this.#held.push(line);
+    this.#timer ??= setTimeout(() => this.#tellHeld(), quietAway - (Date.now() - this.#began)).unref();
+  }
+
+  #tellHeld(): void {
+    const held = this.#held?.join('') ?? '';
+    this.#held = undefined;
+    if (held !== '') void this.#writer.error(held);
   }
 
   /** On a terminal a stage that took its time leaves one line. */

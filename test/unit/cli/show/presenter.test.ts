@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Presenter, commandShows } from '../../../../cli/show/presenter.ts';
 import { ProgressView } from '../../../../cli/show/progress.ts';
 import { duration, table } from '../../../../cli/show/format.ts';
@@ -24,6 +24,10 @@ const step = (state: string, message = '') =>
 const progress = (stage: string, text: string) =>
   event({ progress: { task: '1.b', agent: 'a', stage, text, done: 0, total: 0, unit: '' } });
 
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 describe('Presenter', () => {
   it('keeps the two streams apart and leaves the log out', async () => {
     const { presenter, printed } = view(false);
@@ -42,10 +46,23 @@ describe('Presenter', () => {
     await presenter.show(progress('packages', 'packages'));
     await presenter.show(step('waiting', 'job 3 holds the image'));
     expect(printed).toEqual([
-      'err:build x: bootstrap: starting\n',
-      'err:build x: packages\n',
+      'err:build x: bootstrap: starting\nbuild x: packages\n',
       'err:build x: job 3 holds the image\n',
     ]);
+  });
+
+  it('away from a terminal says nothing of stages of what is over in a moment, and all of them when it is not', async () => {
+    vi.useFakeTimers();
+    const [quick, slow] = [view(false), view(false)];
+    for (const { presenter } of [quick, slow]) {
+      await presenter.show(progress('apply', 'takes it up'));
+      await presenter.show(progress('check', 'looks'));
+    }
+    quick.progress.stop();
+    vi.advanceTimersByTime(5_000);
+    await slow.presenter.show(progress('end', 'end'));
+    expect(quick.printed).toEqual([]);
+    expect(slow.printed).toEqual(['err:apply: takes it up\ncheck: looks\n', 'err:end\n']);
   });
 
   it('writes no escape sequence where nobody looks', async () => {

@@ -15,6 +15,7 @@ import { Outbox } from './link/outbox.ts';
 import type { AgentLink, HelloFacts } from './link/types.ts';
 import { say } from './log.ts';
 import { startServices } from './services/index.ts';
+import { relayOf } from './services/relay/index.ts';
 import type { Address } from './store/server.ts';
 import { isLock, tryLock } from './services/lock.ts';
 import { readIncarnation } from './spool/incarnation.ts';
@@ -44,6 +45,8 @@ export interface AgentOptions {
   readonly roles: readonly string[] | undefined;
   readonly once: boolean;
   readonly serve: readonly Address[];
+  /** With the role relay: where agents behind this one connect. */
+  readonly relay?: readonly Address[];
   /** A netbooted node: what the initrd left. */
   readonly booted?: BootRecord | undefined;
   readonly kinds: readonly TaskKind[];
@@ -107,6 +110,7 @@ async function linked(options: AgentOptions, incarnation: Incarnation, enrolled:
   const outbox = await Outbox.open(join(home, 'outbox'), incarnation.id, { odd: (message) => log.warn({}, message) });
   spool.wereReported(await resultsIn(outbox));
   const end = new End(options);
+  const relay = await relayOf({ roles, at: options.relay ?? [], manager: enrolled.manager, log });
   // Before the link, so that the first hello says where the store answers.
   const services = await startServices({
     home,
@@ -175,6 +179,7 @@ async function linked(options: AgentOptions, incarnation: Incarnation, enrolled:
   } finally {
     clearInterval(watch);
     unsubscribe();
+    await relay.close();
     await services.stop();
     await spool.stop();
     await link.stop();

@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly once: boolean;
   /** Where the store listens on TCP besides the boot service's address. */
   readonly serve: readonly Address[];
+  /** Role relay: where agents behind this one connect. */
+  readonly relay: readonly Address[];
 }
 
 export const usage = `Usage: hostler-agent --home DIR --manager HOST:PORT|unix:PATH [--token-file FILE] [--roles a,b] [...]
@@ -41,6 +43,8 @@ Does the work of a Hostler cluster on this machine: builds images, serves boots,
   --install-dir DIR  default: HOME/install
   --tftp-dir DIR     default: HOME/tftpboot
   --serve HOST:PORT  the store (role store) listens there too; may be given more than once
+  --relay HOST:PORT  role relay: agents that reach only this machine connect there (--manager HOST:PORT of theirs);
+                     may be given more than once
   --once             leave when the manager says that everything is done
   --boot             in a netbooted image: everything comes from the kernel command line
   --version, --help
@@ -56,6 +60,7 @@ const options = {
   name: { type: 'string' },
   nats: { type: 'string' },
   once: { type: 'boolean' },
+  relay: { type: 'string', multiple: true },
   roles: { type: 'string' },
   serve: { type: 'string', multiple: true },
   'tftp-dir': { type: 'string' },
@@ -114,6 +119,7 @@ function runOptions(values: Values, env: NodeJS.ProcessEnv): RunOptions {
     tftpDir: resolve(values['tftp-dir'] ?? join(home, 'tftpboot')),
     once: values.once === true,
     serve: (values.serve ?? []).map(addressOf),
+    relay: (values.relay ?? []).map(addressOf),
   };
 }
 

@@ -12,6 +12,11 @@ export interface TaskHistory {
   logBytes: number;
 }
 
+/** What an engine with a memory writes down. */
+export type EngineEvent =
+  | { readonly what: 'result'; readonly id: string; readonly agent: string; readonly end: TaskEnd }
+  | { readonly what: 'lost'; readonly id: string; readonly message: string };
+
 /**
  * A jobs engine that only keeps what it is told. It outlives managers, as the real one's database does: a second telling of
  * the same end is applied once (`applied`) and counted (`ends`).
@@ -25,7 +30,17 @@ export class SimEngine implements TaskListener {
   onArrival: ((arrival: AgentArrival) => void) | undefined;
   /** Called before an end is kept: tests delay or fail it here. */
   beforeResult: ((id: string) => Promise<void>) | undefined;
+  /** Where it writes down what it is told, so that the next process knows; a result counts when this resolved. */
+  keep: ((event: EngineEvent) => Promise<void>) | undefined;
   #waiters: (() => void)[] = [];
+
+  /** What an earlier process kept. */
+  recall(events: Iterable<EngineEvent>): void {
+    for (const event of events) {
+      if (event.what === 'result') this.#ended(event);
+      if (event.what === 'lost') this.of(event.id).losses.push(event.message);
+    }
+  }
 
   of(id: string): TaskHistory {
     const known = this.tasks.get(id);
@@ -59,14 +74,20 @@ export class SimEngine implements TaskListener {
 
   async result(id: string, agent: string, end: TaskEnd): Promise<void> {
     await this.beforeResult?.(id);
+    await this.keep?.({ what: 'result', id, agent, end });
+    this.#ended({ id, agent, end });
+    this.#changed();
+  }
+
+  #ended({ id, agent, end }: { readonly id: string; readonly agent: string; readonly end: TaskEnd }): void {
     const history = this.of(id);
     const first = history.ends.length === 0 && history.losses.length === 0;
     history.ends.push({ agent, end });
     if (first) this.applied.push({ id, agent, end });
-    this.#changed();
   }
 
   async lost(id: string, _agent: string, message: string): Promise<void> {
+    await this.keep?.({ what: 'lost', id, message });
     this.of(id).losses.push(message);
     this.#changed();
   }

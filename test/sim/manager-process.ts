@@ -1,59 +1,133 @@
-import { SimManager } from './manager.ts';
+import { parseArgs } from 'node:util';
 import { openDiskStore } from '../../manager/registry/disk-store.ts';
 import { openRegistry } from '../../manager/registry/registry.ts';
+import { until } from './engine.ts';
+import { SimEngine } from './engine.ts';
+import { type GivenTask, Journal, readJournal } from './journal.ts';
+import { SimManager } from './manager.ts';
 
 /**
- * A manager with nothing but a fleet, in a process of its own, for measurements: `manager-process.ts HOME`. Speaks over
- * the channel of child_process.fork: first `{ address, token }`; then each message `{ ask: 'memory' | 'connected' | 'cpu' |
- * 'round' | 'stop' }` is answered. `round` gives every connected agent one task and answers when all are done.
+ * A manager with nothing but a fleet, in a process of its own, for measurements and faults. What it was asked to give and
+ * what came back stands in HOME/journal; started again with the same HOME it goes on. Speaks over the channel of child_process:
+ * each message `{ number, ask, ... }` is answered with `{ number, value }` or `{ number, error }`.
  */
-const [home = ''] = process.argv.slice(2);
+export type Ask =
+  | { readonly ask: 'memory' | 'connected' | 'cpu' | 'round' | 'stop' | 'states' | 'ended' | 'departures' }
+  | { readonly ask: 'token'; readonly roles: readonly string[]; readonly uses: number }
+  | { readonly ask: 'give'; readonly tasks: readonly ({ readonly id: string; readonly agent: string } & GivenTask)[] };
+
+const { values } = parseArgs({
+  options: {
+    home: { type: 'string' },
+    listen: { type: 'string', default: '127.0.0.1:0' },
+    /** Milliseconds; absent: what the product does. */
+    heartbeat: { type: 'string' },
+  },
+});
+const home = values.home ?? '';
+const [host = '', port = '0'] = values.listen.split(':');
+const began = await readJournal(`${home}/journal`);
+const journal = await Journal.open(`${home}/journal`);
+const engine = new SimEngine();
+engine.recall(began.filter((line) => line.what !== 'asked'));
+engine.keep = (event) => journal.write(event);
 const registry = await openRegistry(await openDiskStore(`${home}/db`));
 const manager = await SimManager.start({
   home,
   registry,
-  tcp: { host: '127.0.0.1', port: 0 },
-  shortestHeartbeat: 2_000,
+  engine,
+  tcp: { host, port: Number(port) },
+  ...(values.heartbeat === undefined ? { realHeartbeat: true } : { shortestHeartbeat: Number(values.heartbeat) }),
 });
-const token = await manager.token({ uses: 100_000, lifetime: 24 * 3600 });
 let rounds = 0;
 
+function send(agent: string, incarnation: string, id: string, task: GivenTask): void {
+  manager.fleet.send(agent, incarnation, {
+    ...task,
+    id,
+    deadline: 600,
+    uninterruptible: false,
+    correlation: 'sim',
+    title: id,
+  });
+}
+
+function hasEnded(id: string): boolean {
+  const history = engine.tasks.get(id);
+  return history !== undefined && history.ends.length + history.losses.length > 0;
+}
+
+// As the jobs engine does: what it asked for and has no answer to is asked again.
+for (const line of began) {
+  if (line.what === 'asked' && !hasEnded(line.id)) send(line.agent, line.incarnation, line.id, line);
+}
+
+async function give(tasks: readonly ({ readonly id: string; readonly agent: string } & GivenTask)[]): Promise<number> {
+  const lives = new Map(manager.fleet.admin.agents().map(({ name, incarnation }) => [name, incarnation]));
+  await Promise.all(
+    tasks.map(async ({ id, agent, kind, spec }) => {
+      const incarnation = lives.get(agent) ?? '';
+      await journal.write({ what: 'asked', id, agent, incarnation, kind, spec });
+      send(agent, incarnation, id, { kind, spec });
+    }),
+  );
+  return tasks.length;
+}
+
+/** One task to every connected agent; resolves when all are done. */
 async function round(): Promise<{ milliseconds: number; tasks: number }> {
   const job = `round${rounds++}`;
-  const before = manager.engine.applied.length;
+  const before = engine.applied.length;
   const agents = manager.fleet.admin.agents().filter(({ state }) => state === 'connected');
-  const began = performance.now();
+  const started = performance.now();
   for (const { name = '', incarnation = '' } of agents) {
-    manager.fleet.send(name, incarnation, {
-      id: `${job}.${name}`,
-      kind: 'sim',
-      spec: JSON.stringify({ command: 'true' }),
-      deadline: 60,
-      uninterruptible: false,
-      correlation: job,
-      title: 'true',
-    });
+    send(name, incarnation, `${job}.${name}`, { kind: 'sim', spec: '{}' });
   }
-  await manager.engine.until('all are done', () => manager.engine.applied.length - before === agents.length, 120_000);
-  return { milliseconds: performance.now() - began, tasks: agents.length };
+  await engine.until('all are done', () => engine.applied.length - before === agents.length, 240_000);
+  return { milliseconds: performance.now() - started, tasks: agents.length };
 }
 
-async function answer(ask: string): Promise<unknown> {
-  if (ask === 'memory') {
-    globalThis.gc?.();
-    return process.memoryUsage();
+async function answer(asked: Ask): Promise<unknown> {
+  switch (asked.ask) {
+    case 'memory':
+      globalThis.gc?.();
+      return process.memoryUsage();
+    case 'connected':
+      return manager.fleet.admin.connected();
+    case 'cpu':
+      return process.cpuUsage();
+    case 'round':
+      return round();
+    case 'token':
+      return manager.token({ roles: asked.roles, uses: asked.uses, lifetime: 24 * 3600 });
+    case 'give':
+      return give(asked.tasks);
+    case 'ended':
+      return engine.tasks.size === 0 ? 0 : [...engine.tasks.keys()].filter(hasEnded).length;
+    case 'states': {
+      const states: Record<string, number> = {};
+      for (const { state = '' } of manager.fleet.admin.agents()) states[state] = (states[state] ?? 0) + 1;
+      return states;
+    }
+    case 'departures':
+      return manager.logged(/^agent away$/).length;
+    case 'stop':
+      await manager.stop();
+      return 'stopped';
   }
-  if (ask === 'connected') return manager.fleet.admin.connected();
-  if (ask === 'cpu') return process.cpuUsage();
-  if (ask === 'round') return round();
-  await manager.stop();
-  return 'stopped';
 }
 
-process.on('message', (message: { readonly ask: string }) => {
-  void answer(message.ask).then((value) => {
-    process.send?.({ ask: message.ask, value });
-    if (message.ask === 'stop') process.disconnect();
-  });
+process.on('message', (message: Ask & { readonly number: number }) => {
+  const { number } = message;
+  answer(message).then(
+    (value) => {
+      process.send?.({ number, value });
+      if (message.ask === 'stop') process.disconnect();
+    },
+    (error: unknown) => process.send?.({ number, error: String(error) }),
+  );
 });
-process.send?.({ address: manager.address, token });
+// Whoever started this is gone.
+process.once('disconnect', () => process.exit());
+await until('it answers', () => manager.address !== '');
+process.send?.({ number: 0, value: { address: manager.address } });

@@ -33,6 +33,8 @@ export interface SimManagerOptions {
   readonly lifetimes?: Lifetimes;
   readonly speaks?: ProtocolRange;
   readonly shortestHeartbeat?: number;
+  /** Heartbeats as the product has them, instead of short ones. */
+  readonly realHeartbeat?: boolean;
   /** Absent: one in memory. It outlives restarts. */
   readonly registry?: Registry;
   readonly engine?: SimEngine;
@@ -84,7 +86,7 @@ export class SimManager {
       home,
       log,
       version: '0.0.0-sim',
-      shortestHeartbeat: this.#options.shortestHeartbeat ?? 300,
+      ...(this.#options.realHeartbeat === true ? {} : { shortestHeartbeat: this.#options.shortestHeartbeat ?? 300 }),
       ...(now === undefined ? {} : { now }),
       ...(lifetimes === undefined ? {} : { lifetimes }),
       ...(speaks === undefined ? {} : { speaks }),

@@ -1,0 +1,140 @@
+import { type Server, type Socket, connect, createServer } from 'node:net';
+import { HostlerError } from '../../../shared/errors/error.ts';
+import { type ManagerAddress, parseManagerAddress } from '../../identity/address.ts';
+import type { Address } from '../../store/server.ts';
+
+/** The first byte of a TLS connection: a handshake record. Nothing else has any business with the manager. */
+const handshakeRecord = 0x16;
+
+/** How long the first byte may take, and the connection to the manager, in milliseconds. */
+const patience = 10_000;
+
+/** A line that says nothing for this long is asked whether it is still there, in milliseconds. */
+const askAfter = 30_000;
+
+/** Agents behind one relay at a time; each needs two sockets. */
+const mostConnections = 12_000;
+
+export interface RelayDeps {
+  readonly at: readonly Address[];
+  /** Where this agent reaches the manager itself: `HOST:PORT` or `unix:PATH`; possibly another relay. */
+  readonly manager: string;
+  readonly log: (line: string) => void;
+}
+
+export interface Relay {
+  /** The ports that were bound, in the order of the addresses. */
+  readonly ports: readonly number[];
+  /** How many connections are handed through now. */
+  readonly open: () => number;
+  close(): Promise<void>;
+}
+
+/**
+ * Carries the connections of agents that reach this machine alone to the manager, byte for byte. The TLS of an agent ends
+ * at the manager and nowhere else: the relay holds no key of theirs, so it can neither read nor alter nor invent what they
+ * say, and enrolment, links and renewals all pass the same way. It can only be slow, or cut.
+ *
+ * Reports that cannot get through wait where they were made, in the agent's own spool and outbox.
+ */
+export async function openRelay(deps: RelayDeps): Promise<Relay> {
+  const target = parseManagerAddress(deps.manager);
+  const lines = new Set<Line>();
+  const enter = (near: Socket): void => {
+    const line = new Line(near, target, () => lines.delete(line));
+    lines.add(line);
+  };
+  const servers: Server[] = [];
+  const close = async (): Promise<void> => {
+    const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const line of lines) line.cut();
+    await Promise.all(closed);
+  };
+  const ports: number[] = [];
+  try {
+    for (const at of deps.at) {
+      const { server, port } = await listen(at, enter);
+      servers.push(server);
+      ports.push(port);
+    }
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+  deps.log(`relay: carries links to ${deps.manager} for who connects to port ${ports.join(', ')}`);
+  return { ports, open: () => lines.size, close };
+}
+
+function listen({ host, port }: Address, enter: (near: Socket) => void): Promise<{ server: Server; port: number }> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: askAfter });
+  server.on('connection', enter);
+  server.maxConnections = mostConnections;
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      reject(
+        new HostlerError('unavailable', `The relay cannot listen on ${host}:${port}: ${cause.message}`, { cause }),
+      );
+    });
+    server.listen({ host, port, backlog: 4096 }, () => {
+      server.removeAllListeners('error');
+      server.on('error', () => undefined);
+      const bound = server.address();
+      resolve({ server, port: typeof bound === 'object' && bound !== null ? bound.port : port });
+    });
+  });
+}
+
+/** One connection of an agent, and the one to the manager that belongs to it. */
+class Line {
+  readonly #near: Socket;
+  readonly #target: ManagerAddress;
+  readonly #gone: () => void;
+  readonly #tooSlow: NodeJS.Timeout;
+  #far: Socket | undefined;
+  #ended = false;
+
+  constructor(near: Socket, target: ManagerAddress, gone: () => void) {
+    this.#near = near;
+    this.#target = target;
+    this.#gone = gone;
+    this.#tooSlow = setTimeout(() => this.cut(), patience);
+    near.on('error', () => this.cut());
+    near.on('close', () => this.cut());
+    // The manager is troubled only by those who begin to speak TLS.
+    near.once('readable', () => this.#look());
+  }
+
+  cut(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#tooSlow);
+    this.#near.destroy();
+    this.#far?.destroy();
+    this.#gone();
+  }
+
+  #look(): void {
+    const first = this.#near.read(1) as Buffer | null;
+    if (first?.[0] !== handshakeRecord) {
+      this.cut();
+      return;
+    }
+    this.#near.unshift(first);
+    const far = connect({
+      ...this.#target,
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: askAfter,
+    });
+    this.#far = far;
+    far.on('error', () => this.cut());
+    far.on('close', () => this.cut());
+    far.once('connect', () => {
+      clearTimeout(this.#tooSlow);
+      // Neither side is read faster than the other takes it; an end goes through as an end.
+      this.#near.pipe(far);
+      far.pipe(this.#near);
+    });
+  }
+}

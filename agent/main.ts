@@ -52,7 +52,10 @@ async function stay(options: RunOptions): Promise<number> {
     log,
     signal,
     enrol: async (incarnation) => {
-      const valid = ((await loadIdentity(home))?.expiresAt ?? 0) > Date.now();
+      const own = await loadIdentity(home);
+      // More roles than the certificate grants: a new one, where a token gives it.
+      const valid =
+        own !== undefined && own.expiresAt > Date.now() && options.roles.every((role) => own.roles.includes(role));
       const token = valid ? undefined : options.token();
       const proof = token !== undefined && { proof: { by: 'join', token, name, roles: options.roles } as const };
       return enrol({ home, manager, ...proof, log, signal }, incarnation);

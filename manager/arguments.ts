@@ -11,8 +11,8 @@ export interface ManagerOptions {
   readonly home: string;
   /** Where agents and remote people connect, besides the socket. */
   readonly listen?: { readonly host: string; readonly port: number };
-  /** Roles of the agent on this machine; undefined: no agent is started. */
-  readonly agentRoles: readonly string[] | undefined;
+  /** Roles of the agent on this machine, as they are now; undefined: no agent is started. */
+  readonly agentRoles: (() => readonly string[]) | undefined;
   readonly folders: Folders;
   /** User to run as; only root can change it. */
   readonly user?: string;
@@ -75,13 +75,14 @@ export function parseCall(argv: readonly string[], env: NodeJS.ProcessEnv): Call
     );
   }
   const home = homeOf(values, env);
-  const roles = rolesOf(values['agent-roles'], env);
+  // Checked now; looked for again while the manager runs.
+  rolesOf(values['agent-roles'], env);
   return {
     what: 'run',
     options: {
       home,
       ...(values.listen !== undefined && { listen: addressOf(values.listen) }),
-      agentRoles: values['no-agent'] === true ? undefined : roles,
+      agentRoles: values['no-agent'] === true ? undefined : () => rolesOf(values['agent-roles'], env),
       folders: foldersOf(values, home, env),
       ...(values.user !== undefined && { user: values.user }),
       logLevel: levelOf(values['log-level']),

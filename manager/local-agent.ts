@@ -12,14 +12,17 @@ const longestPause = 60_000;
 const patience = 15_000;
 /** An agent that lived so long had started well. */
 const healthy = 30_000;
+/** How often it is looked whether this machine has come to fit another role. */
+const rolesEveryMs = 15_000;
 
 export interface LocalAgentOptions {
   readonly home: string;
-  readonly roles: readonly string[];
+  /** What the agent is to offer, as it is now: a NIM master may be found there later. */
+  readonly roles: () => readonly string[];
   readonly folders: Folders;
   readonly name: string;
-  /** A fresh join token; asked at each start, needed at the first. */
-  readonly token: () => Promise<string>;
+  /** A fresh join token for these roles; asked at each start, needed at the first and when there are new roles. */
+  readonly token: (roles: readonly string[]) => Promise<string>;
   /** One line for people. */
   readonly say: (line: string) => void;
 }
@@ -45,6 +48,8 @@ export class LocalAgent {
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
   #pid = 0;
+  #roles = '';
+  #looking: NodeJS.Timeout | undefined;
 
   constructor(options: LocalAgentOptions, program: string) {
     this.#options = options;
@@ -57,11 +62,22 @@ export class LocalAgent {
       return;
     }
     this.#running = this.#keep();
+    this.#looking = setInterval(() => this.#look(), rolesEveryMs).unref();
+  }
+
+  /** An agent that is to offer more begins anew; its tasks go on meanwhile. */
+  #look(): void {
+    const roles = this.#options.roles().join(',');
+    if (this.#pid === 0 || this.#roles === '' || roles === this.#roles) return;
+    this.#options.say(`the agent on this machine is started again with other roles: ${roles}`);
+    this.#roles = '';
+    this.#signal('SIGTERM');
   }
 
   /** Ends the agent; tasks that it started go on. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    clearInterval(this.#looking);
     this.#signal('SIGTERM');
     const forced = setTimeout(() => this.#signal('SIGKILL'), patience);
     await this.#running;
@@ -114,10 +130,11 @@ export class LocalAgent {
   }
 
   async #once(pidFile: string): Promise<string> {
-    const { home, roles, folders, name, token } = this.#options;
+    const { home, folders, name, token } = this.#options;
+    const roles = this.#options.roles();
     const args = [this.#program, '--home', homePaths(home).agent, '--manager', `unix:${homePaths(home).socket}`];
     args.push('--name', name, '--roles', roles.join(','), '--install-dir', folders.install, '--tftp-dir', folders.tftp);
-    const env = { HOSTLER_TOKEN: await token() };
+    const env = { HOSTLER_TOKEN: await token(roles) };
     if (this.#isStopped()) return 'not started';
     const { agent: agentHome, agentLog } = homePaths(home);
     mkdirSync(agentHome, { recursive: true, mode: 0o700 });
@@ -130,6 +147,7 @@ export class LocalAgent {
         env,
       });
       this.#pid = agent.pid;
+      this.#roles = roles.join(',');
       const started: Started = { pid: agent.pid, startTime: agent.startTime ?? '' };
       writeFileSync(pidFile, JSON.stringify(started), { mode: 0o644 });
       if (this.#isStopped()) this.#signal('SIGTERM');

@@ -34,7 +34,7 @@ async function runManager(options: ManagerOptions): Promise<number> {
   // It ends with what nobody caught, as it should; the log shall know why.
   process.on('uncaughtExceptionMonitor', (error) => manager.log.fatal({ err: error }, 'a fault ends the manager'));
   const agent = supervised ? undefined : ownAgent(options, manager);
-  if (supervised) serveSupervisor(options, manager);
+  if (supervised) serveSupervisor(manager);
   try {
     agent?.start();
     const tcp = options.listen === undefined ? '' : `, ${options.listen.host}:${manager.port ?? '?'}`;
@@ -56,7 +56,7 @@ function ownAgent(options: ManagerOptions, manager: RunningManager): LocalAgent 
   const { home, folders, agentRoles } = options;
   if (agentRoles === undefined) return undefined;
   const name = shortHostName();
-  const token = (): Promise<string> => manager.agentToken(agentRoles, name);
+  const token = (roles: readonly string[]): Promise<string> => manager.agentToken(roles, name);
   const warn = (line: string): void => manager.log.warn(line);
   return new LocalAgent(
     { home, roles: agentRoles, folders, name, token, say: warn },
@@ -64,11 +64,11 @@ function ownAgent(options: ManagerOptions, manager: RunningManager): LocalAgent 
   );
 }
 
-function serveSupervisor(options: ManagerOptions, manager: RunningManager): void {
+function serveSupervisor(manager: RunningManager): void {
   const tell = (message: FromManager): void => void process.send?.(message);
   process.on('message', (message: ToManager) => {
     manager
-      .agentToken(options.agentRoles ?? [], shortHostName())
+      .agentToken(message.roles, shortHostName())
       .then((token) => tell({ tell: 'token', number: message.number, token }))
       .catch((error: unknown) => manager.log.error({ err: error }, 'There is no token for the agent on this machine.'));
   });

@@ -17,6 +17,7 @@ export type FromManager =
 export interface ToManager {
   readonly ask: 'token';
   readonly number: number;
+  readonly roles: readonly string[];
 }
 
 function isFromManager(message: unknown): message is FromManager {
@@ -57,13 +58,13 @@ export async function supervise(
 
 function localAgent(
   { home, folders }: ManagerOptions,
-  roles: readonly string[],
+  roles: () => readonly string[],
   manager: ChildProcess,
   name: string,
   say: (line: string) => void,
 ): LocalAgent {
   let asked = 0;
-  const token = (): Promise<string> => {
+  const token = (wanted: readonly string[]): Promise<string> => {
     const number = ++asked;
     return new Promise((resolve, reject) => {
       const hear = (message: unknown): void => {
@@ -73,7 +74,7 @@ function localAgent(
       };
       manager.on('message', hear);
       manager.once('exit', () => reject(new Error('the manager has ended')));
-      manager.send({ ask: 'token', number } satisfies ToManager);
+      manager.send({ ask: 'token', number, roles: wanted } satisfies ToManager);
     });
   };
   const agent: LocalAgentOptions = { home, roles, folders, name, token, say };

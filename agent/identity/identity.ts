@@ -29,14 +29,16 @@ export interface EnsureOptions {
 const passing: ReadonlySet<string> = new Set(['unavailable', 'deadline_exceeded', 'resource_exhausted', 'internal']);
 
 /**
- * This agent's identity: the one it has while that is valid, else a new one by the proof. Waits for a manager that cannot
- * be reached and for approval, until the signal aborts; throws HostlerError when the manager refuses.
+ * This agent's identity: the one it has while that is valid, else (or for more roles) a new one by the proof. Waits for
+ * a manager that cannot be reached and for approval, until the signal aborts; throws HostlerError when the manager
+ * refuses, unless there is an identity to go on with.
  */
 export async function ensureIdentity(options: EnsureOptions): Promise<Identity> {
   const existing = await loadIdentity(options.home);
   const { proof } = options;
+  const valid = existing !== undefined && existing.expiresAt > Date.now();
   // A node that booted proves its boot, whatever an image or a kept disk has brought along.
-  if (existing !== undefined && existing.expiresAt > Date.now() && proof?.by !== 'boot') return existing;
+  if (valid && proof?.by !== 'boot' && !asksMore(existing, proof)) return existing;
   if (proof === undefined) {
     throw new HostlerError(
       'failed_precondition',
@@ -59,12 +61,22 @@ export async function ensureIdentity(options: EnsureOptions): Promise<Identity> 
       options.log.info({ agent: reply.agent }, reply.message);
     } catch (thrown) {
       const error = HostlerError.from(thrown);
-      if (options.signal.aborted || !passing.has(error.code)) throw error;
+      if (options.signal.aborted) throw error;
+      if (!passing.has(error.code)) {
+        if (!valid || proof.by === 'boot') throw error;
+        options.log.warn({ err: error, roles: existing.roles }, 'no more roles than before');
+        return existing;
+      }
       options.log.warn({ err: error }, 'not enrolled yet');
     }
     await pause(first / 2 + backoff.next(), options.signal);
     if (options.signal.aborted) throw HostlerError.from(options.signal.reason, 'cancelled');
   }
+}
+
+/** An agent is to offer a role that its certificate does not grant, and has a token that may. */
+function asksMore(existing: Identity, proof: EnsureOptions['proof']): boolean {
+  return proof?.by === 'join' && proof.roles.some((role) => !existing.roles.includes(role));
 }
 
 async function enrolOnce(

@@ -1,6 +1,6 @@
 // bound: 240 s
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -123,6 +123,24 @@ test('the agent offers the role nim; agent and manager are killed while a SPOT i
   expect(await said('hostler nim show --type spot')).toMatch(/^img1 +resources +spot$/m);
   expect(nim.calls().every(({ locale }) => locale === 'C')).toBe(true);
 }, 200_000);
+
+test('a machine that becomes a NIM master later: its agent gains the role', async () => {
+  await manager.dispose();
+  // The programs are not there yet.
+  const late = join(dir, 'late');
+  mkdirSync(late);
+  process.env['PATH'] = `${late}:${pathBefore}`;
+  manager = await RealManager.start([]);
+  await until(async () => /connected/.test(await said('hostler agents')));
+  expect(await said('hostler agents')).not.toMatch(/\bnim\b/);
+  const refused = start('hostler nim show');
+  expect(await refused.ended).not.toBe(0);
+  expect(refused.err).toContain('nim');
+  for (const program of ['nim', 'lsnim', 'nim_master_setup', 'df'])
+    symlinkSync(join(nim.bin, program), join(late, program));
+  await joined();
+  await said(make('img1'));
+}, 120_000);
 
 test('Ctrl-C leaves the work, cancel waits and says so, and a second administrator waits and is told for whom', async () => {
   await joined();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseManagerAddress } from '../../../../agent/identity/address.ts';
 import { type EnsureOptions, ensureIdentity, keepRenewed } from '../../../../agent/identity/identity.ts';
-import { loadIdentity } from '../../../../agent/identity/identity-files.ts';
+import { type Identity, loadIdentity } from '../../../../agent/identity/identity-files.ts';
 import { Backoff } from '../../../../agent/link/backoff.ts';
 import { until } from '../../../sim/engine.ts';
 import { SimManager } from '../../../sim/manager.ts';
@@ -71,6 +71,19 @@ describe('identity of an agent', () => {
     const first = await ensureIdentity(options(await byToken()));
     const again = await ensureIdentity(options());
     expect(again.serial).toBe(first.serial);
+  });
+
+  it('is made anew for more roles where a token gives them; else it stays as it was', async () => {
+    const asks = (token: string, roles: readonly string[]): Promise<Identity> =>
+      ensureIdentity(options({ by: 'join', name: 'a1', token, roles }));
+    const first = await asks(await manager.token(), ['build']);
+    const forAnother = await manager.token({ roles: ['build', 'nim'] });
+    expect((await asks(forAnother, ['build', 'nim'])).serial).toBe(first.serial);
+    const own = await manager.token({ roles: ['build', 'nim'], name: 'a1' });
+    const second = await asks(own, ['build', 'nim']);
+    expect(second.roles).toEqual(['build', 'nim']);
+    // The token is used up, and nobody asks with it.
+    expect((await asks(own, ['build', 'nim'])).serial).toBe(second.serial);
   });
 
   it('cannot be had without a token, and the message says where to get one', async () => {

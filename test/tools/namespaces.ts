@@ -30,7 +30,7 @@ export class Namespaces {
   }
 
   /** Put before a program's arguments, it runs in there. */
-  under(name: string): string[] {
+  under(name: string): [string, ...string[]] {
     return ['ip', 'netns', 'exec', this.#full(name)];
   }
 

@@ -26,6 +26,7 @@ test('the usual calls', () => {
     tftpDir: '/h/tftpboot',
     once: false,
     serve: [],
+    relay: [],
     token: undefined,
   });
   expect(

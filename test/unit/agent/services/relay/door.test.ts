@@ -1,0 +1,89 @@
+import { createServer, connect, type Server, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Relay, openRelay } from '../../../../../agent/services/relay/door.ts';
+import { relayOf } from '../../../../../agent/services/relay/index.ts';
+
+const hello = Buffer.from([0x16, 3, 1, 0, 4, 1, 2, 3, 4]);
+
+describe('the relay hands through what begins as TLS', () => {
+  let manager: Server;
+  let relay: Relay;
+  const came: Socket[] = [];
+
+  beforeEach(async () => {
+    manager = createServer({ allowHalfOpen: true }, (socket) => came.push(socket.on('error', () => undefined)));
+    manager.listen(0, '127.0.0.1');
+    await once(manager, 'listening');
+    const address = manager.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    const at = [{ host: '127.0.0.1', port: 0 }];
+    relay = await openRelay({ at, manager: `127.0.0.1:${String(port)}`, log: () => undefined });
+  });
+  afterEach(async () => {
+    await relay.close();
+    for (const socket of came.splice(0)) socket.destroy();
+    manager.close();
+  });
+
+  const knock = (): Socket => connect(relay.ports[0] ?? 0, '127.0.0.1').on('error', () => undefined);
+
+  it('byte for byte, both ways, and the end of one direction as an end', async () => {
+    const agent = knock();
+    agent.write(hello);
+    await expect.poll(() => came.length).toBe(1);
+    const heard: Buffer[] = [];
+    const ended = new Promise((resolve) => came[0]?.on('data', (bytes) => heard.push(bytes)).on('end', resolve));
+    agent.end('and more');
+    await ended;
+    expect(Buffer.concat(heard)).toEqual(Buffer.concat([hello, Buffer.from('and more')]));
+    came[0]?.end('the answer');
+    const [answer] = (await once(agent, 'data')) as [Buffer];
+    expect(answer.toString()).toBe('the answer');
+    await expect.poll(() => relay.open()).toBe(0);
+  });
+
+  it('anything else ends at the relay', async () => {
+    const stranger = knock();
+    stranger.write('GET / HTTP/1.1\r\n\r\n');
+    await once(stranger, 'close');
+    expect(came).toHaveLength(0);
+    expect(relay.open()).toBe(0);
+  });
+
+  it('when one side breaks the other hears of it', async () => {
+    const agent = knock();
+    agent.write(hello);
+    await expect.poll(() => came.length).toBe(1);
+    came[0]?.resetAndDestroy();
+    await once(agent, 'close');
+    expect(relay.open()).toBe(0);
+  });
+
+  it('a manager that does not answer costs the agent its connection, and nothing more', async () => {
+    for (const socket of came.splice(0)) socket.destroy();
+    manager.close();
+    const agent = knock();
+    agent.write(hello);
+    await once(agent, 'close');
+    expect(relay.open()).toBe(0);
+  });
+});
+
+describe('an agent is a relay', () => {
+  const said: string[] = [];
+  const log = {
+    info: (_: object, line: string) => said.push(line),
+    warn: (_: object, line: string) => said.push(line),
+  };
+
+  it('only when its certificate says so and it was told where', async () => {
+    const at = [{ host: '127.0.0.1', port: 0 }];
+    await (await relayOf({ roles: ['build'], at, manager: '127.0.0.1:1', log })).close();
+    expect(said.splice(0).join()).toMatch(/does not grant the role relay/);
+    await (await relayOf({ roles: ['relay'], at: [], manager: '127.0.0.1:1', log })).close();
+    expect(said.splice(0).join()).toMatch(/--relay HOST:PORT does not say/);
+    await (await relayOf({ roles: ['relay'], at, manager: '127.0.0.1:1', log })).close();
+    expect(said.splice(0).join()).toMatch(/carries links to 127\.0\.0\.1:1/);
+  });
+});

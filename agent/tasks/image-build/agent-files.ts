@@ -1,12 +1,14 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { textFile } from '../../../shared/text/text-file.ts';
 import { agentProgram } from '../image-tree/program.ts';
 import { writeInside } from '../image-tree/inside.ts';
 import { enableUnit } from '../image-tree/units.ts';
+import type { Json } from '../../../shared/verb/effect.ts';
 import type { Build } from './spec.ts';
 
-export const agentUnit = 'hostler-agent.service';
-export const agentUnitText = textFile(import.meta.url, './hostler-agent.service');
+const agentUnit = 'hostler-agent.service';
+const agentUnitText = textFile(import.meta.url, './hostler-agent.service');
 
 /** The agent in the image: one program, what it is to do, and the unit that starts it. */
 export async function addAgent(root: string, build: Build): Promise<void> {
@@ -14,4 +16,12 @@ export async function addAgent(root: string, build: Build): Promise<void> {
   await writeInside(root, 'opt/hostler/agent.json', `${JSON.stringify({ mode: build.nodeagent })}\n`);
   await writeInside(root, `usr/lib/systemd/system/${agentUnit}`, agentUnitText);
   await enableUnit(root, agentUnit);
+}
+
+/** All that decides it. */
+export async function agentInput(build: Build): Promise<Json> {
+  const program = createHash('sha256')
+    .update(await readFile(agentProgram()))
+    .digest('hex');
+  return [program, agentUnitText, build.nodeagent];
 }

@@ -1,44 +1,23 @@
-import { chmod, readFile, readdir, stat, truncate, writeFile } from 'node:fs/promises';
+import { chmod, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { existsInside, inside, linkInside, removeInside, writeInside } from '../image-tree/inside.ts';
 import { enableUnit, hasUnit } from '../image-tree/units.ts';
 
 /** Taken away: what belongs to one machine, to the build, or is made anew by whoever needs it. */
-const leftovers: readonly string[] = [
-  'etc/hostname',
-  'var/lib/dbus/machine-id',
-  'etc/apt/apt.conf.d/99mmdebstrap',
-  'etc/dpkg/dpkg.cfg.d/99mmdebstrap',
-  'var/cache/apt/pkgcache.bin',
-  'var/cache/apt/srcpkgcache.bin',
-  'var/log/bootstrap.log',
-  'var/log/alternatives.log',
-  'var/log/dpkg.log',
-  'var/log/apt/history.log',
-  'var/log/apt/term.log',
-  'var/log/apt/eipp.log.xz',
-];
+const leftovers: readonly string[] = ['etc/hostname', 'var/lib/dbus/machine-id'];
 
 /** Emptied: the folders themselves belong to packages. */
-const emptied: readonly string[] = [
-  'var/lib/apt/lists',
-  'var/cache/apt/archives',
-  'tmp',
-  'var/tmp',
-  'run',
-  'var/lib/systemd/random-seed',
-];
+const emptied: readonly string[] = ['tmp', 'var/tmp', 'run', 'var/lib/systemd/random-seed'];
 
-/** Systemd units that every image runs where it has them. */
-const units: readonly string[] = ['systemd-networkd.service', 'systemd-resolved.service'];
+/** Raised when this code makes another tree of the same inputs. */
+export const configureFormat = 2;
 
-/** Makes a tree of packages into one that many machines can boot at the same time. `sources`: the image's own apt source. */
-export async function configureTree(root: string, sources: string): Promise<void> {
+/** Makes a tree of packages into one that many machines can boot at the same time. `units`: to run where it has them. */
+export async function configureTree(root: string, units: readonly string[]): Promise<void> {
   for (const path of leftovers) await removeInside(root, path);
   for (const path of emptied) await empty(root, path);
   await writeInside(root, 'etc/machine-id', '', 0o444);
   await removeMatching(root, 'etc/ssh', /^ssh_host_.*key(?:\.pub)?$/);
   await lockRoot(root);
-  await placeSources(root, sources);
   await fillIn(root, 'etc/hosts', '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n', /./);
   // What mmdebstrap and debootstrap write there is a remark that nothing was configured.
   await fillIn(
@@ -71,13 +50,6 @@ async function lockRoot(root: string): Promise<void> {
   const { mode } = await stat(file);
   await writeFile(file, (await readFile(file, 'utf8')).replace(/^root:[^:]*:/m, 'root:*:'));
   await chmod(file, mode & 0o7777);
-}
-
-async function placeSources(root: string, sources: string): Promise<void> {
-  await removeMatching(root, 'etc/apt/sources.list.d', /^0000/);
-  const list = await existsInside(root, 'etc/apt/sources.list');
-  if (list !== undefined) await truncate(list);
-  await writeInside(root, 'etc/apt/sources.list.d/debian.sources', sources);
 }
 
 async function fillIn(root: string, path: string, text: string, hasContent: RegExp): Promise<void> {

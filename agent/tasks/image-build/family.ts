@@ -45,7 +45,7 @@ export interface PackageWorld {
    * Everything else that decides what a stage makes, as JSON: options, hooks, sources as they will stand in the image,
    * versions of the tools. No secret, no path that differs between two agents.
    */
-  readonly inputs: Readonly<Record<PackageStage, Json>>;
+  readonly inputs: Readonly<Record<PackageStage | 'files', Json>>;
   /** Makes the first tree: `folder` is there and empty. Progress through `context`. */
   bootstrap(folder: string, context: TaskContext): Promise<void>;
   /** What the package manager and the packages' scripts must find in the tree while they run. */
@@ -63,12 +63,11 @@ export interface PackageWorld {
    */
   normalise(root: string): Promise<void>;
   /**
-   * Whether a path that an installation on top of an earlier tree wrote is one that comes out the same when all is
-   * installed at once (databases that `normalise` sorts). Other paths must belong to the packages that were added.
+   * Whether a path that was there before, and that an installation on top of an earlier tree changed, comes out the
+   * same when all is installed at once (databases that `normalise` sorts). When another was changed (a new user in
+   * /etc/passwd, whose number depends on the order), all is installed anew.
    */
   settled(path: string): boolean;
-  /** Paths (`./usr/bin/tree`) that belong to these installed packages. */
-  files(root: string, packages: readonly string[]): Promise<ReadonlySet<string>>;
   /** The image's own package sources and keys; part of the stage `files`. */
   configure(root: string): Promise<void>;
 }

@@ -1,5 +1,4 @@
-import { copyFile, lstat, open, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat } from 'node:fs/promises';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { installHint } from '../../../shared/process/hints.ts';
 import { run } from '../../../shared/process/run.ts';
@@ -7,24 +6,28 @@ import { which } from '../../../shared/process/which.ts';
 import { imageBuildKind, imageBuildVersion } from '../../../shared/task/image-build.ts';
 import type { ImageBuildResult } from '../../../shared/task/image-build.ts';
 import type { Json } from '../../../shared/verb/effect.ts';
-import { archWord } from '../../facts/system.ts';
 import { explainingFullDisk } from '../image-tree/disk-full.ts';
 import { placesIn, refuseMounts } from '../image-tree/folder.ts';
-import { kernelOf } from '../image-tree/kernel.ts';
 import { withFolderLock } from '../image-tree/lock.ts';
 import { installedPackages } from '../image-tree/packages.ts';
-import { removeTree, sweepFolder } from '../image-tree/remove.ts';
+import { sweepFolder } from '../image-tree/remove.ts';
 import type { TaskContext, TaskKind } from '../types.ts';
+import { makeBootFiles } from './boot-files.ts';
 import { requireRunnable } from './emulation.ts';
-import { makeInitrd } from './initrd/make.ts';
+import { familyOf } from './families.ts';
+import type { PackageFamily } from './family.ts';
+import { LayerCache } from './layers/cache.ts';
 import { postinstallCalls, requirePostinstall } from './postinstall.ts';
 import { checkedBuild } from './spec.ts';
 import type { Build } from './spec.ts';
 import { Stages } from './stages.ts';
 import { makeTree } from './tree.ts';
 
-/** What every build runs. */
-const tools = ['mmdebstrap', 'apt-get', 'apt-config', 'dpkg', 'unshare', 'setpriv', 'flock', 'tar', 'zstd', 'rm', 'du'];
+/** What every build runs, besides what its packages need. */
+const tools = [
+  ...['unshare', 'nsenter', 'setpriv', 'mount', 'umount', 'flock'],
+  ...['tar', 'mkfifo', 'getfattr', 'zstd', 'rm', 'sync'],
+];
 
 /** genimage: makes or refreshes `<rootimgdir>/rootimg`, `kernel` and the initrd. */
 export const imageBuild: TaskKind = {
@@ -48,7 +51,10 @@ async function buildImage(
   build: Build,
   context: TaskContext,
 ): Promise<ImageBuildResult & { readonly [key: string]: Json }> {
-  await requireAll(build);
+  // What is made with a plain mkdir must not depend on who started the agent.
+  process.umask(0o022);
+  const family = familyOf(build);
+  await requireAll(build, family);
   const { tree } = placesIn(build.rootimgdir, context.id);
   const stages = new Stages(context);
   if (build.onlyinitrd && (await lstat(tree).catch(() => undefined)) === undefined) {
@@ -58,36 +64,63 @@ async function buildImage(
     );
   }
   const kept = `Make room for ${build.rootimgdir} and the agent's home ${context.home}; an earlier image is still there.`;
-  const locked = <T>(work: () => Promise<T>): Promise<T> => withFolderLock(build.rootimgdir, context.signal, work);
-  return explainingFullDisk(`The build of ${build.image}`, kept, () =>
-    locked(async () => {
-      await sweepFolder(build.rootimgdir);
-      await refuseMounts(tree);
-      const old = build.onlyinitrd ? undefined : await makeTree(build, stages, context);
-      // Taking 25,000 files away takes as long as making the initrd.
-      const [made, gone] = await Promise.allSettled([
-        stages.run('initrd', 'making the initrd', () => makeBootFiles(build, tree, context)),
-        old === undefined ? undefined : removeTree(old),
-      ]);
-      if (made.status === 'rejected') throw made.reason;
-      if (gone.status === 'rejected') throw gone.reason;
-      const kernelver = made.value;
-      const packages = await installedPackages(tree);
-      return { kernelver, packages: packages.length, bytes: await bytesOf(tree, context.signal), stages: stages.times };
-    }),
+  const cache = new LayerCache(context.home);
+  const result = await explainingFullDisk(`The build of ${build.image}`, kept, () =>
+    withFolderLock(build.rootimgdir, context.signal, () =>
+      cache.during(context.signal, async () => {
+        await sweepFolder(build.rootimgdir);
+        await refuseMounts(tree);
+        return build.onlyinitrd
+          ? await initrdAlone(build, tree, cache, stages, context)
+          : await wholeImage(build, family, tree, cache, stages, context);
+      }),
+    ),
   );
+  await cache.trim(context.signal);
+  return { ...result, stages: stages.times };
+}
+
+type Outcome = Pick<ImageBuildResult, 'kernelver' | 'packages' | 'bytes'>;
+
+async function wholeImage(
+  build: Build,
+  family: PackageFamily,
+  tree: string,
+  cache: LayerCache,
+  stages: Stages,
+  context: TaskContext,
+): Promise<Outcome> {
+  context.progress('bootstrap', 'asking for the state of the package sources');
+  const wanted = await family.wanted(build);
+  const world = await family.open(build, wanted, context);
+  const made = await makeTree(build, world, wanted, cache, stages, context);
+  const entries = new Map([...made.record.paths].map(([path, { entry }]) => [path, entry]));
+  for (const { path, change } of made.scan.edits) if (change === 'removed') entries.delete(path);
+  for (const [path, entry] of made.scan.actual) entries.set(path, entry);
+  const kernelver = await makeBootFiles(build, tree, entries, cache, stages, context);
+  return { kernelver, packages: (await world.installed(tree)).length, bytes: made.scan.bytes };
+}
+
+async function initrdAlone(
+  build: Build,
+  tree: string,
+  cache: LayerCache,
+  stages: Stages,
+  context: TaskContext,
+): Promise<Outcome> {
+  const kernelver = await makeBootFiles(build, tree, undefined, cache, stages, context);
+  const packages = await installedPackages(tree);
+  return { kernelver, packages: packages.length, bytes: await bytesOf(tree, context.signal) };
 }
 
 /** Everything that would fail later, said before anything is begun. */
-async function requireAll(build: Build): Promise<void> {
+async function requireAll(build: Build, family: PackageFamily): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new HostlerError(
       'permission_denied',
       'Building an image needs root: the agent with the role build must run as root.',
     );
-  // mmdebstrap asks it whether a foreign architecture can be run.
-  const wanted = build.arch === archWord() ? tools : [...tools, 'arch-test'];
-  const missing = wanted.filter((tool) => which(tool) === undefined);
+  const missing = [...tools, ...family.tools(build)].filter((tool) => which(tool) === undefined);
   if (missing.length > 0) {
     const hints = [...new Set(missing.map((tool) => installHint(tool)))].join('; ');
     throw new HostlerError(
@@ -105,43 +138,8 @@ async function requireAll(build: Build): Promise<void> {
       throw new HostlerError('not_found', `The ${attribute} specified '${file}' does not exist!`);
     }
   }
-  for (const folder of build.pkgdir.filter((entry) => entry.startsWith('/'))) {
-    if ((await lstat(join(folder, 'dists')).catch(() => undefined)) !== undefined) continue;
-    throw new HostlerError(
-      'not_found',
-      `Need ${folder}/ available from a system that has ran copycds on ${build.osvers} ${build.arch} or correct web repo`,
-    );
-  }
+  await family.check(build);
   await requirePostinstall(postinstallCalls(build.postinstall));
-}
-
-/** `<rootimgdir>/kernel` and the initrd, each replaced by one rename. */
-async function makeBootFiles(build: Build, tree: string, context: TaskContext): Promise<string> {
-  const kernel = await kernelOf(tree, build.release.kernelFile[build.arch] ?? 'vmlinuz', build.kernelver);
-  const made = await makeInitrd({
-    root: tree,
-    kernelver: kernel.version,
-    output: join(build.rootimgdir, 'initrd-stateless.zst'),
-    netdrivers: build.netdrivers,
-    signal: context.signal,
-    log: (line) => context.log(line),
-  });
-  context.log(
-    `the initial ramdisk for stateless is generated successfully: ${made.modules} modules, ${made.bytes} bytes.`,
-  );
-  const target = join(build.rootimgdir, 'kernel');
-  const temporary = `${target}.new-${process.pid}`;
-  try {
-    await copyFile(kernel.file, temporary);
-    const handle = await open(temporary, 'r+');
-    await handle.chmod(0o644);
-    await handle.sync();
-    await handle.close();
-    await rename(temporary, target);
-  } finally {
-    await rm(temporary, { force: true });
-  }
-  return kernel.version;
 }
 
 async function bytesOf(tree: string, signal: AbortSignal): Promise<number> {

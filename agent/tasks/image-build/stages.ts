@@ -8,7 +8,16 @@ export interface StageTime {
 }
 
 /** The stages of a build, in order. A stage whose inputs are those of an earlier build takes its result from there. */
-export const stageNames = ['bootstrap', 'packages', 'agent', 'configuration', 'postinstall', 'initrd'] as const;
+export const stageNames = [
+  'bootstrap',
+  'packages',
+  'otherpkgs',
+  'files',
+  'postinstall',
+  'agent',
+  'tree',
+  'initrd',
+] as const;
 export type StageName = (typeof stageNames)[number];
 
 /** Runs stages, says which one runs, and keeps the time of each. */

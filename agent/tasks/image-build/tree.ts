@@ -1,130 +1,199 @@
-import { lstat, readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { lstat, readFile, readdir, stat } from 'node:fs/promises';
 import { HostlerError } from '../../../shared/errors/error.ts';
-import { placesIn } from '../image-tree/folder.ts';
-import { existsInside, writeInside } from '../image-tree/inside.ts';
-import { kernelOf } from '../image-tree/kernel.ts';
-import { removeTree, swapTree } from '../image-tree/remove.ts';
-import { clampTimes } from '../image-tree/times.ts';
-import type { TaskContext } from '../types.ts';
-import { addAgent } from './agent-files.ts';
-import { keyFiles } from './apt/sources.ts';
-import { aptWorld } from './apt/world.ts';
-import type { AptWorld } from './apt/world.ts';
-import { bootstrapTree } from './bootstrap.ts';
-import { BuildCache } from './cache.ts';
-import { configureTree } from './configure.ts';
-import { packagesKey, treeKey } from './keys.ts';
-import { readPkglists } from './pkglist.ts';
-import type { Pass } from './pkglist.ts';
-import { runPostinstall } from './postinstall.ts';
+import type { Json } from '../../../shared/verb/effect.ts';
+import { applyStack, putTree } from '../image-tree/apply.ts';
 import { readBuildRecord, writeBuildRecord } from '../image-tree/build-record.ts';
+import { scanTree } from '../image-tree/edits.ts';
+import type { Scan } from '../image-tree/edits.ts';
+import { placesIn } from '../image-tree/folder.ts';
+import { kernelOf } from '../image-tree/kernel.ts';
+import { removeTree } from '../image-tree/remove.ts';
+import { readTreeRecord, writeTreeRecord } from '../image-tree/tree-record.ts';
+import type { TreeRecord } from '../image-tree/tree-record.ts';
+import type { TaskContext } from '../types.ts';
+import type { PackageWorld, Wanted } from './family.ts';
+import type { LayerCache, StageResult } from './layers/cache.ts';
+import { makePackages } from './packages.ts';
+import { agentPart, filesParts } from './parts.ts';
+import type { TreePart } from './parts.ts';
+import { postinstallCalls, runPostinstall } from './postinstall.ts';
+import { Snapshots } from './snapshots.ts';
 import type { Build } from './spec.ts';
-import type { Stages } from './stages.ts';
+import type { StageName, Stages } from './stages.ts';
+
+/** The tree that is there in the end. */
+export interface MadeTree {
+  readonly record: TreeRecord;
+  readonly scan: Scan;
+  readonly kernelver: string;
+}
 
 /**
- * The stages that make `<rootimgdir>/rootimg`. A tree that was made of the very same inputs stays as it is, with what
- * was edited in it by hand; otherwise a new one is built beside it and takes its place in the end. Returns where the
- * old one went, which the caller removes.
+ * The stages that make `<rootimgdir>/rootimg`. Each is a snapshot on top of the one before, known by everything that
+ * decides it; what is not known is made. Then the tree is brought from what it was to what it shall be by touching only
+ * what differs, and what was edited in it by hand stays.
  */
-export async function makeTree(build: Build, stages: Stages, context: TaskContext): Promise<string | undefined> {
-  const { tree, building } = placesIn(build.rootimgdir, context.id);
-  const began = Date.now();
-  context.progress('bootstrap', 'asking for the state of the package sources');
-  const passes = await wantedPasses(build);
-  const world = await aptWorld(build, passes, context);
-  const packages = await packagesKey(build, passes, world.resolved, world.imageSources, context.signal);
-  const key = await treeKey(build, packages);
-  const before = await readBuildRecord(build.rootimgdir);
-  if (!build.fresh && before?.key === key && (await lstat(tree).catch(() => undefined))?.isDirectory() === true) {
-    context.log('Nothing that the image is made of has changed: the tree stays as it is, edits included.');
-    for (const name of ['bootstrap', 'packages', 'agent', 'configuration', 'postinstall'] as const)
-      stages.note(name, 0, true);
-    return undefined;
-  }
-  try {
-    await packageTree(build, passes, world, packages, building, stages, context);
-    await stages.run('agent', 'adding the agent', () => addAgent(building, build));
-    await stages.run('configuration', 'configuring the image', async () => {
-      await configureTree(building, world.imageSources);
-      await copyKeys(building, world);
-    });
-    const { version } = await kernelOf(building, build.release.kernelFile[build.arch] ?? 'vmlinuz', build.kernelver);
-    await stages.run('postinstall', 'running postinstall scripts', () =>
-      runPostinstall(building, version, build, context),
-    );
-    clampTimes(building, began);
-    context.signal.throwIfAborted();
-    const old = await swapTree(build.rootimgdir, context.id);
-    await writeBuildRecord(build.rootimgdir, { format: 1, key, kernelver: version, arch: build.arch });
-    return old;
-  } catch (error) {
-    await removeTree(building);
-    throw error;
-  }
-}
-
-/** What the pkglist says, and what an image cannot do without. */
-async function wantedPasses(build: Build): Promise<readonly Pass[]> {
-  const reader = { read: (path: string) => readFile(path, 'utf8'), environment: build.environment };
-  const [first, ...later] = await readPkglists(build.pkglist, reader);
-  const others = await readPkglists(build.otherpkglist, reader);
-  if (others.length > 0) {
-    throw new HostlerError(
-      'unimplemented',
-      `Packages of otherpkglist cannot be installed into ${build.osvers} yet. Name them in the pkglist, and their repository in pkgdir.`,
-    );
-  }
-  const asked = [...(first?.packages ?? []), ...later.flatMap((pass) => pass.packages)];
-  const group = asked.find((name) => name.startsWith('@'));
-  if (group !== undefined) {
-    throw new HostlerError(
-      'invalid_argument',
-      `The package group ${group} means nothing to apt. Name packages, or a task as NAME^.`,
-    );
-  }
-  const kernel = build.release.kernels[build.arch];
-  const hasKernel = asked.some((name) => new RegExp(build.release.kernelPackage).test(name));
-  const needed = [...build.release.packages, ...(hasKernel || kernel === undefined ? [] : [kernel])].filter(
-    (name) => !asked.includes(name),
-  );
-  const pass = first ?? { packages: [], remove: [], removeAfter: [], environment: {} };
-  return [{ ...pass, packages: [...new Set([...needed, ...pass.packages])] }, ...later];
-}
-
-async function packageTree(
+export async function makeTree(
   build: Build,
-  passes: readonly Pass[],
-  world: AptWorld,
-  key: string,
-  building: string,
+  world: PackageWorld,
+  wanted: Wanted,
+  cache: LayerCache,
   stages: Stages,
   context: TaskContext,
-): Promise<void> {
-  const cache = new BuildCache(context.home);
-  await cache.prepare();
-  const began = Date.now();
-  context.progress('bootstrap', 'looking for a tree of the same packages');
-  if (!build.fresh && (await cache.take(key, building, context.signal))) {
-    stages.note('bootstrap', 0, true);
-    stages.note('packages', (Date.now() - began) / 1000, true);
-    return;
-  }
-  const times = await bootstrapTree(
-    { build, passes, resolved: world.resolved, apt: world.snapshot, debs: cache.debs, target: building },
-    context,
+): Promise<MadeTree> {
+  const { tree } = placesIn(build.rootimgdir, context.id);
+  const snapshots = new Snapshots(cache, world.state, tree, context);
+  const before = await requireOwnTree(build, tree);
+  const packages = await makePackages(build, world, wanted, snapshots, stages, context);
+  const files = await makeParts('files', filesParts(world), packages);
+  const post = await makePostinstall(files);
+  const last = await makeParts('agent', [agentPart], post);
+  const made = await bring(last);
+  const { version: kernelver } = await kernelOf(
+    tree,
+    build.release.kernelFile[build.arch] ?? 'vmlinuz',
+    build.kernelver,
   );
-  stages.note('bootstrap', times.bootstrap);
-  clampTimes(building, began);
-  context.progress('packages', 'keeping the tree for the next build');
-  const keeping = Date.now();
-  await cache.keep(key, building, context.signal);
-  stages.note('packages', times.packages + (Date.now() - keeping) / 1000);
-  await cache.trim();
+  const record = { format: 1, key: last.key, kernelver, arch: build.arch } as const;
+  const known = await readBuildRecord(build.rootimgdir);
+  if (JSON.stringify(known) !== JSON.stringify(record)) await writeBuildRecord(build.rootimgdir, record);
+  await cache.sync(snapshots.made, context.signal);
+  return { ...made, kernelver };
+
+  async function makeParts(name: StageName, parts: readonly TreePart[], below: StageResult): Promise<StageResult> {
+    const input: Json[] = [];
+    for (const part of parts) input.push([part.name, await part.input(build, context)]);
+    return keyed(name, `adding ${name}`, input, below, async (root) => {
+      for (const part of parts) await part.apply(root, build, context);
+    });
+  }
+
+  async function keyed(
+    name: StageName,
+    text: string,
+    input: Json,
+    below: StageResult,
+    work: (root: string) => Promise<void>,
+  ): Promise<StageResult> {
+    const found = build.fresh ? undefined : await snapshots.find(snapshots.keyOf(name, below, input));
+    if (found !== undefined) {
+      stages.note(name, 0, true);
+      return found;
+    }
+    return stages.run(name, text, () =>
+      snapshots.next({ name, input, work: (view) => work(view.root).then(() => true) }, below),
+    );
+  }
+
+  async function makePostinstall(below: StageResult): Promise<StageResult> {
+    const calls = postinstallCalls(build.postinstall);
+    if (calls.length === 0) return below;
+    const input: Json = {
+      environment: build.environment,
+      // Scripts see all of these.
+      facts: [build.image, build.osvers, build.arch, build.profile, build.rootimgdir, build.kernelver],
+      lists: [build.pkglist, build.pkgdir, build.otherpkglist, build.otherpkgdir],
+      scripts: await Promise.all(calls.map(async ({ script, args }) => [await fileInput(script), ...args])),
+      named: await Promise.all(calls.flatMap(({ args }) => args.filter((arg) => arg.startsWith('/'))).map(fileInput)),
+    };
+    const name = 'postinstall';
+    const found = build.fresh ? undefined : await snapshots.find(snapshots.keyOf(name, below, input));
+    if (found !== undefined) {
+      stages.note(name, 0, true);
+      return found;
+    }
+    return stages.run(name, 'running postinstall scripts', () =>
+      snapshots.next(
+        {
+          name,
+          input,
+          work: async (view) => {
+            const prefix = build.release.kernelFile[build.arch] ?? 'vmlinuz';
+            const { version } = await kernelOf(view.root, prefix, build.kernelver);
+            await runPostinstall(view, version, build, context);
+            return true;
+          },
+        },
+        below,
+      ),
+    );
+  }
+
+  async function bring(last: StageResult): Promise<Omit<MadeTree, 'kernelver'>> {
+    const folderOf = (id: string): string => cache.tree(id);
+    const { rootimgdir } = build;
+    const { signal, dir: scratch, id: taskId } = context;
+    const began = Date.now();
+    if (before === undefined || build.fresh) {
+      context.progress('tree', `making ${tree}`);
+      const stack = await cache.merged(last.layers);
+      const { old, record } = await putTree({ rootimgdir, taskId, stack, folderOf, key: last.key, scratch, signal });
+      stages.note('tree', (Date.now() - began) / 1000);
+      if (old !== undefined) await removeTree(old);
+      return { record, scan: { edits: [], actual: new Map(), touched: new Map(), bytes: bytesOf(record) } };
+    }
+    const scan = await scanTree(tree, before, signal);
+    if (scan.edits.length > 0) context.log(`${scan.edits.length} paths in ${tree} were edited by hand: they are kept.`);
+    if (before.key === last.key) {
+      context.log('Nothing that the image is made of has changed: the tree stays as it is, edits included.');
+      // Else all that was touched and left as it was would be read by every build.
+      if (scan.touched.size > 200) {
+        for (const [path, stamp] of scan.touched) {
+          const known = before.paths.get(path);
+          if (known !== undefined) before.paths.set(path, { ...known, stamp });
+        }
+        await writeTreeRecord(rootimgdir, before);
+      }
+      stages.note('tree', (Date.now() - began) / 1000, true);
+      return { record: before, scan };
+    }
+    context.progress('tree', `bringing ${tree} up to date`);
+    const stack = await cache.merged(last.layers);
+    const applied = await applyStack(
+      { rootimgdir, taskId, stack, folderOf, key: last.key, scratch, signal },
+      before,
+      scan,
+    );
+    for (const path of applied.conflicts.slice(0, 20)) {
+      context.log(
+        `Warning: ${path} was edited by hand, and the build would now make it otherwise: the edit stays (genimage --fresh takes edits away).`,
+      );
+    }
+    if (applied.conflicts.length > 20) context.log(`Warning: so were ${applied.conflicts.length - 20} more paths.`);
+    context.log(`${applied.changed} paths of ${tree} were brought up to date.`);
+    stages.note('tree', (Date.now() - began) / 1000);
+    return { record: applied.record, scan };
+  }
 }
 
-/** Public keys that the image's own sources name, where no package brought them. */
-async function copyKeys(building: string, world: AptWorld): Promise<void> {
-  for (const file of keyFiles(world.sources)) {
-    if ((await existsInside(building, file)) === undefined) await writeInside(building, file, await readFile(file));
-  }
+function bytesOf(record: TreeRecord): number {
+  let bytes = 0;
+  for (const { entry } of record.paths.values()) bytes += entry.size;
+  return bytes;
+}
+
+/** A tree that nobody knows is not replaced without a word. */
+async function requireOwnTree(build: Build, tree: string): Promise<TreeRecord | undefined> {
+  const record = await readTreeRecord(build.rootimgdir);
+  if (record !== undefined || build.fresh) return record;
+  const names = await readdir(tree).catch(() => []);
+  // Of a version of this program that kept no record of the tree.
+  if (names.length === 0 || (await readBuildRecord(build.rootimgdir)) !== undefined) return undefined;
+  throw new HostlerError(
+    'failed_precondition',
+    `${tree} holds a tree that this genimage did not make. Move it away, or let genimage --fresh replace it; packimage packs it as it is.`,
+  );
+}
+
+/** Content and mode of a file that decides something; a folder by its name alone. */
+async function fileInput(file: string): Promise<Json> {
+  const info = await stat(file).catch(() => undefined);
+  if (info === undefined) return [file, ''];
+  if (!info.isFile()) return [file, info.isDirectory() ? 'folder' : 'special'];
+  const { mode } = await lstat(file);
+  const digest = createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
+  return [file, mode & 0o7777, digest];
 }

@@ -23,10 +23,10 @@ export async function withFolderLock<T>(rootimgdir: string, signal: AbortSignal,
   );
 }
 
-/** As above for any file; with `wait` it waits for its turn. */
+/** As above for any file; with `wait` it waits for its turn, with `shared` until nobody holds the file alone. */
 export async function withLock<T>(
   file: string,
-  refusal: ((pid: string) => string) | 'wait',
+  refusal: ((pid: string) => string) | 'wait' | 'shared',
   signal: AbortSignal,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -34,7 +34,7 @@ export async function withLock<T>(
   const giveUp = new AbortController();
   let locked: () => void = () => {};
   const isLocked = new Promise<void>((resolve) => (locked = resolve));
-  const mode = refusal === 'wait' ? [] : ['--nonblock'];
+  const mode = refusal === 'wait' ? [] : refusal === 'shared' ? ['--shared'] : ['--nonblock'];
   // cat echoes the first line when it runs, that is when the lock is held, and ends with its input, that is with us.
   const holder = run('flock', [...mode, '--conflict-exit-code', String(busy), '--no-fork', file, 'cat'], {
     input: hold,
@@ -48,7 +48,7 @@ export async function withLock<T>(
     await Promise.race([isLocked, holder]);
   } catch (error) {
     hold.end();
-    if (processFailure(error)?.exit !== busy || refusal === 'wait') throw error;
+    if (processFailure(error)?.exit !== busy || typeof refusal === 'string') throw error;
     const pid = (await readFile(`${file}.pid`, 'utf8').catch(() => '')).trim();
     throw new HostlerError('aborted', refusal(/^\d+$/.test(pid) ? pid : 'of unknown number'), { cause: error });
   } finally {
@@ -56,7 +56,7 @@ export async function withLock<T>(
     signal.removeEventListener('abort', onAbort);
   }
   try {
-    await writeFile(`${file}.pid`, `${process.pid}\n`);
+    if (refusal !== 'shared') await writeFile(`${file}.pid`, `${process.pid}\n`);
     return await work();
   } finally {
     hold.end();

@@ -5,16 +5,22 @@ import { walk } from './walk.ts';
 /** File systems stamp with a clock that lags a little behind. */
 const lagMs = 2_000;
 
-/**
- * Gives everything that was made since then the time of the youngest file that is older, which is one that a package
- * brought. So the day of the build does not show in an image, and equal packages make equal trees.
- */
-export function clampTimes(root: string, sinceMs: number): void {
-  const entries = walk(root);
+/** Time of the youngest file that was there before: one that a package brought. Whole seconds, in milliseconds. */
+export function newestBefore(root: string, sinceMs: number): number {
   const limit = sinceMs - lagMs;
-  const newest = entries.reduce((time, { info }) => (info.mtimeMs < limit ? Math.max(time, info.mtimeMs) : time), 0);
-  const seconds = Math.floor(newest / 1000);
-  for (const { path, info } of entries) {
+  const newest = walk(root).reduce((time, { info }) => (info.mtimeMs < limit ? Math.max(time, info.mtimeMs) : time), 0);
+  return Math.floor(newest / 1000) * 1000;
+}
+
+/**
+ * Gives everything that was made since then that time, so that the day of the build does not show in an image, and equal
+ * packages make equal trees.
+ */
+export function clampTimes(root: string, sinceMs: number, epochMs: number): void {
+  const limit = sinceMs - lagMs;
+  const seconds = epochMs / 1000;
+  // What a folder holds first: nothing is done in it afterwards.
+  for (const { path, info } of walk(root).reverse()) {
     if (info.mtimeMs >= limit) lutimesSync(join(root, path), seconds, seconds);
   }
 }

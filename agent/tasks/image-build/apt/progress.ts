@@ -1,6 +1,8 @@
-/** What the lines of mmdebstrap, apt and dpkg mean: which stage, which package, how many of them. */
+import type { PackageStage } from '../family.ts';
+
+/** What the lines of mmdebstrap, apt and dpkg mean: which package, how many of them, how long still. */
 export interface AptProgress {
-  readonly stage: 'bootstrap' | 'packages';
+  readonly stage: PackageStage;
   /** For a person: `unpacking libc6`. */
   readonly text: string;
   readonly done: number;
@@ -22,42 +24,77 @@ const packageLines: readonly (readonly [line: RegExp, verb: string, weight: numb
   [/^Processing triggers for ([^\s:]+)/, 'running triggers of', 0],
 ];
 
+const units: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 };
+
 /** Feed it every line. A package counts in parts: fetched, unpacked, set up. */
 export class AptFollower {
+  readonly #stage: PackageStage;
   readonly #total: number;
+  readonly #now: () => number;
+  readonly #began: number;
   readonly #seen = new Map<string, Set<string>>();
-  #stage: AptProgress['stage'] = 'bootstrap';
+  /** Bytes to fetch, as apt says it, and fetched. */
+  #wanted = 0;
+  #fetched = 0;
+  #fetchBegan: number | undefined;
 
-  /** `total`: packages that will be there in the end. */
-  constructor(total: number) {
+  /** `total`: packages that this stage brings. */
+  constructor(stage: PackageStage, total: number, now: () => number = Date.now) {
+    this.#stage = stage;
     this.#total = Math.max(1, total);
-  }
-
-  get stage(): AptProgress['stage'] {
-    return this.#stage;
+    this.#now = now;
+    this.#began = now();
   }
 
   /** Undefined: the line means no progress. */
   line(text: string): AptProgress | undefined {
-    const step = stepNames.find(([pattern]) => pattern.test(text));
-    if (step !== undefined) {
-      if (text.startsWith('I: installing remaining')) this.#stage = 'packages';
-      return this.#say(step[1]);
+    const need = /^Need to get ([\d.,]+) ([kMG]?B)/.exec(text);
+    if (need !== null) {
+      this.#wanted = bytesOf(need[1], need[2]);
+      this.#fetchBegan = this.#now();
+      return this.#say('downloading');
     }
+    const step = stepNames.find(([pattern]) => pattern.test(text));
+    if (step !== undefined) return this.#say(step[1]);
     for (const [pattern, verb] of packageLines) {
       const name = pattern.exec(text)?.[1];
       if (name === undefined) continue;
       const names = this.#seen.get(verb) ?? new Set();
       this.#seen.set(verb, names.add(name));
+      if (verb === 'downloading') return this.#say(`${verb} ${name}${this.#rate(text)}`);
       return this.#say(`${verb} ${name}`);
     }
     return undefined;
+  }
+
+  /** `, 12.3 of 145.0 MB, 10.1 MB/s` */
+  #rate(line: string): string {
+    const size = /\[([\d.,]+) ([kMG]?B)\]$/.exec(line);
+    this.#fetched += bytesOf(size?.[1], size?.[2]);
+    const seconds = (this.#now() - (this.#fetchBegan ?? this.#began)) / 1000;
+    const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
+    const of = this.#wanted > 0 ? ` of ${megabytes(this.#wanted)}` : '';
+    const rate = seconds > 0 ? `, ${megabytes(this.#fetched / seconds)} MB/s` : '';
+    return `, ${megabytes(this.#fetched)}${of} MB${rate}`;
   }
 
   #say(text: string): AptProgress {
     let parts = 0;
     for (const [, verb, weight] of packageLines)
       parts += weight * Math.min(this.#total, this.#seen.get(verb)?.size ?? 0);
-    return { stage: this.#stage, text, done: Math.min(this.#total, Math.floor(parts)), total: this.#total };
+    const done = Math.min(this.#total, Math.floor(parts));
+    return { stage: this.#stage, text: `${text}${this.#left(parts)}`, done, total: this.#total };
   }
+
+  /** Once a tenth is done, so that the first guess is not absurd. */
+  #left(parts: number): string {
+    const share = parts / this.#total;
+    const seconds = (this.#now() - this.#began) / 1000;
+    if (share < 0.1 || share > 0.99 || seconds < 2) return '';
+    return `, about ${Math.ceil((seconds * (1 - share)) / share)} s left`;
+  }
+}
+
+function bytesOf(number: string | undefined, unit: string | undefined): number {
+  return Number((number ?? '0').replaceAll(',', '')) * (units[unit ?? 'B'] ?? 1) || 0;
 }

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+
 /** One source of packages, in the terms of deb822 (man sources.list). */
 export interface Source {
   readonly uris: readonly string[];
@@ -125,7 +127,7 @@ export function formatSources(sources: readonly Source[]): string {
         'Types: deb',
         `URIs: ${source.uris.join(' ')}`,
         `Suites: ${source.suites.join(' ')}`,
-        `Components: ${source.components.join(' ')}`,
+        ...(source.components.length > 0 ? [`Components: ${source.components.join(' ')}`] : []),
         ...Object.entries(source.options).map(([field, value]) => `${field}: ${value}`),
         '',
       ].join('\n'),
@@ -142,17 +144,39 @@ export function keyFiles(sources: readonly Source[]): string[] {
 /**
  * Sources out of osimage.pkgdir: `http://host/debian`, `http://host/debian bookworm main contrib`, or a folder that
  * holds such a tree (`dists/`). A folder is read by apt's `copy:` method, so that nothing has to be mounted anywhere.
+ * `usual`: the components that an address without any means.
  */
-export function sourcesOfPkgdir(entries: readonly string[], codename: string): Source[] {
+export function sourcesOfPkgdir(entries: readonly string[], codename: string, usual: readonly string[]): Source[] {
   return entries.map((entry) => {
     const [address = '', suite = codename, ...components] = entry.split(/\s+/);
     const local = address.startsWith('/');
     return {
       uris: [local ? `copy:${address}` : address],
       suites: [suite],
-      components: components.length > 0 ? components : ['main'],
+      components: components.length > 0 ? components : local ? ['main'] : usual,
       // What copycds laid down on this machine has no signature of its own.
       options: local ? { Trusted: 'yes' } : {},
     };
   });
+}
+
+/**
+ * Sources out of osimage.otherpkgdir for names as `tools/mytool`: the folder `tools` in each of them is a repository, and
+ * for plain names the folder itself. A folder with `dists/` is one as above; any other holds a file Packages.
+ */
+export function sourcesOfOther(folders: readonly string[], names: readonly string[], codename: string): Source[] {
+  const below = [...new Set(names.map((name) => name.split('/').slice(0, -1).join('/')))].sort();
+  return folders.flatMap((folder) =>
+    below.map((sub) => {
+      const address = [folder.replace(/\/+$/, ''), ...(sub === '' ? [] : [sub])].join('/');
+      const local = address.startsWith('/');
+      const whole = local && existsSync(`${address}/dists`);
+      return {
+        uris: [local ? `copy:${address}` : address],
+        suites: [whole ? codename : './'],
+        components: whole ? ['main'] : [],
+        options: local ? { Trusted: 'yes' } : {},
+      };
+    }),
+  );
 }

@@ -20,6 +20,14 @@ export interface InitrdRequest {
   readonly netdrivers: readonly string[];
   readonly signal: AbortSignal;
   log(line: string): void;
+  /** What an initrd with another purpose holds besides. */
+  readonly more?: {
+    /** Kernel modules, as in drivers.ts. */
+    readonly folders: readonly string[];
+    readonly names: readonly string[];
+    /** Files whose folders come by themselves. */
+    readonly entries: readonly CpioEntry[];
+  };
 }
 
 export interface InitrdResult {
@@ -34,6 +42,9 @@ const scripts = {
   'etc/dhcp.sh': textFile(import.meta.url, './dhcp.sh'),
 } as const;
 
+/** All of this code that decides what comes out, for the key of an initrd; the number is raised when other code does. */
+export const initrdFormat = [1, scripts, driverFolders, driverNames, loadedFirst] as const;
+
 /**
  * The first root file system of a node, out of the image's own kernel modules and its static busybox. Nothing of the
  * image is run, so a foreign architecture costs nothing more.
@@ -42,7 +53,11 @@ export async function makeInitrd(request: InitrdRequest): Promise<InitrdResult> 
   const { root, kernelver, output, signal } = request;
   const folder = await inside(root, `lib/modules/${kernelver}`);
   const tree = await readModuleTree(folder);
-  const chosen = chooseModules(tree, { folders: driverFolders, names: [...driverNames, ...request.netdrivers] });
+  const { folders = [], names = [], entries = [] } = request.more ?? {};
+  const chosen = chooseModules(tree, {
+    folders: [...driverFolders, ...folders],
+    names: [...driverNames, ...names, ...request.netdrivers],
+  });
   const unknown = chosen.unknown.filter((name) =>
     request.netdrivers.some((driver) => driver.replaceAll('-', '_').startsWith(name)),
   );
@@ -59,6 +74,7 @@ export async function makeInitrd(request: InitrdRequest): Promise<InitrdResult> 
   for (const [path, text] of Object.entries(scripts)) {
     packed.add({ path, kind: 'file', mode: 0o755, content: Buffer.from(text) });
   }
+  for (const entry of entries) packed.add(entry);
   packed.add({ path: 'etc/modules', kind: 'file', content: Buffer.from(`${loadedFirst.join('\n')}\n`) });
   const base = `lib/modules/${kernelver}`;
   for (const path of chosen.paths) {

@@ -1,16 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { explainApt } from '../../../../../agent/tasks/image-build/apt/explain.ts';
 import { AptFollower } from '../../../../../agent/tasks/image-build/apt/progress.ts';
-import { parseInstalls } from '../../../../../agent/tasks/image-build/apt/resolve.ts';
+import { parseUris } from '../../../../../agent/tasks/image-build/apt/resolve.ts';
 import {
   formatSources,
   keyFiles,
   parseSources,
   sourcesFor,
+  sourcesOfOther,
   sourcesOfPkgdir,
   withoutCredentials,
 } from '../../../../../agent/tasks/image-build/apt/sources.ts';
-import { debFile } from '../../../../../agent/tasks/image-build/bootstrap.ts';
+import { debFile } from '../../../../../agent/tasks/image-build/apt/bootstrap.ts';
 
 const oneLine = `
 deb http://deb.debian.org/debian bookworm main contrib # all of it
@@ -86,7 +87,12 @@ describe('sources', () => {
   });
 
   it('understands pkgdir', () => {
-    expect(sourcesOfPkgdir(['/install/debian12/x86_64', 'http://m/debian sid main contrib'], 'bookworm')).toEqual([
+    expect(
+      sourcesOfPkgdir(['/install/debian12/x86_64', 'http://m/debian sid main contrib', 'http://u/ubuntu'], 'bookworm', [
+        'main',
+        'universe',
+      ]),
+    ).toEqual([
       {
         uris: ['copy:/install/debian12/x86_64'],
         suites: ['bookworm'],
@@ -94,15 +100,35 @@ describe('sources', () => {
         options: { Trusted: 'yes' },
       },
       { uris: ['http://m/debian'], suites: ['sid'], components: ['main', 'contrib'], options: {} },
+      { uris: ['http://u/ubuntu'], suites: ['bookworm'], components: ['main', 'universe'], options: {} },
     ]);
+  });
+
+  it('understands otherpkgdir: a folder in it for names that have one', () => {
+    expect(sourcesOfOther(['/o/', 'http://m/o'], ['plain', 'tools/one', 'tools/two'], 'bookworm')).toEqual([
+      { uris: ['copy:/o'], suites: ['./'], components: [], options: { Trusted: 'yes' } },
+      { uris: ['copy:/o/tools'], suites: ['./'], components: [], options: { Trusted: 'yes' } },
+      { uris: ['http://m/o'], suites: ['./'], components: [], options: {} },
+      { uris: ['http://m/o/tools'], suites: ['./'], components: [], options: {} },
+    ]);
+    expect(formatSources(sourcesOfOther(['/o'], ['x'], 'bookworm'))).toBe(
+      'Types: deb\nURIs: copy:/o\nSuites: ./\nTrusted: yes\n',
+    );
   });
 });
 
 describe('what apt says', () => {
-  it('names every package of a simulated install', () => {
-    const output =
-      'NOTE: x\nInst libc6 (2.36-9 Debian:12.15/oldstable [amd64]) []\nInst tzdata [1] (2 Debian:12 [all])\nConf libc6 (2.36-9)\n';
-    expect(parseInstalls(output)).toEqual(['libc6 2.36-9 amd64', 'tzdata 2 all']);
+  it('names every package that an install would fetch, with its digest', () => {
+    const output = [
+      "'http://d/pool/libc6_2.36-9_amd64.deb' libc6_2.36-9_amd64.deb 2759320 SHA256:ab",
+      "'http://d/pool/z.deb' zlib1g_1%3a1.2.13-1_amd64.deb 9 SHA256:cd",
+      "'copy:/o/tzdata_2_all.deb' tzdata_2_all.deb 7 ",
+      'NOTE: x',
+    ].join('\n');
+    expect(parseUris(output)).toEqual({
+      packages: ['libc6 2.36-9 amd64', 'tzdata 2 all', 'zlib1g 1:1.2.13-1 amd64'],
+      contents: ['libc6 2.36-9 amd64 SHA256:ab', 'tzdata 2 all size:7', 'zlib1g 1:1.2.13-1 amd64 SHA256:cd'],
+    });
     expect(debFile('zlib1g 1:1.2.13-1 amd64')).toBe('zlib1g_1%3a1.2.13-1_amd64.deb');
   });
 
@@ -135,13 +161,18 @@ describe('what apt says', () => {
     expect(error.message).toMatch(message);
   });
 
-  it('follows a build: stage, package, how many of how many', () => {
-    const follower = new AptFollower(2);
-    expect(
-      follower.line('Get:1 http://deb.debian.org/debian bookworm/main amd64 bash amd64 5.2 [1490 kB]'),
-    ).toMatchObject({ stage: 'bootstrap', text: 'downloading bash', done: 0, total: 2 });
+  it('follows a build: package, how many of how many, bytes, rate, time left', () => {
+    let now = 0;
+    const follower = new AptFollower('packages', 2, () => now);
+    follower.line('Need to get 2,000 kB of archives.');
+    now = 2_000;
+    expect(follower.line('Get:1 http://deb.debian.org/debian bookworm/main amd64 bash amd64 5.2 [1490 kB]')).toEqual({
+      stage: 'packages',
+      text: 'downloading bash, 1.5 of 2.0 MB, 0.7 MB/s, about 18 s left',
+      done: 0,
+      total: 2,
+    });
     expect(follower.line('nothing of interest')).toBeUndefined();
-    follower.line('I: installing remaining packages inside the chroot...');
     for (const name of ['bash', 'vim']) {
       follower.line(`Get:1 http://d bookworm/main amd64 ${name} amd64 5.2 [1 kB]`);
       follower.line(`Unpacking ${name}:amd64 (5.2) ...`);

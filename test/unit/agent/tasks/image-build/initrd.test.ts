@@ -136,10 +136,13 @@ describe('cpio', () => {
 
 describe('scripts', () => {
   const room = new URL('../../../../../agent/tasks/image-build/', import.meta.url).href;
-  it.each(['initrd/init.sh', 'initrd/dhcp.sh', 'mmdebstrap-hook.sh'])('%s is correct shell', (name) => {
-    const text = textFile(room, name);
-    expect(spawnSync('sh', ['-n'], { input: text, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
-    if (which('shellcheck') === undefined) return;
-    expect(spawnSync('shellcheck', ['--shell=sh', '-'], { input: text, encoding: 'utf8' }).stdout).toBe('');
-  });
+  it.each(['initrd/init.sh', 'initrd/dhcp.sh', 'apt/mmdebstrap-hook.sh', 'view-hold.sh'])(
+    '%s is correct shell',
+    (name) => {
+      const text = textFile(room, name);
+      expect(spawnSync('sh', ['-n'], { input: text, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+      if (which('shellcheck') === undefined) return;
+      expect(spawnSync('shellcheck', ['--shell=sh', '-'], { input: text, encoding: 'utf8' }).stdout).toBe('');
+    },
+  );
 });

@@ -3,18 +3,17 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  readdirSync,
   readlinkSync,
   rmSync,
-  statSync,
   symlinkSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BuildCache, trimFolder } from '../../../../../agent/tasks/image-build/cache.ts';
+import { settleAccounts } from '../../../../../agent/tasks/image-build/accounts.ts';
+import { placeSources } from '../../../../../agent/tasks/image-build/apt/configure.ts';
+import { normaliseApt } from '../../../../../agent/tasks/image-build/apt/normalise.ts';
 import { configureTree } from '../../../../../agent/tasks/image-build/configure.ts';
 import { requireRunnable } from '../../../../../agent/tasks/image-build/emulation.ts';
 import { postinstallCalls, requirePostinstall } from '../../../../../agent/tasks/image-build/postinstall.ts';
@@ -45,7 +44,9 @@ describe('configureTree', () => {
     put('var/lib/apt/lists/partial/x');
     put('usr/lib/systemd/system/systemd-networkd.service', '[Install]\nWantedBy=multi-user.target\n');
     symlinkSync('/etc/passwd', at('etc/resolv.conf'));
-    await configureTree(root, 'Types: deb\n');
+    await normaliseApt(root);
+    await configureTree(root, ['systemd-networkd.service', 'systemd-resolved.service']);
+    await placeSources(root, 'Types: deb\n');
     expect(readFileSync(at('etc/machine-id'), 'utf8')).toBe('');
     for (const gone of [
       'etc/hostname',
@@ -72,7 +73,7 @@ describe('configureTree', () => {
     put('usr/lib/systemd/system/ssh.service', '[Install]\nWantedBy=multi-user.target\n');
     put('usr/lib/systemd/system/systemd-resolved.service', '[Install]\nWantedBy=multi-user.target\n');
     put('usr/bin/ssh-keygen');
-    await configureTree(root, '');
+    await configureTree(root, []);
     expect(readFileSync(at('etc/fstab'), 'utf8')).not.toContain('UNCONFIGURED');
     expect(readFileSync(at('etc/hosts'), 'utf8')).toBe('10.0.0.1 mn\n');
     expect(readFileSync(at('etc/systemd/system/ssh.service.d/host-keys.conf'), 'utf8')).toContain('ssh-keygen -A');
@@ -80,44 +81,14 @@ describe('configureTree', () => {
   });
 });
 
-describe('BuildCache', () => {
-  const never = new AbortController().signal;
-  it('gives back what it was given, and nothing else', async () => {
-    const cache = new BuildCache(root);
-    await cache.prepare();
-    put('tree/a/b', 'text');
-    symlinkSync('a/b', at('tree/c'));
-    await cache.keep('k1', at('tree'), never);
-    expect(await cache.take('k2', at('out'), never)).toBe(false);
-    expect(await cache.take('k1', at('out'), never)).toBe(true);
-    expect(readFileSync(at('out/c'), 'utf8')).toBe('text');
-    expect(readdirSync(at('cache/roots'))).toEqual(['k1.tar.zst']);
-    expect(statSync(at('cache/roots/k1.tar.zst')).mode & 0o777).toBe(0o600);
-  });
-
-  it('does without an entry that is broken', async () => {
-    const cache = new BuildCache(root);
-    await cache.prepare();
-    put('cache/roots/k1.tar.zst', 'no archive');
-    expect(await cache.take('k1', at('out'), never)).toBe(false);
-    expect(existsSync(at('out'))).toBe(false);
-    expect(existsSync(at('cache/roots/k1.tar.zst'))).toBe(false);
-  });
-
-  it('keeps within its limit, the latest used first, and clears what crashes left', async () => {
-    for (const [name, age] of [
-      ['a.x', 300],
-      ['b.x', 200],
-      ['c.x', 100],
-      ['old.tmp', 7_200],
-      ['new.tmp', 1],
-    ] as const) {
-      put(name, '0123456789');
-      const time = Date.now() / 1000 - age;
-      utimesSync(at(name), time, time);
-    }
-    await trimFolder(root, '.x', 25);
-    expect(readdirSync(root).sort()).toEqual(['b.x', 'c.x', 'new.tmp']);
+describe('settleAccounts', () => {
+  it('takes the day of the build out of accounts, and no other day', async () => {
+    put('etc/shadow', 'root:*:19000:0:99999:7:::\nsshd:!:20777:0:99999:7:::\nold:x::::::\n');
+    const day = 86_400_000;
+    await settleAccounts(root, 20_777 * day, 19_500 * day);
+    expect(readFileSync(at('etc/shadow'), 'utf8')).toBe(
+      'root:*:19000:0:99999:7:::\nsshd:!:19500:0:99999:7:::\nold:x::::::\n',
+    );
   });
 });
 
@@ -166,6 +137,16 @@ describe('checkedBuild', () => {
     postinstall: ['/s a b'],
     netdrivers: ['tg3'],
     kernelver: '',
+    krpmver: '',
+    kerneldir: '',
+    driverupdatesrc: [],
+    ignorekernelchk: false,
+    permission: '755',
+    interfaces: [],
+    rootlimit: '',
+    tmplimit: '',
+    noderuntime: '',
+    search: false,
     environment: { A: '1' },
     nodeagent: 'once',
     onlyinitrd: false,
@@ -196,7 +177,7 @@ describe('checkedBuild', () => {
     [{ environment: { A: 1 } }, /environment.A must be a text/],
     [{ nodeagent: 'never' }, /one of once, stay/],
     [{ fresh: 'yes' }, /fresh must be true or false/],
-    [{ osvers: 'debian11' }, /Node.js 12/],
+    [{ osvers: 'debian11' }, /Node.js/],
     [{ pkglist: 'x' }, /a list of texts/],
   ])('refuses %j', async (changes, message) => {
     await expect(checkedBuild({ ...spec(), ...changes })).rejects.toThrow(message);

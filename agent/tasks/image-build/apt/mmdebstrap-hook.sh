@@ -1,8 +1,7 @@
 #!/bin/sh
 # Called by mmdebstrap at every stage of a build, with the tree as $1 and the stage in MMDEBSTRAP_HOOK. Runs outside the
 # tree. In the environment: HOSTLER_APT (folder of the build's apt: lists/, acquire.conf, auth.conf), HOSTLER_DEBS
-# (package files kept from build to build), HOSTLER_WANTED (names of package files that this build needs), HOSTLER_PASSES
-# (one file a further pass: words that end in NUL).
+# (package files kept from build to build), HOSTLER_WANTED (names of package files that this build needs).
 set -eu
 root=$1
 archives=$root/var/cache/apt/archives
@@ -39,10 +38,6 @@ extract)
   ;;
 essential) ;;
 customize)
-  for pass in "$HOSTLER_PASSES"/*; do
-    [ -e "$pass" ] || continue
-    APT_CONFIG=$MMDEBSTRAP_APT_CONFIG xargs -0 -a "$pass" env
-  done
   keep_debs
   rm -f "$root/etc/apt/apt.conf.d/00hostler-build" "$root/etc/apt/auth.conf.d/00hostler-build.conf"
   ;;

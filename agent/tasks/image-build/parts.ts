@@ -1,0 +1,28 @@
+import type { Json } from '../../../shared/verb/effect.ts';
+import type { TaskContext } from '../types.ts';
+import { addAgent, agentInput } from './agent-files.ts';
+import { configureFormat, configureTree } from './configure.ts';
+import type { PackageWorld } from './family.ts';
+import type { Build } from './spec.ts';
+
+/** One thing that a stage does to a tree. Adding one is adding a row below. */
+export interface TreePart {
+  readonly name: string;
+  /** Everything that decides what `apply` does, besides the tree. */
+  input(build: Build, context: TaskContext): Json | Promise<Json>;
+  apply(root: string, build: Build, context: TaskContext): Promise<void>;
+}
+
+/** The stage `files`: what makes a tree of packages into one that many machines can boot. */
+export function filesParts(world: PackageWorld): readonly TreePart[] {
+  return [
+    {
+      name: 'machine',
+      input: (build) => [configureFormat, [...build.release.services]],
+      apply: (root, build) => configureTree(root, build.release.services),
+    },
+    { name: 'sources', input: () => world.inputs.files, apply: (root) => world.configure(root) },
+  ];
+}
+
+export const agentPart: TreePart = { name: 'agent', input: agentInput, apply: addAgent };

@@ -18,9 +18,11 @@ export interface JoinAsked {
   readonly roles: readonly string[];
   readonly version: string;
   readonly incarnation: string;
+  /** Ed25519 public key for the link over NATS (nats-key.ts). */
+  readonly natsKey?: Buffer;
 }
 
-export type BootAsked = Pick<JoinAsked, 'token' | 'version' | 'incarnation'>;
+export type BootAsked = Pick<JoinAsked, 'token' | 'version' | 'incarnation' | 'natsKey'>;
 
 /** The fingerprint of the manager's authority that a join token names; undefined for one that was cut. */
 export function fingerprintIn(token: string): string | undefined {
@@ -55,8 +57,9 @@ export function askRenew(
   identity: Identity,
   key: string,
   signal: AbortSignal,
+  natsKey: Uint8Array = Buffer.alloc(0),
 ): Promise<EnrolmentReply__Output> {
-  const request = { key: proveKey(key, identity.serial) };
+  const request = { key: proveKey(key, identity.serial), natsKey: Buffer.from(natsKey) };
   return ask(address, mutualCredentials(identity), signal, (client) => client.Renew.bind(client), request);
 }
 

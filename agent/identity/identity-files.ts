@@ -11,6 +11,17 @@ import type { TlsIdentity } from '../../shared/identity/tls.ts';
 export interface Identity extends TlsIdentity, AgentIdentity {
   /** End of the certificate's validity, milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** For the link over NATS; absent where the manager has no broker. */
+  readonly nats?: NatsIdentity;
+}
+
+/** What lets the agent in at the broker: belongs to the certificate that it came with. */
+export interface NatsIdentity {
+  /** Ed25519 private key, PEM. */
+  readonly key: string;
+  readonly jwt: string;
+  /** HOST:PORT each; without a host the one that the manager was reached at. */
+  readonly servers: readonly string[];
 }
 
 export function identityFolder(home: string): string {
@@ -18,8 +29,8 @@ export function identityFolder(home: string): string {
 }
 
 /**
- * `<home>/identity/`: `identity.pem` holds key and certificate in one file (0600), so that both change together;
- * `ca.pem` the manager's authority; `next.key` a key whose certificate has been asked for.
+ * `<home>/identity/`: `identity.pem` holds key, certificate and what the broker wants to see in one file (0600), so that
+ * they change together; `ca.pem` the manager's authority; `next.key` a key whose certificate has been asked for.
  */
 const files = { identity: 'identity.pem', authority: 'ca.pem', next: 'next.key' } as const;
 
@@ -32,17 +43,35 @@ export async function loadIdentity(home: string): Promise<Identity | undefined> 
   const key = block(both, 'PRIVATE KEY');
   const certificate = block(both, 'CERTIFICATE');
   if (key === undefined || certificate === undefined) return undefined;
-  return assemble(key, certificate, authority, folder);
+  const nats = readNats(block(both, natsLabel));
+  return { ...assemble(key, certificate, authority, folder), ...(nats === undefined ? {} : { nats }) };
 }
 
 /** Durable when it resolves. */
-export async function saveIdentity(home: string, identity: TlsIdentity): Promise<Identity> {
+export async function saveIdentity(
+  home: string,
+  identity: TlsIdentity & { readonly nats?: NatsIdentity | undefined },
+): Promise<Identity> {
   const folder = identityFolder(home);
+  const { nats } = identity;
   const whole = assemble(identity.key, identity.certificate, identity.authority, folder);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await replaceFile(join(folder, files.authority), identity.authority, 0o644);
-  await replaceFile(join(folder, files.identity), `${identity.key.trim()}\n${identity.certificate.trim()}\n`, 0o600);
-  return whole;
+  const blocks = [identity.key.trim(), identity.certificate.trim(), ...(nats === undefined ? [] : [writeNats(nats)])];
+  await replaceFile(join(folder, files.identity), `${blocks.join('\n')}\n`, 0o600);
+  return { ...whole, ...(nats === undefined ? {} : { nats }) };
+}
+
+const natsLabel = 'HOSTLER NATS';
+
+function writeNats(nats: NatsIdentity): string {
+  const text = Buffer.from(JSON.stringify(nats)).toString('base64');
+  return `-----BEGIN ${natsLabel}-----\n${text}\n-----END ${natsLabel}-----`;
+}
+
+function readNats(text: string | undefined): NatsIdentity | undefined {
+  const base64 = text?.split('\n')[1];
+  return base64 === undefined ? undefined : (JSON.parse(Buffer.from(base64, 'base64').toString()) as NatsIdentity);
 }
 
 /** The key that is to be certified next (PEM): the same one again until a certificate for it arrived. */

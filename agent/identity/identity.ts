@@ -6,6 +6,7 @@ import type { LinkLog } from '../link/link.ts';
 import { learnAuthority } from './authority-pin.ts';
 import { type JoinAsked, askBoot, askJoin, askRenew, fingerprintIn } from './enrol.ts';
 import { type Identity, loadIdentity, nextKey, saveIdentity } from './identity-files.ts';
+import { type NatsKey, makeNatsKey, natsIdentity } from './nats-key.ts';
 
 export interface EnsureOptions {
   /** The agent's home; what is kept stands in `<home>/identity`. */
@@ -48,13 +49,20 @@ export async function ensureIdentity(options: EnsureOptions): Promise<Identity> 
     );
   }
   const key = await nextKey(options.home, existing?.key);
+  const nats = makeNatsKey();
   const [first, most] = options.pauses ?? [1_000, 30_000];
   const backoff = new Backoff(first, most);
   while (true) {
     try {
-      const { reply, authority } = await enrolOnce(options, proof, key);
+      const { reply, authority } = await enrolOnce(options, proof, key, nats);
       if (reply.granted) {
-        const identity = await saveIdentity(options.home, { key, certificate: reply.certificate, authority });
+        const { certificate } = reply;
+        const identity = await saveIdentity(options.home, {
+          key,
+          certificate,
+          authority,
+          nats: natsIdentity(nats, reply.nats),
+        });
         options.log.info({ agent: identity.name, roles: identity.roles, serial: identity.serial }, 'enrolled');
         return identity;
       }
@@ -83,16 +91,18 @@ async function enrolOnce(
   { manager, version, incarnation, signal }: EnsureOptions,
   proof: NonNullable<EnsureOptions['proof']>,
   key: string,
+  { publicKey: natsKey }: NatsKey,
 ): Promise<{ reply: EnrolmentReply__Output; authority: string }> {
   if (proof.by === 'boot') {
     const authority = await learnAuthority(manager, proof.authority, signal);
     return {
-      reply: await askBoot(manager, authority, { token: proof.token, version, incarnation }, key, signal),
+      reply: await askBoot(manager, authority, { token: proof.token, version, incarnation, natsKey }, key, signal),
       authority,
     };
   }
   const authority = await learnAuthority(manager, fingerprintIn(proof.token), signal);
-  const asked: JoinAsked = { token: proof.token, name: proof.name, roles: proof.roles, version, incarnation };
+  const { token, name, roles } = proof;
+  const asked: JoinAsked = { token, name, roles, version, incarnation, natsKey };
   return { reply: await askJoin(manager, authority, asked, key, signal), authority };
 }
 
@@ -155,6 +165,8 @@ export async function renewIdentity(
   signal: AbortSignal,
 ): Promise<Identity> {
   const key = await nextKey(home, identity.key);
-  const reply = await askRenew(manager, identity, key, signal);
-  return saveIdentity(home, { key, certificate: reply.certificate, authority: identity.authority });
+  const nats = makeNatsKey();
+  const { certificate, nats: access } = await askRenew(manager, identity, key, signal, nats.publicKey);
+  const { authority } = identity;
+  return saveIdentity(home, { key, certificate, authority, nats: natsIdentity(nats, access) });
 }

@@ -10,7 +10,7 @@ import type { ToAgent } from '../../shared/wire/generated/hostler/v1/ToAgent.ts'
 import type { Registry } from '../registry/types.ts';
 import { Admission } from './admission.ts';
 import { Authority, type Lifetimes, defaultLifetimes } from './authority/authority.ts';
-import { Enrolment } from './authority/enrolment.ts';
+import { Enrolment, type EnrolmentBroker } from './authority/enrolment.ts';
 import type { FleetLog } from './log.ts';
 import type { Member } from './member.ts';
 import { NodeEvents, type Stranger } from './node-events.ts';
@@ -39,6 +39,8 @@ export interface FleetDeps {
   readonly speaks?: ProtocolRange;
   /** Milliseconds between heartbeats while the fleet is small. */
   readonly shortestHeartbeat?: number;
+  /** The link over NATS; absent: agents get no credentials for it. */
+  readonly broker?: EnrolmentBroker;
 }
 
 /** The fleet as the composition root sees it; the engine gets `Fleet`, the API `FleetAdmin`. */
@@ -109,6 +111,7 @@ class TheFleet implements FleetRoom {
       view: registry.view,
       now,
       changed: (record) => this.#enrolmentChanged(record),
+      ...(deps.broker === undefined ? {} : { broker: deps.broker }),
       intruder: (node, message) => {
         log.warn({ node }, message);
         this.#events.observe(node, { stage: 'refused', at: now(), bootId: '', detail: message });

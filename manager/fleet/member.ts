@@ -19,6 +19,8 @@ export class Member {
   applied: number;
   readonly tasks = new Map<string, OpenTask>();
   session: ManagerSession | undefined;
+  /** The connection that said hello last, welcomed or not; only compared. */
+  newest: object | undefined;
   /** Serial of the certificate that the session was opened with. */
   serial = '';
   lastSeen: number;

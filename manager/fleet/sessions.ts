@@ -98,6 +98,7 @@ class OneSession {
   }
 
   left(broke: boolean): void {
+    if (this.#member?.newest === this) this.#member.newest = undefined;
     if (this.#member?.session === this.#session) this.#deps.presence.left(this.#member, broke);
   }
 
@@ -116,6 +117,7 @@ class OneSession {
       member.session = undefined;
       void before.refuse(new Refused('aborted', 'Another connection with the same certificate took over.', 60));
     }
+    member.newest = this;
     await member.keeping;
     await this.#live(member, hello);
     await enrolment.used(this.#peer);
@@ -174,11 +176,13 @@ class OneSession {
     const member = this.#member;
     if (member?.life === undefined) return;
     const { presence, tasks, log } = this.#deps;
-    // Another connection may have been faster; the newest stays.
-    if (member.session !== undefined) {
-      void this.#session.refuse(new Refused('aborted', 'Another connection with the same certificate took over.', 60));
+    // Two that said hello at once: the newest stays.
+    const tookOver = new Refused('aborted', 'Another connection with the same certificate took over.', 60);
+    if (member.newest !== this) {
+      void this.#session.refuse(tookOver);
       return;
     }
+    void member.session?.refuse(tookOver);
     presence.came(member, this.#session, this.#peer.serial);
     tasks.resync(member, this.#known);
     if (member.life.dismissed !== undefined) {

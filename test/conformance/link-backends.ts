@@ -1,10 +1,14 @@
 import { createServer, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { grpcCarrier } from '../../agent/link/grpc.ts';
+import { agentLogin, natsCarrier } from '../../agent/link/nats.ts';
 import type { Carrier } from '../../agent/link/link.ts';
 import type { Identity } from '../../agent/identity/identity-files.ts';
 import { openGrpcLink } from '../../manager/fleet/links/grpc.ts';
+import { openNatsLink } from '../../manager/fleet/links/nats.ts';
 import { openListener } from '../../manager/fleet/listener.ts';
+import { upSubject } from '../../shared/identity/subjects.ts';
+import { connectBroker } from '../../shared/broker/connection.ts';
 import type { Duplex } from '../../shared/session/duplex.ts';
 import { type MemoryLink, memoryLink } from '../../shared/session/memory.ts';
 import { wire } from '../../shared/wire/definitions.ts';
@@ -12,6 +16,8 @@ import type { FromAgent, FromAgent__Output } from '../../shared/wire/generated/h
 import type { ToAgent, ToAgent__Output } from '../../shared/wire/generated/hostler/v1/ToAgent.ts';
 import { clientOptions, mutualCredentials } from '../../agent/link/grpc-client.ts';
 import { Metadata } from '@grpc/grpc-js';
+import { startBroker } from '../sim/broker.ts';
+import { until } from '../sim/engine.ts';
 import { type LogLine, type SimManager, collectLog } from '../sim/manager.ts';
 
 type AgentEnd = Duplex<ToAgent__Output, FromAgent>;
@@ -72,8 +78,8 @@ export const memory: Backend = {
 export const grpc: Backend = {
   name: 'gRPC',
   async wire(manager, identity, folder) {
-    const relay = await openRelay(join(folder, 'relay.sock'), manager.socketPath);
-    const address = `unix:${relay.path}`;
+    const relay = await openRelay({ path: join(folder, 'relay.sock') }, { path: manager.socketPath });
+    const { address } = relay;
     const bareDoors: (() => Promise<void>)[] = [];
     return {
       get passable() {
@@ -101,10 +107,94 @@ export const grpc: Backend = {
   },
 };
 
-async function openRelay(path: string, target: string) {
+/** Over a real nats-server with mutual TLS and credentials of the manager; agents reach it through a relay that can be cut. */
+export const nats: Backend = {
+  name: 'NATS',
+  async wire(manager, identity, folder) {
+    const broker = await sharedBroker(manager, folder);
+    const relay = await openRelay({ host: '127.0.0.1', port: 0 }, { host: '127.0.0.1', port: broker.port });
+    const options = { servers: () => [relay.address], identity: () => identity };
+    const stopping = new AbortController();
+    const closers: (() => Promise<void>)[] = [];
+    return {
+      get passable() {
+        return relay.passable;
+      },
+      set passable(value: boolean) {
+        relay.passable = value;
+      },
+      carrier: natsCarrier(options),
+      cut: () => relay.cut(),
+      async garbage() {
+        const before = manager.natsLink.counts.undecodable;
+        const client = await connectBroker(agentLogin([broker.address], identity));
+        client.publish(upSubject(identity, 'garbage'), Buffer.from('ffffffffff', 'hex'));
+        await client.drain();
+        await until('the garbage is seen', () => manager.natsLink.counts.undecodable > before);
+      },
+      async bare() {
+        await manager.natsLink.close();
+        let arrive: (end: ManagerEnd) => void = () => undefined;
+        const arrived = new Promise<ManagerEnd>((resolve) => (arrive = resolve));
+        const link = openNatsLink({
+          fleet: {
+            enrolment: manager.fleet.enrolment,
+            serve: (end) => {
+              arrive(end);
+              return new Promise(() => undefined);
+            },
+          },
+          login: async () => manager.nats.managerLogin([broker.address], await manager.fleet.authority.issueManager()),
+          log: collectLog([]),
+        });
+        closers.push(() => link.close());
+        await until('the link listens', () => link.open);
+        const agent = await natsCarrier(options)(stopping.signal);
+        await agent.send({});
+        return { agent, manager: await arrived };
+      },
+      async close() {
+        stopping.abort();
+        for (const close of closers) await close();
+        await relay.close();
+        await broker.release();
+      },
+    };
+  },
+};
+
+type Shared = Awaited<ReturnType<typeof startBroker>> & { users: number; release(): Promise<void> };
+const brokers = new WeakMap<SimManager, Promise<Shared>>();
+
+/** One broker a manager, however many wirings. */
+async function sharedBroker(manager: SimManager, folder: string): Promise<Shared> {
+  const start = async (): Promise<Shared> => {
+    const broker = await startBroker(manager, join(folder, 'nats'));
+    const shared: Shared = {
+      ...broker,
+      users: 0,
+      release: async () => {
+        shared.users--;
+        if (shared.users === 0) await broker.stop();
+      },
+    };
+    manager.attach([broker.address]);
+    return shared;
+  };
+  const starting = brokers.get(manager) ?? start();
+  brokers.set(manager, starting);
+  const shared = await starting;
+  shared.users++;
+  await until('the manager is at the broker', () => manager.natsLink.open);
+  return shared;
+}
+
+type Door = { readonly path: string } | { readonly host: string; readonly port: number };
+
+async function openRelay(at: Door, target: Door) {
   const open = new Set<Socket>();
   const relay = {
-    path,
+    address: '',
     passable: true,
     cut(): void {
       for (const socket of open) socket.destroy();
@@ -133,7 +223,9 @@ async function openRelay(path: string, target: string) {
       one.pipe(other);
     }
   });
-  await new Promise<void>((resolve) => server.listen(path, resolve));
+  await new Promise<void>((resolve) => server.listen(at, resolve));
+  const bound = server.address();
+  relay.address = typeof bound === 'object' ? `127.0.0.1:${bound?.port ?? 0}` : `unix:${bound}`;
   return relay;
 }
 

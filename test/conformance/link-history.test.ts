@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { SimAgent, type SimAgentOptions, SimSpool, enrolSim } from '../sim/agent.ts';
 import { type Asked, faultsIn } from '../sim/history.ts';
 import { SimManager } from '../sim/manager.ts';
-import { type Backend, type Wiring, grpc, memory } from './link-backends.ts';
+import { type Backend, type Wiring, grpc, memory, nats } from './link-backends.ts';
 
 const agentCount = 3;
 const taskCount = 240;
@@ -21,7 +21,7 @@ function dice(seed: number): () => number {
   };
 }
 
-describe.each([memory, grpc])('anything may be killed at any time, over $name', (backend: Backend) => {
+describe.each([memory, grpc, nats])('anything may be killed at any time, over $name', (backend: Backend) => {
   const cleanUp: (() => Promise<unknown>)[] = [];
   afterEach(async () => {
     for (const step of cleanUp.splice(0).reverse()) await step();

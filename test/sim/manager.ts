@@ -2,7 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Lifetimes } from '../../manager/fleet/authority/authority.ts';
 import { type FleetRoom, createFleet } from '../../manager/fleet/fleet.ts';
+import { NatsAuthority } from '../../manager/fleet/authority/nats-authority.ts';
 import { openGrpcLink } from '../../manager/fleet/links/grpc.ts';
+import { type NatsLink, openNatsLink } from '../../manager/fleet/links/nats.ts';
 import { type Listening, openListener } from '../../manager/fleet/listener.ts';
 import type { FleetLog } from '../../manager/fleet/log.ts';
 import { openMemoryStore } from '../../manager/registry/memory-store.ts';
@@ -52,6 +54,9 @@ export class SimManager {
   #fleet: FleetRoom | undefined;
   #listening: Listening | undefined;
   #closeLink: (() => void) | undefined;
+  #natsLink: NatsLink | undefined;
+  #nats: NatsAuthority | undefined;
+  #broker: readonly string[] = [];
 
   private constructor(options: SimManagerOptions, registry: Registry) {
     this.#options = options;
@@ -78,15 +83,45 @@ export class SimManager {
       : `${this.#options.tcp.host}:${String(this.#listening?.port)}`;
   }
 
+  /** The keys that a broker has to trust, and that agents' credentials are signed with. */
+  get nats(): NatsAuthority {
+    if (this.#nats === undefined) throw new Error('the manager is down');
+    return this.#nats;
+  }
+
+  /** The link over NATS, while it is attached to a broker. */
+  get natsLink(): NatsLink {
+    if (this.#natsLink === undefined) throw new Error('the manager is attached to no broker');
+    return this.#natsLink;
+  }
+
+  /** From now on (and again after a restart) agents can come over NATS as well. HOST:PORT each. */
+  attach(servers: readonly string[]): void {
+    this.#broker = servers;
+    this.#openNats(this.fleet);
+  }
+
+  #openNats(fleet: FleetRoom): void {
+    if (this.#broker.length === 0) return;
+    this.#natsLink = openNatsLink({
+      fleet,
+      login: async () => this.nats.managerLogin(this.#broker, await fleet.authority.issueManager()),
+      log: collectLog(this.lines),
+    });
+  }
+
   async up(): Promise<void> {
     const { home, now, lifetimes, speaks } = this.#options;
     const log = collectLog(this.lines);
+    const nats = await NatsAuthority.open(join(home, 'authority'));
+    this.#nats = nats;
     const fleet = await createFleet({
       registry: this.registry,
       home,
       log,
       version: '0.0.0-sim',
       ...(this.#options.realHeartbeat === true ? {} : { shortestHeartbeat: this.#options.shortestHeartbeat ?? 300 }),
+      broker: { authority: nats, servers: () => this.#broker },
       ...(now === undefined ? {} : { now }),
       ...(lifetimes === undefined ? {} : { lifetimes }),
       ...(speaks === undefined ? {} : { speaks }),
@@ -108,6 +143,7 @@ export class SimManager {
     );
     this.#closeLink = () => link.close();
     this.#fleet = fleet;
+    this.#openNats(fleet);
   }
 
   /** As `kill -9` would: connections are cut, nothing is said, nothing is tidied up. */
@@ -116,6 +152,7 @@ export class SimManager {
     this.#fleet = undefined;
     await this.#listening?.close();
     this.#closeLink?.();
+    await this.#natsLink?.close(true);
     await fleet?.close();
   }
 
@@ -125,6 +162,7 @@ export class SimManager {
     await fleet?.close();
     await this.#listening?.close();
     this.#closeLink?.();
+    await this.#natsLink?.close();
     await this.registry.close();
   }
 

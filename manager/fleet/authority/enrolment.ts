@@ -14,6 +14,7 @@ import type { AgentRecord, CertificateRecord, TokenRecord } from '../records.ts'
 import { type FleetState, records } from '../store.ts';
 import type { TokenRequest } from '../types.ts';
 import type { Authority } from './authority.ts';
+import type { NatsAuthority } from './nats-authority.ts';
 import { checkBootToken, printable } from './boot-authority.ts';
 import { findJoinToken, makeJoinToken } from './join-tokens.ts';
 
@@ -27,6 +28,15 @@ export interface EnrolmentDeps {
   readonly changed: (record: AgentRecord) => Promise<void> | void;
   /** Somebody presented the used token of this node. */
   readonly intruder: (node: string, message: string) => void;
+  /** Where agents find the broker; absent: there is none. */
+  readonly broker?: EnrolmentBroker;
+}
+
+/** The link over NATS, as far as enrolment hands it out. */
+export interface EnrolmentBroker {
+  readonly authority: Pick<NatsAuthority, 'agentUser'>;
+  /** HOST:PORT each; without a host the one that the manager was reached at. */
+  readonly servers: () => readonly string[];
 }
 
 /**
@@ -51,6 +61,10 @@ export class Enrolment {
   }
 
   join(request: JoinRequest__Output): Promise<EnrolmentReply> {
+    return this.#withBroker(this.#join(request), request.natsKey);
+  }
+
+  #join(request: JoinRequest__Output): Promise<EnrolmentReply> {
     const found = findJoinToken(request.token, this.#deps.state.tokens);
     if (found === undefined) return Promise.reject(badToken());
     const key = provenKey(request.key, request.token);
@@ -111,7 +125,11 @@ export class Enrolment {
     return this.#reply(record);
   }
 
-  async boot(request: BootRequest__Output): Promise<EnrolmentReply> {
+  boot(request: BootRequest__Output): Promise<EnrolmentReply> {
+    return this.#withBroker(this.#boot(request), request.natsKey);
+  }
+
+  async #boot(request: BootRequest__Output): Promise<EnrolmentReply> {
     const { state, view, now } = this.#deps;
     const payload = checkBootToken(request.token, state.agents, view, now());
     const key = provenKey(request.key, request.token);
@@ -154,6 +172,10 @@ export class Enrolment {
 
   /** `peer` is who the client certificate of the connection says. */
   renew(peer: AgentIdentity, request: RenewRequest__Output): Promise<EnrolmentReply> {
+    return this.#withBroker(this.#renew(peer, request), request.natsKey);
+  }
+
+  #renew(peer: AgentIdentity, request: RenewRequest__Output): Promise<EnrolmentReply> {
     const key = provenKey(request.key, peer.serial);
     return this.#names.run(peer.name, async () => {
       const existing = this.admitted(peer);
@@ -198,6 +220,12 @@ export class Enrolment {
     });
   }
 
+  /** Who the holder of that certificate is, by the name and serial that a carrier vouches for; whether it counts says `admitted`. */
+  holder(name: string, serial: string): AgentIdentity {
+    const record = this.#deps.state.agents.get(name);
+    return { name, serial, kind: record?.kind ?? 'service', roles: record?.roles ?? [] };
+  }
+
   /** The record of an agent whose certificate counts. TLS has checked the chain; throws `unauthenticated` otherwise. */
   admitted(peer: AgentIdentity): AgentRecord {
     const record = this.#deps.state.agents.get(peer.name);
@@ -229,6 +257,17 @@ export class Enrolment {
       if (record === undefined || current?.serial !== peer.serial) return;
       await this.#store({ ...record, certificates: [current] }, []);
     });
+  }
+
+  /** Along with the certificate goes what lets its holder in at the broker: made anew each time, nothing of it is kept. */
+  async #withBroker(enrolled: Promise<EnrolmentReply>, key: Uint8Array): Promise<EnrolmentReply> {
+    const reply = await enrolled;
+    const { broker, state } = this.#deps;
+    const { agent: name = '', certificate } = reply;
+    const current = state.agents.get(name)?.certificates.find((one) => one.certificate === certificate);
+    if (broker === undefined || key.length === 0 || current === undefined) return reply;
+    const jwt = await broker.authority.agentUser({ name, serial: current.serial }, key, current.expiresAt);
+    return { ...reply, nats: { jwt, servers: [...broker.servers()] } };
   }
 
   #known(name: string): AgentRecord {

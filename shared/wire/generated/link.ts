@@ -5,6 +5,7 @@ import type { CancelTask as _hostler_v1_CancelTask, CancelTask__Output as _hostl
 import type { ChannelData as _hostler_v1_ChannelData, ChannelData__Output as _hostler_v1_ChannelData__Output } from './hostler/v1/ChannelData.ts';
 import type { Dismiss as _hostler_v1_Dismiss, Dismiss__Output as _hostler_v1_Dismiss__Output } from './hostler/v1/Dismiss.ts';
 import type { FactsReport as _hostler_v1_FactsReport, FactsReport__Output as _hostler_v1_FactsReport__Output } from './hostler/v1/FactsReport.ts';
+import type { Frame as _hostler_v1_Frame, Frame__Output as _hostler_v1_Frame__Output } from './hostler/v1/Frame.ts';
 import type { FromAgent as _hostler_v1_FromAgent, FromAgent__Output as _hostler_v1_FromAgent__Output } from './hostler/v1/FromAgent.ts';
 import type { Heartbeat as _hostler_v1_Heartbeat, Heartbeat__Output as _hostler_v1_Heartbeat__Output } from './hostler/v1/Heartbeat.ts';
 import type { Hello as _hostler_v1_Hello, Hello__Output as _hostler_v1_Hello__Output } from './hostler/v1/Hello.ts';
@@ -32,6 +33,7 @@ export interface ProtoGrpcType {
       ChannelData: MessageTypeDefinition<_hostler_v1_ChannelData, _hostler_v1_ChannelData__Output>
       Dismiss: MessageTypeDefinition<_hostler_v1_Dismiss, _hostler_v1_Dismiss__Output>
       FactsReport: MessageTypeDefinition<_hostler_v1_FactsReport, _hostler_v1_FactsReport__Output>
+      Frame: MessageTypeDefinition<_hostler_v1_Frame, _hostler_v1_Frame__Output>
       FromAgent: MessageTypeDefinition<_hostler_v1_FromAgent, _hostler_v1_FromAgent__Output>
       Heartbeat: MessageTypeDefinition<_hostler_v1_Heartbeat, _hostler_v1_Heartbeat__Output>
       Hello: MessageTypeDefinition<_hostler_v1_Hello, _hostler_v1_Hello__Output>

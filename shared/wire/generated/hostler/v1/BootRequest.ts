@@ -7,6 +7,7 @@ export interface BootRequest {
   'key'?: (_hostler_v1_KeyProof | null);
   'version'?: (string);
   'incarnation'?: (string);
+  'natsKey'?: (Buffer | Uint8Array | string);
 }
 
 export interface BootRequest__Output {
@@ -14,4 +15,5 @@ export interface BootRequest__Output {
   'key': (_hostler_v1_KeyProof__Output | null);
   'version': (string);
   'incarnation': (string);
+  'natsKey': (Buffer);
 }

@@ -9,6 +9,7 @@ export interface JoinRequest {
   'key'?: (_hostler_v1_KeyProof | null);
   'version'?: (string);
   'incarnation'?: (string);
+  'natsKey'?: (Buffer | Uint8Array | string);
 }
 
 export interface JoinRequest__Output {
@@ -18,4 +19,5 @@ export interface JoinRequest__Output {
   'key': (_hostler_v1_KeyProof__Output | null);
   'version': (string);
   'incarnation': (string);
+  'natsKey': (Buffer);
 }

@@ -1,0 +1,239 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { HostlerError } from '../../shared/errors/error.ts';
+import { replaceFile } from '../../shared/files/durable.ts';
+import type { TlsIdentity } from '../../shared/identity/tls.ts';
+import { isAlive } from '../../shared/process/alive.ts';
+import { startDetached } from '../../shared/process/detached.ts';
+import { installHint } from '../../shared/process/hints.ts';
+import { which } from '../../shared/process/which.ts';
+import { pause } from '../../shared/session/signals.ts';
+import type { FleetLog } from '../fleet/log.ts';
+import { type BrokerSettings, renderBroker } from './config.ts';
+
+/** Milliseconds: between two starts of a broker that dies, until it must listen, and until it is stopped by force. */
+const firstPause = 500;
+const longestPause = 30_000;
+const patience = 15_000;
+/** A broker that lived so long had started well. */
+const healthy = 30_000;
+
+export interface BrokerOptions extends Omit<BrokerSettings, 'tls' | 'store'> {
+  /** Everything of the broker lies here; 0700. */
+  readonly folder: string;
+  /** Bytes that kept reports may take. */
+  readonly mostBytes: number;
+  readonly identity: TlsIdentity;
+  readonly log: FleetLog;
+}
+
+interface Started {
+  readonly pid: number;
+  readonly startTime: string;
+  /** Of the configuration that it was started with. */
+  readonly digest: string;
+}
+
+/**
+ * Keeps a nats-server running until `stop`. One that outlived a manager that was killed is taken over, so that its
+ * agents stay connected; when it was started with another configuration it is ended first.
+ */
+export class Broker {
+  readonly #options: BrokerOptions;
+  readonly #program: string;
+  readonly #digest: string;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+  #pid = 0;
+
+  private constructor(options: BrokerOptions, program: string, digest: string, earlier: Started | undefined) {
+    this.#options = options;
+    this.#program = program;
+    this.#digest = digest;
+    this.#running = this.#keep(earlier);
+  }
+
+  /** Resolves when it listens. Throws `failed_precondition` when there is no nats-server or it does not start. */
+  static async start(options: BrokerOptions): Promise<Broker> {
+    const program = which('nats-server');
+    if (program === undefined) {
+      throw new HostlerError(
+        'failed_precondition',
+        `There is no nats-server on this machine: ${installHint('nats-server')}, or leave --nats away.`,
+      );
+    }
+    const digest = await writeConfiguration(options);
+    const earlier = readStarted(options.folder);
+    const usable = earlier?.digest === digest;
+    if (earlier !== undefined && !usable) await endProcess(earlier);
+    if (!usable && (await answers(options.listen))) {
+      const { host, port } = options.listen;
+      throw new HostlerError(
+        'failed_precondition',
+        `Somebody else listens on ${host}:${port} already. Choose another --nats-listen.`,
+      );
+    }
+    const broker = new Broker(options, program, digest, usable ? earlier : undefined);
+    try {
+      await broker.#listens();
+    } catch (thrown) {
+      await broker.stop();
+      throw thrown;
+    }
+    return broker;
+  }
+
+  /** The process id; 0 between two lives. */
+  get pid(): number {
+    return this.#pid;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#signal('SIGTERM');
+    const forced = setTimeout(() => this.#signal('SIGKILL'), patience);
+    await this.#running;
+    clearTimeout(forced);
+  }
+
+  #isStopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    try {
+      if (this.#pid > 0) process.kill(this.#pid, signal);
+    } catch {
+      // It is gone already.
+    }
+  }
+
+  async #keep(earlier: Started | undefined): Promise<void> {
+    const { log, folder } = this.#options;
+    if (earlier !== undefined) {
+      log.info({ pid: earlier.pid }, 'the broker of before goes on');
+      this.#pid = earlier.pid;
+      while (isAlive(earlier.pid, earlier.startTime))
+        await pause(this.#isStopped() ? 50 : 500, new AbortController().signal);
+      this.#pid = 0;
+    }
+    for (let wait = firstPause; !this.#isStopped(); wait = Math.min(longestPause, wait * 2)) {
+      const began = Date.now();
+      const how = await this.#once().catch((error: unknown) =>
+        error instanceof Error ? error.message : String(error),
+      );
+      rmSync(join(folder, 'nats-server.pid'), { force: true });
+      if (this.#isStopped()) return;
+      if (Date.now() - began > healthy) wait = firstPause;
+      log.error(
+        { how, seconds: wait / 1000 },
+        `the broker ended (${how}); it is started again. See ${logFile(folder)}`,
+      );
+      await pause(wait, this.#stopping.signal);
+    }
+  }
+
+  async #once(): Promise<string> {
+    const { folder } = this.#options;
+    const output = openSync(logFile(folder), 'a', 0o600);
+    try {
+      const server = await startDetached(this.#program, ['-c', configuration(folder)], { cwd: '/', output, env: {} });
+      this.#pid = server.pid;
+      const started: Started = { pid: server.pid, startTime: server.startTime ?? '', digest: this.#digest };
+      writeFileSync(join(folder, 'nats-server.pid'), JSON.stringify(started), { mode: 0o600 });
+      if (this.#isStopped()) this.#signal('SIGTERM');
+      return await server.ended;
+    } finally {
+      this.#pid = 0;
+      closeSync(output);
+    }
+  }
+
+  async #listens(): Promise<void> {
+    const { listen, folder } = this.#options;
+    const late = Date.now() + patience;
+    while (!(await answers(listen))) {
+      if (Date.now() > late) {
+        const where = `${listen.host}:${listen.port}`;
+        throw new HostlerError(
+          'failed_precondition',
+          `The broker does not listen on ${where}: ${lastLine(logFile(folder))} (more in ${logFile(folder)})`,
+        );
+      }
+      await pause(50, this.#stopping.signal);
+    }
+  }
+}
+
+function configuration(folder: string): string {
+  return join(folder, 'nats-server.conf');
+}
+
+function logFile(folder: string): string {
+  return join(folder, 'nats-server.log');
+}
+
+/** All files of the broker, 0600; returns a digest of what it is told. */
+async function writeConfiguration(options: BrokerOptions): Promise<string> {
+  const { folder, identity, mostBytes } = options;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const tls = {
+    certificate: join(folder, 'server.pem'),
+    key: join(folder, 'server.key'),
+    authority: join(folder, 'ca.pem'),
+  };
+  const text = renderBroker({ ...options, tls, store: { folder: join(folder, 'jetstream'), mostBytes } });
+  // An earlier broker goes on with the certificate that it was started with, and takes this one when it starts again.
+  await replaceFile(tls.key, identity.key, 0o600);
+  await replaceFile(tls.certificate, identity.certificate, 0o600);
+  await replaceFile(tls.authority, identity.authority, 0o600);
+  await replaceFile(configuration(folder), text, 0o600);
+  // Signatures and times differ each time; what counts is who is trusted.
+  const { trust, ...rest } = options;
+  const told = { ...rest, identity: undefined, log: undefined, trust: Object.keys(trust.accounts) };
+  return createHash('sha256').update(JSON.stringify(told)).digest('hex');
+}
+
+function readStarted(folder: string): Started | undefined {
+  try {
+    const started = JSON.parse(readFileSync(join(folder, 'nats-server.pid'), 'utf8')) as Started;
+    return isAlive(started.pid, started.startTime) ? started : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function endProcess({ pid, startTime }: Started): Promise<void> {
+  const never = new AbortController().signal;
+  const late = Date.now() + patience;
+  while (isAlive(pid, startTime)) {
+    process.kill(pid, Date.now() > late ? 'SIGKILL' : 'SIGTERM');
+    await pause(50, never);
+  }
+}
+
+function answers({ host, port }: { readonly host: string; readonly port: number }): Promise<boolean> {
+  const anywhere: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+  const socket = connect({ host: anywhere[host] ?? host, port });
+  return new Promise((resolve) => {
+    const done = (yes: boolean) => (): void => {
+      socket.destroy();
+      resolve(yes);
+    };
+    // It speaks first.
+    socket.once('data', done(true));
+    socket.once('error', done(false));
+    socket.setTimeout(1_000, done(false));
+  });
+}
+
+function lastLine(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim().split('\n').at(-1) ?? '';
+  } catch {
+    return 'it left no log';
+  }
+}

@@ -1,0 +1,295 @@
+import { randomBytes } from 'node:crypto';
+import type { Msg, NatsConnection, NatsError } from 'nats';
+import { type BrokerLogin, connectBroker, leaveBroker } from '../../../shared/broker/connection.ts';
+import { HostlerError } from '../../../shared/errors/error.ts';
+import {
+  type SubjectOwner,
+  allUp,
+  brokerNews,
+  downSubject,
+  managerCame,
+  readUp,
+  upSubject,
+} from '../../../shared/identity/subjects.ts';
+import { Framed, unknownConnection } from '../../../shared/session/framed.ts';
+import { pause } from '../../../shared/session/signals.ts';
+import { undecodable } from '../../../shared/session/undecodable.ts';
+import { frameCodec, fromAgentCodec, toAgentCodec } from '../../../shared/wire/definitions.ts';
+import type { Frame__Output } from '../../../shared/wire/generated/hostler/v1/Frame.ts';
+import type { FromAgent__Output } from '../../../shared/wire/generated/hostler/v1/FromAgent.ts';
+import type { ToAgent } from '../../../shared/wire/generated/hostler/v1/ToAgent.ts';
+import type { FleetRoom } from '../fleet.ts';
+import type { FleetLog } from '../log.ts';
+
+/** Connections of one agent at a time: the one that works, and one that takes over. */
+const mostOfOne = 4;
+
+/** Ended connections of one agent that are remembered: what comes late must not begin them again. */
+const rememberedOfOne = 8;
+
+/** Milliseconds of the first and the longest pause before the broker is tried again. */
+const pauses = [250, 10_000] as const;
+
+/** What was turned away, since the start. */
+export interface NatsCounts {
+  /** Frames that came again. */
+  again: number;
+  /** Bytes that are no frame or no message. */
+  undecodable: number;
+  /** Frames of connections that are not known (any more). */
+  unknown: number;
+  /** Beginnings of connections that had ended already. */
+  replayed: number;
+}
+
+export interface NatsLink {
+  readonly counts: Readonly<NatsCounts>;
+  /** Connected to the broker, and listening. */
+  readonly open: boolean;
+  /** Abrupt: as when the process was killed. */
+  close(abrupt?: boolean): Promise<void>;
+}
+
+export interface NatsLinkDeps {
+  readonly fleet: Pick<FleetRoom, 'serve'> & { readonly enrolment: Pick<FleetRoom['enrolment'], 'holder'> };
+  /** Asked anew for each connection to the broker. */
+  readonly login: () => Promise<BrokerLogin>;
+  readonly log: FleetLog;
+}
+
+type Connection = Framed<FromAgent__Output, ToAgent>;
+
+interface Agent {
+  readonly open: Map<string, { readonly framed: Connection; readonly via: string }>;
+  readonly ended: string[];
+}
+
+/**
+ * The link over NATS: one connection to the broker carries all agents. Goes on trying when the broker is away; whoever was
+ * connected then begins anew. Resolves at once.
+ */
+export function openNatsLink(deps: NatsLinkDeps): NatsLink {
+  return new TheNatsLink(deps);
+}
+
+class TheNatsLink implements NatsLink {
+  readonly counts: NatsCounts = { again: 0, undecodable: 0, unknown: 0, replayed: 0 };
+  readonly #deps: NatsLinkDeps;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+  readonly #agents = new Map<string, Agent>();
+  #broker: NatsConnection | undefined;
+  #listening = false;
+
+  constructor(deps: NatsLinkDeps) {
+    this.#deps = deps;
+    this.#running = this.#run();
+  }
+
+  get open(): boolean {
+    return this.#listening;
+  }
+
+  /** A method, for it changes while something is awaited. */
+  #isStopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async close(abrupt = false): Promise<void> {
+    this.#stopping.abort();
+    // Goodbyes that were said go out.
+    if (abrupt) await this.#broker?.close();
+    else if (this.#broker !== undefined) await leaveBroker(this.#broker);
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { log } = this.#deps;
+    const { signal } = this.#stopping;
+    const [first, most] = pauses;
+    let told = '';
+    for (let wait: number = first; !this.#isStopped(); wait = Math.min(most, wait * 2)) {
+      try {
+        const broker = await connectBroker(await this.#deps.login());
+        wait = first / 2;
+        told = '';
+        await this.#serve(broker);
+      } catch (thrown) {
+        const error = HostlerError.from(thrown, 'unavailable');
+        // Once for each reason, not every few seconds.
+        if (!this.#isStopped() && error.message !== told) log.error({ err: error, code: error.code }, error.message);
+        told = error.message;
+      }
+      await pause(wait, signal);
+    }
+  }
+
+  /** Until the connection to the broker ends. */
+  async #serve(broker: NatsConnection): Promise<void> {
+    const { log } = this.#deps;
+    if (this.#isStopped()) {
+      await broker.close();
+      return;
+    }
+    this.#broker = broker;
+    const { server_id: server = '', version } = broker.info ?? {};
+    broker.subscribe(brokerNews, { callback: (error, message) => this.#news(error, message) });
+    // First, so that what begins from now on is not meant.
+    broker.publish(managerCame, randomBytes(8));
+    broker.subscribe(allUp, { callback: (error, message) => this.#arrived(error, message) });
+    // Not waited for: a flush of a connection that is closed meanwhile never ends.
+    void broker.flush().then(
+      () => {
+        if (broker.isClosed()) return;
+        this.#listening = true;
+        log.info({ server, version }, 'connected to the broker');
+      },
+      () => undefined,
+    );
+    const closed = await broker.closed();
+    this.#listening = false;
+    this.#broker = undefined;
+    const why = closed instanceof Error ? `: ${closed.message}` : '';
+    const error = new HostlerError('unavailable', `The connection to the broker was lost${why}.`);
+    if (!this.#isStopped()) log.warn({ err: closed }, error.message);
+    for (const { open } of this.#agents.values()) for (const { framed } of open.values()) framed.break(error);
+  }
+
+  #arrived(error: NatsError | null, message: Msg): void {
+    if (error !== null) {
+      this.#deps.log.error({ err: error }, 'the broker does not let the manager listen to its agents');
+      void this.#broker?.close();
+      return;
+    }
+    const from = readUp(message.subject);
+    if (from === undefined) {
+      this.counts.unknown++;
+      return;
+    }
+    const agent = this.#agentOf(from);
+    const known = agent.open.get(from.connection);
+    if (message.data.length === 0 && message.headers?.code === 503) {
+      // An answer of our own: nobody listens at the other end.
+      known?.framed.break(new HostlerError('unavailable', 'The agent is gone from the broker.'));
+      return;
+    }
+    const frame = readFrame(message.data);
+    if (frame === undefined) {
+      this.counts.undecodable++;
+      (known?.framed ?? this.#begin(from, agent, '')).receiveGarbage();
+      return;
+    }
+    if (known !== undefined) known.framed.receive(frame);
+    else if (frame.number === 1) this.#first(from, agent, frame);
+    else if (!frame.end) this.#unknown(from, agent);
+  }
+
+  #first(from: SubjectOwner & { readonly connection: string }, agent: Agent, frame: Frame__Output): void {
+    if (agent.ended.includes(from.connection)) {
+      this.counts.replayed++;
+      this.#deps.log.warn(
+        { agent: from.name, serial: from.serial },
+        'the beginning of a connection that had ended came again; refused',
+      );
+      return;
+    }
+    this.#begin(from, agent, frame.via).receive(frame);
+  }
+
+  #unknown(from: SubjectOwner & { readonly connection: string }, agent: Agent): void {
+    this.counts.unknown++;
+    // One that just ended here: its end is on the way.
+    if (agent.ended.includes(from.connection)) return;
+    this.#broker?.publish(
+      downSubject(from, from.connection),
+      unknownConnection('The manager does not know this connection; it was restarted, or the broker lost something.'),
+    );
+  }
+
+  #begin(from: SubjectOwner & { readonly connection: string }, agent: Agent, via: string): Connection {
+    const { connection, name, serial } = from;
+    const down = downSubject(from, connection);
+    const reply = upSubject(from, connection);
+    const framed: Connection = new Framed<FromAgent__Output, ToAgent>({
+      out: toAgentCodec,
+      into: fromAgentCodec,
+      undecodable,
+      put: (bytes) => {
+        if (this.#broker === undefined) throw new HostlerError('unavailable', 'The broker is away.');
+        // Where nobody listens, the broker answers for him.
+        this.#broker.publish(down, bytes, { reply });
+      },
+      closed: () => this.#ended(from, agent),
+      again: () => this.counts.again++,
+    });
+    for (const [oldest, { framed: other }] of agent.open) {
+      if (agent.open.size < mostOfOne) break;
+      agent.open.delete(oldest);
+      other.close(new HostlerError('resource_exhausted', `More than ${mostOfOne} connections of one agent.`));
+    }
+    agent.open.set(connection, { framed, via });
+    const peer = this.#deps.fleet.enrolment.holder(name, serial);
+    void this.#deps.fleet.serve(framed, peer, 'nats');
+    return framed;
+  }
+
+  #ended({ name, serial, connection }: SubjectOwner & { readonly connection: string }, agent: Agent): void {
+    agent.open.delete(connection);
+    agent.ended.push(connection);
+    if (agent.ended.length > rememberedOfOne) agent.ended.shift();
+    // A serial that nobody uses any more is forgotten with the process; it is a few bytes.
+    this.#agents.set(`${name}/${serial}`, agent);
+  }
+
+  #agentOf({ name, serial }: SubjectOwner): Agent {
+    const key = `${name}/${serial}`;
+    const known = this.#agents.get(key);
+    if (known !== undefined) return known;
+    const fresh: Agent = { open: new Map(), ended: [] };
+    this.#agents.set(key, fresh);
+    return fresh;
+  }
+
+  /** The broker tells when a connection of our account ended: its agent is gone, long before a heartbeat is missed. */
+  #news(error: NatsError | null, message: Msg): void {
+    if (error !== null) {
+      this.#deps.log.warn({ err: error }, 'the broker does not tell of ended connections; heartbeats will');
+      return;
+    }
+    const ended = readNews(message.data);
+    if (ended === undefined) return;
+    const agent = this.#agents.get(`${ended.name}/${ended.serial}`);
+    for (const { framed, via } of agent?.open.values() ?? []) {
+      if (via !== ended.via) continue;
+      framed.break(new HostlerError('unavailable', `The agent's connection to the broker ended: ${ended.reason}`));
+    }
+  }
+}
+
+function readFrame(data: Uint8Array): Frame__Output | undefined {
+  try {
+    return frameCodec.decode(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+  } catch {
+    return undefined;
+  }
+}
+
+/** `io.nats.server.advisory.v1.client_disconnect`: only what we need of it. */
+function readNews(data: Uint8Array): (SubjectOwner & { readonly via: string; readonly reason: string }) | undefined {
+  interface News {
+    readonly server?: { readonly id?: string };
+    readonly client?: { readonly id?: number; readonly name_tag?: string; readonly tags?: readonly string[] };
+    readonly reason?: string;
+  }
+  let news: News | null;
+  try {
+    news = JSON.parse(Buffer.from(data).toString()) as News | null;
+  } catch {
+    return undefined;
+  }
+  const { id, name_tag: name, tags } = news?.client ?? {};
+  const serial = tags?.find((tag) => tag.startsWith('serial:'))?.slice('serial:'.length);
+  if (name === undefined || serial === undefined) return undefined;
+  const via = `${news?.server?.id ?? ''}/${id ?? ''}`;
+  return { name: name.replaceAll('~', '.'), serial, via, reason: news?.reason ?? 'unknown' };
+}

@@ -1,0 +1,48 @@
+import { createServer } from 'node:net';
+import { mkdir } from 'node:fs/promises';
+import { Broker, type BrokerOptions } from '../../manager/broker/broker.ts';
+import { type LogLine, type SimManager, collectLog } from './manager.ts';
+
+export interface SimBroker {
+  /** HOST:PORT */
+  readonly address: string;
+  readonly port: number;
+  readonly lines: readonly LogLine[];
+  /** Of the nats-server that runs now; it is started again when it dies. */
+  readonly pid: () => number;
+  stop(): Promise<void>;
+}
+
+/** A real nats-server on loopback that trusts this manager, with everything of it in the folder. */
+export async function startBroker(
+  manager: SimManager,
+  folder: string,
+  more: Partial<BrokerOptions> = {},
+): Promise<SimBroker> {
+  await mkdir(folder, { recursive: true });
+  const lines: LogLine[] = [];
+  const port = more.listen?.port ?? (await freePort());
+  const broker = await Broker.start({
+    folder,
+    listen: { host: '127.0.0.1', port },
+    trust: await manager.nats.trust(),
+    mostBytes: 64 * 1024 * 1024,
+    identity: await manager.fleet.authority.issueManager(),
+    log: collectLog(lines),
+    ...more,
+  });
+  return { address: `127.0.0.1:${port}`, port, lines, pid: () => broker.pid, stop: () => broker.stop() };
+}
+
+/** A TCP port of loopback that nobody has now. */
+export function freePort(): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}

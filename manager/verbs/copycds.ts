@@ -1,9 +1,17 @@
+import type { ErrorCode } from '../../shared/errors/error.ts';
 import { attribute, commaList } from '../../shared/objects/index.ts';
 import { mediaKind } from '../../shared/task/media.ts';
-import type { MediaCopied, MediaFound, MediaSpec } from '../../shared/task/media.ts';
+import type {
+  MediaCalled,
+  MediaCopied,
+  MediaCopySpec,
+  MediaFound,
+  MediaLooked,
+  MediaLookSpec,
+} from '../../shared/task/media.ts';
 import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
 import type { Asked } from '../../shared/verb/asked.ts';
-import type { Effect, Json, Report, Requirement } from '../../shared/verb/effect.ts';
+import type { Effect, Json, Report } from '../../shared/verb/effect.ts';
 import { end } from '../../shared/verb/verb.ts';
 import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
@@ -15,6 +23,7 @@ interface State {
   readonly media: readonly string[];
   /** The one at work. */
   readonly at: number;
+  readonly looked: readonly MediaLooked[];
   /** As asked: applied to each medium. */
   readonly name: string;
   readonly arch: string;
@@ -25,7 +34,6 @@ interface State {
   readonly nonoverwrite: boolean;
   readonly json: boolean;
   readonly on: { readonly role: string; readonly agent?: string; readonly [key: string]: Json };
-  readonly found: MediaFound | null;
   /** What the command ends with: 1 after a medium that was not recognised. */
   readonly exit: number;
   readonly [key: string]: Json;
@@ -57,7 +65,7 @@ export const copycds: Verb<State | null> = {
     if (relative !== undefined) return refuse(`${JSON.stringify(relative.slice(0, 200))} is no full path.`);
     const inspect = hasFlag(asked, 'inspection');
     const state: State = {
-      ...{ server: asked.server, media: asked.operands, at: 0, path, inspect, found: null, exit: 0 },
+      ...{ server: asked.server, media: asked.operands, at: 0, looked: [], path, inspect, exit: 0 },
       ...{ name: inspect ? '' : name, arch: inspect ? '' : arch },
       installdir: asked.folders.install,
       osimages: !hasFlag(asked, 'noosimage'),
@@ -70,11 +78,11 @@ export const copycds: Verb<State | null> = {
   on(state, report, known) {
     if (state === null || report.about === 'cancel') return { state, effects: [] };
     if (report.about === 'commit') {
-      if (report.outcome === 'done') return next(state, []);
+      if (report.outcome === 'done') return copyFrom({ ...state, at: state.at + 1 }, known, []);
       const message = `Error: [${state.server}]: Error when updating the osimage tables: ${report.message}`;
       return end({ do: 'refuse', code: 'aborted', message });
     }
-    if (report.key.startsWith('look')) return looked(state, report, known);
+    if (report.key === 'look') return looked(state, report, known);
     return copied(state, report, known);
   },
 };
@@ -111,55 +119,80 @@ function placeFor(known: View, server: string): State['on'] {
   return role === undefined ? { role: 'build' } : { role, agent: server };
 }
 
+function called({ name, arch, path, installdir }: State): MediaCalled {
+  return { name, arch, path, installdir };
+}
+
 function look(state: State): Effect {
-  return task(state, 'inspect', `look-${state.at}`, `Look at ${medium(state)}`, []);
+  const spec = { action: 'look', media: state.media, ...called(state) } satisfies MediaLookSpec;
+  const title = `Look at ${state.media.length === 1 ? (state.media[0] ?? '') : `${state.media.length} media`}`;
+  return { do: 'run', task: { key: 'look', kind: mediaKind, title, on: state.on, spec, deadline } };
 }
 
-function task(state: State, action: MediaSpec['action'], key: string, title: string, dirpaths: string[]): Effect {
-  const { name, arch, path, installdir, nonoverwrite, found } = state;
-  const on: Requirement = state.on;
-  const spec = { action, medium: medium(state), name, arch, path, installdir, dirpaths, nonoverwrite };
-  const lock = found === null ? {} : { lock: `media:${found.path}` };
-  return { do: 'run', task: { key, kind: mediaKind, title, on, spec, deadline, ...lock } };
-}
-
-function medium(state: State): string {
-  return state.media[state.at] ?? '';
-}
-
-function looked(state: State, report: TaskReport, known: View): Step<State | null> {
-  const named: Effect[] = state.inspect && !state.json ? [{ do: 'say', text: `OS Image:${medium(state)}\n` }] : [];
-  if (report.outcome !== 'done') return end(...named, failure(state, report));
-  const { found } = report.result as unknown as { found: MediaFound | null };
-  if (found === null) {
-    const text = `Error: [${state.server}]: copycds could not identify the ISO supplied, you may wish to try -n <osver>\n`;
-    return next({ ...state, exit: 1 }, [...named, { do: 'say', text, error: true }]);
+function looked(before: State, report: TaskReport, known: View): Step<State | null> {
+  if (report.outcome !== 'done') return end(failure(before, report.code, report.message));
+  const result = report.result as unknown as { readonly looked: readonly MediaLooked[] };
+  const state = { ...before, looked: result.looked };
+  const effects: Effect[] = [];
+  let exit = 0;
+  for (const [at, medium] of state.media.entries()) {
+    const { found, problem } = state.looked[at] ?? { found: null, problem: '' };
+    if (state.inspect && !state.json) effects.push({ do: 'say', text: `OS Image:${medium}\n` });
+    if (problem !== '') return end(...effects, failure(state, 'failed_precondition', problem));
+    if (found === null) {
+      const text = `Error: [${state.server}]: copycds could not identify the ISO supplied, you may wish to try -n <osver>\n`;
+      effects.push({ do: 'say', text, error: true });
+      exit = 1;
+    } else if (state.inspect) effects.push(inspected(state, medium, found));
   }
-  if (state.inspect) {
-    const { osvers, shownArch, disc } = found;
-    if (state.json) {
-      const value = { image: medium(state), distname: osvers, arch: shownArch, discno: disc };
-      return next(state, [{ do: 'data', value }]);
-    }
-    const text = `DISTNAME:${osvers}\nARCH:${shownArch}\n${disc === '' ? '' : `DISCNO:${disc}\n`}`;
-    return next(state, [...named, { do: 'say', text }]);
-  }
-  const copying = { ...state, found };
+  if (state.inspect) return end(...effects, { do: 'done', exit });
+  return copyFrom({ ...state, exit }, known, effects);
+}
+
+function inspected(state: State, image: string, { osvers, shownArch, disc }: MediaFound): Effect {
+  if (state.json) return { do: 'data', value: { image, distname: osvers, arch: shownArch, discno: disc } };
+  const text = `DISTNAME:${osvers}\nARCH:${shownArch}\n${disc === '' ? '' : `DISCNO:${disc}\n`}`;
+  return { do: 'say', text };
+}
+
+/** Copies the next that was recognised, or ends. */
+function copyFrom(before: State, known: View, effects: readonly Effect[]): Step<State | null> {
+  const at = before.looked.findIndex(({ found }, index) => index >= before.at && found !== null);
+  const found = before.looked[at]?.found ?? null;
+  if (found === null) return end(...effects, { do: 'done', exit: before.exit });
+  const state = { ...before, at };
+  const medium = state.media[at] ?? '';
   const dirpaths = commaList(attribute(known, 'osdistro', osdistroName(found), 'dirpaths')?.value ?? '');
+  const { nonoverwrite } = state;
+  const spec = { action: 'copy', medium, dirpaths, nonoverwrite, ...called(state) } satisfies MediaCopySpec;
+  const task = {
+    key: `copy-${at}`,
+    kind: mediaKind,
+    title: `Copy ${medium}`,
+    on: state.on,
+    spec: { ...spec },
+    deadline,
+  };
   return {
-    state: copying,
+    state,
     effects: [
+      ...effects,
       { do: 'say', text: `Copying media to ${found.target}\n` },
-      task(copying, 'copy', `copy-${state.at}`, `Copy ${medium(state)}`, dirpaths),
+      // Two copies into one folder would take each other's files for their own.
+      { do: 'run', task: { ...task, lock: `media:${found.path}` } },
     ],
   };
 }
 
 function copied(state: State, report: TaskReport, known: View): Step<State | null> {
-  const { found } = state;
+  const found = state.looked[state.at]?.found ?? null;
   if (report.outcome !== 'done' || found === null) {
     const text = `Error: [${state.server}]: Media copy operation failed, status 1\n`;
-    return end({ do: 'say', text, error: true }, failure(state, report));
+    const [code, message] =
+      report.outcome === 'done'
+        ? (['internal', 'Nobody knows what was copied.'] as const)
+        : [report.code, report.message];
+    return end({ do: 'say', text, error: true }, failure(state, code, message));
   }
   const result = report.result as unknown as MediaCopied;
   const warnings: Effect[] = result.warnings.map((line) => ({
@@ -168,7 +201,8 @@ function copied(state: State, report: TaskReport, known: View): Step<State | nul
     error: true,
   }));
   if (result.outcome === 'present') {
-    return next(state, [{ do: 'say', text: 'The disc iso has already been copied in!\n' }]);
+    const said: Effect = { do: 'say', text: 'The disc iso has already been copied in!\n' };
+    return copyFrom({ ...state, at: state.at + 1 }, known, [said]);
   }
   const said: Effect = { do: 'say', text: `Media copy operation successful\n${summary(result)}\n` };
   const changes = [osdistroChange(known, found)];
@@ -185,17 +219,6 @@ function summary({ files, bytes, kept, verified, seconds }: MediaCopied): string
   return `${files} files, ${size} in ${seconds.toFixed(0)} s${rate}${found}; ${right}.`;
 }
 
-function failure(state: State, report: TaskReport): Effect {
-  const [code, message] =
-    report.outcome === 'done'
-      ? (['internal', 'The medium was not looked at.'] as const)
-      : [report.code, report.message];
-  return { do: 'refuse', code, message: `Error: [${state.server}]: ${message}`, exit: 1 };
-}
-
-/** On to the next medium, or the end. */
-function next(state: State, effects: readonly Effect[]): Step<State | null> {
-  const on = { ...state, at: state.at + 1, found: null };
-  if (on.at >= on.media.length) return end(...effects, { do: 'done', exit: state.exit });
-  return { state: on, effects: [...effects, look(on)] };
+function failure({ server }: State, code: ErrorCode, message: string): Effect {
+  return { do: 'refuse', code, message: `Error: [${server}]: ${message}`, exit: 1 };
 }

@@ -3,11 +3,8 @@ import type { Json } from '../verb/effect.ts';
 export const mediaKind = 'media';
 export const mediaVersion = 1;
 
-/** Looks at an installation medium, or copies it. What copycds asks. */
-export interface MediaSpec {
-  readonly action: 'inspect' | 'copy';
-  /** An ISO file, a folder with the content of one, or a block device, on the agent's machine. */
-  readonly medium: string;
+/** How the media of one command are to be called, and where they go. */
+export interface MediaCalled {
   /** `-n`: what it is to be called; empty: what it calls itself. */
   readonly name: string;
   /** `-a`; empty: what the medium says. */
@@ -15,9 +12,29 @@ export interface MediaSpec {
   /** `-p`: the folder of the release; empty: `<installdir>/<osvers>/<arch>`. */
   readonly path: string;
   readonly installdir: string;
-  /** Folders that may hold it already, each with a `.fingerprint`. Copy with `-w`: a medium found there is left alone. */
+}
+
+/** Tells what installation media are: ISO files, folders with the content of one, block devices of the agent's machine. */
+export interface MediaLookSpec extends MediaCalled {
+  readonly action: 'look';
+  readonly media: readonly string[];
+}
+
+/** Copies one. */
+export interface MediaCopySpec extends MediaCalled {
+  readonly action: 'copy';
+  readonly medium: string;
+  /** Folders that may hold it already, each with a `.fingerprint`. With `-w` a medium found there is left alone. */
   readonly dirpaths: readonly string[];
   readonly nonoverwrite: boolean;
+}
+
+/** Of one medium; both empty: it is none that is known. */
+export interface MediaLooked {
+  readonly found: MediaFound | null;
+  /** Why it cannot be copied, a sentence. */
+  readonly problem: string;
+  readonly [key: string]: Json;
 }
 
 /** What the medium is, and where it goes. */

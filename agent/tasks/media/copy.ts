@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { chmod, lstat, mkdir, open, rm, symlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { checkSpace } from '../../store/space.ts';
@@ -122,10 +123,10 @@ async function copyFile(
   const handle = await open(output, O_WRONLY | O_CREAT | O_EXCL, 0o600);
   try {
     for await (const piece of medium.chunks(entry)) {
+      const written = writeAll(handle, piece);
+      // Meanwhile, on another core.
       hash?.update(piece);
-      for (let done = 0; done < piece.length;) {
-        done += (await handle.write(piece, done, piece.length - done)).bytesWritten;
-      }
+      await written;
       rate.add(piece.length);
     }
   } finally {
@@ -141,4 +142,10 @@ async function copyFile(
   }
   // Media are served to everybody; who owns what on them, and what is set-user-id there, means nothing here.
   await chmod(output, entry.executable ? 0o755 : 0o644);
+}
+
+async function writeAll(handle: FileHandle, piece: Buffer): Promise<void> {
+  for (let done = 0; done < piece.length;) {
+    done += (await handle.write(piece, done, piece.length - done)).bytesWritten;
+  }
 }

@@ -62,7 +62,6 @@ export function wantedEntries(entries: readonly MediumEntry[]): Wanted {
 }
 
 function isPlainPath(path: string): boolean {
-   
   if (path.length > 4000 || /[\u0000-\u001f\u007f]/.test(path)) return false;
   return path
     .split('/')

@@ -5,8 +5,14 @@ import { folderArch } from '../../../shared/distro/media-words.ts';
 import { recognise } from '../../../shared/distro/media.ts';
 import type { Medium } from '../../../shared/distro/media.ts';
 import { mediaKind, mediaVersion } from '../../../shared/task/media.ts';
-import type { MediaCopied, MediaFound, MediaSpec } from '../../../shared/task/media.ts';
-import type { Json } from '../../../shared/verb/effect.ts';
+import type {
+  MediaCalled,
+  MediaCopied,
+  MediaCopySpec,
+  MediaFound,
+  MediaLooked,
+  MediaLookSpec,
+} from '../../../shared/task/media.ts';
 import { explainingFullDisk } from '../image-tree/disk-full.ts';
 import { checkedFolder } from '../image-tree/folder.ts';
 import type { TaskContext, TaskKind } from '../types.ts';
@@ -29,26 +35,44 @@ export const media: TaskKind = {
   // Where images are built or kept: whoever reads the copy afterwards reads it from this machine's disk.
   roles: ['build', 'store'],
   // What a copy leaves when it dies stays hidden, and is taken up again by the same command.
-  run: async (context) => {
+  run: (context) => {
     const spec = checkedMedia(context.spec);
-    const medium = await openMedium(spec.medium, context.signal);
-    try {
-      const found = await recognised(medium, spec);
-      if (spec.action === 'inspect') return { found: found ?? null };
-      if (found === undefined) throw notRecognised();
-      const kept = `What was copied until then is hidden beside ${found.target}; the same command goes on from there.`;
-      return await explainingFullDisk(`The copy of ${spec.medium}`, kept, () => copy(medium, found, spec, context));
-    } finally {
-      await medium.close();
-    }
+    return spec.action === 'look' ? lookAt(spec, context) : copyOne(spec, context);
   },
 };
 
-function notRecognised(): HostlerError {
-  return new HostlerError(
-    'failed_precondition',
-    'copycds could not identify the ISO supplied, you may wish to try -n <osver>',
-  );
+async function lookAt(spec: MediaLookSpec, { signal }: TaskContext): Promise<{ readonly looked: MediaLooked[] }> {
+  const looked: MediaLooked[] = [];
+  for (const path of spec.media) {
+    try {
+      const found = await withMedium(path, signal, (medium) => recognised(medium, spec));
+      looked.push({ found: found ?? null, problem: '' });
+    } catch (thrown) {
+      signal.throwIfAborted();
+      looked.push({ found: null, problem: HostlerError.from(thrown).message });
+    }
+  }
+  return { looked };
+}
+
+function copyOne(spec: MediaCopySpec, context: TaskContext): Promise<MediaCopied> {
+  return withMedium(spec.medium, context.signal, async (medium) => {
+    const found = await recognised(medium, spec);
+    if (found === undefined) {
+      throw new HostlerError('failed_precondition', `${spec.medium} is another medium than it was a moment ago.`);
+    }
+    const kept = `What was copied until then is hidden beside ${found.target}; the same command goes on from there.`;
+    return await explainingFullDisk(`The copy of ${spec.medium}`, kept, () => copy(medium, found, spec, context));
+  });
+}
+
+async function withMedium<T>(path: string, signal: AbortSignal, use: (medium: OpenMedium) => Promise<T>): Promise<T> {
+  const medium = await openMedium(path, signal);
+  try {
+    return await use(medium);
+  } finally {
+    await medium.close();
+  }
 }
 
 async function openMedium(path: string, signal: AbortSignal): Promise<OpenMedium> {
@@ -78,7 +102,7 @@ function unreadable(path: string, cause?: unknown): HostlerError {
   );
 }
 
-async function recognised(medium: OpenMedium, spec: MediaSpec): Promise<MediaFound | undefined> {
+async function recognised(medium: OpenMedium, spec: MediaCalled): Promise<MediaFound | undefined> {
   const found = recognise(await mediumText(medium), { name: spec.name, arch: spec.arch });
   if (found === undefined) return undefined;
   const arch = archOf(found, spec.arch);
@@ -113,9 +137,9 @@ function archOf(found: Medium, asked: string): string {
 async function copy(
   medium: OpenMedium,
   found: MediaFound,
-  spec: MediaSpec,
+  spec: MediaCopySpec,
   context: TaskContext,
-): Promise<MediaCopied & { readonly [key: string]: Json }> {
+): Promise<MediaCopied> {
   const began = process.hrtime.bigint();
   const wanted = wantedEntries(medium.entries);
   const fingerprint = fingerprintOf(medium.entries);

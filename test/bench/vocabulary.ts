@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { createNetwork } from '../../deploy/lab/network.ts';
+import { eventually } from '../../deploy/lab/wait.ts';
 import { openDiskStore } from '../../manager/registry/disk-store.ts';
 import { openRegistry } from '../../manager/registry/registry.ts';
 import { expandNoderange } from '../../shared/noderange/index.ts';
@@ -83,8 +85,6 @@ async function measure(size: number): Promise<Row> {
     row['chdefOneMs'] = times('chdef', changing(turns, one));
     row['chdefAllMs'] = times('chdef', changing(turns, 'all'));
     row['chdefPlusMs'] = times('chdef', plus(turns));
-    row['makehostsMs'] = same('makehosts', '--plan');
-    row['makedhcpMs'] = tried('makedhcp', ['-a', '--plan'], env);
     row['tabrestoreMs'] = restored(env);
     row['memoryMiB'] = round(await settledMemory(manager.pid));
     row['peakMiB'] = round(memory(manager.pid, 'VmHWM'));
@@ -94,6 +94,7 @@ async function measure(size: number): Promise<Row> {
     await manager.up();
     row['startMs'] = round(performance.now() - began);
     row['rmdefMs'] = times('rmdef', [['-t', 'node', 'all']]);
+    Object.assign(row, await services(stanzas));
     return row;
   } finally {
     await manager.dispose();
@@ -122,13 +123,48 @@ function timed(name: string, argv: readonly string[], env: Readonly<Record<strin
   return took;
 }
 
-/** For what may not be there on this machine; the reason in place of the figure. */
-function tried(name: string, argv: readonly string[], env: Readonly<Record<string, string>>): number | string {
+/**
+ * What an agent does to files and a running dnsmasq, from the command to its end; in a network of its own. The first
+ * run and one that changes nothing. A reason in place of the figures where that cannot be.
+ */
+async function services(stanzas: string): Promise<Row> {
+  if (process.getuid?.() !== 0) return { makehostsMs: 'needs root' };
+  const folder = mkdtempSync(join(tmpdir(), 'hostler-bench-'));
+  const network = await createNetwork({ name: 'bench-names', taps: 0, net: '10.255.255' });
+  let manager: RealManager | undefined;
   try {
-    return round(timed(name, argv, env));
+    const [program = '', ...argv] = network.inside(['ip', 'addr', 'add', '10.255.0.1/8', 'dev', 'br0']);
+    spawnSync(program, argv);
+    const options = ['--agent-roles', 'boot,store', '--hosts-file', join(folder, 'hosts')];
+    manager = await RealManager.start(options, (words) => network.inside(words));
+    const { env } = manager;
+    timed('mkdef', ['-z'], env, stanzas);
+    timed('chdef', ['-t', 'site', 'dhcpinterfaces=br0', 'master=10.255.0.1', 'domain=cluster.test'], env);
+    timed('mkdef', ['-t', 'network', '-o', 'main', 'net=10.0.0.0', 'mask=255.0.0.0'], env);
+    await eventually('the agent is there', () => succeeds('makehosts', ['-d'], env), {
+      timeoutMs: 30_000,
+      everyMs: 300,
+    });
+    return {
+      makehostsMs: round(timed('makehosts', ['-n'], env)),
+      makehostsAgainMs: round(timed('makehosts', [], env)),
+      makedhcpMs: round(timed('makedhcp', ['-a'], env)),
+      makedhcpAgainMs: round(timed('makedhcp', ['-a'], env)),
+      makednsMs: round(timed('makedns', [], env)),
+    };
   } catch (thrown) {
-    return thrown instanceof Error ? thrown.message.slice(0, 200) : String(thrown);
+    return { makehostsMs: thrown instanceof Error ? thrown.message.slice(0, 300) : String(thrown) };
+  } finally {
+    await manager?.dispose();
+    await network.remove();
+    rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function succeeds(name: string, argv: readonly string[], env: Readonly<Record<string, string>>): boolean {
+  return (
+    spawnSync(process.execPath, [join(dist, 'bin', name), ...argv], { env: { ...process.env, ...env } }).status === 0
+  );
 }
 
 /** The table as it was dumped, with one column different in each line. */

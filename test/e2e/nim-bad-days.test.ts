@@ -100,6 +100,39 @@ describe('making an image', () => {
     expect(site.commands().filter((line) => line.startsWith('nim_master_setup'))).toEqual([]);
   });
 
+  test('the machine is the client of another master: it is not made one', async () => {
+    const niminfo = 'export NIM_NAME=node9\nexport NIM_CONFIGURATION=standalone\nexport NIM_MASTER_HOSTNAME=aixmn9\n';
+    writeFileSync(`${site.dir}/niminfo`, niminfo);
+    const script = `#!/bin/sh\n[ "$1" = /etc/niminfo ] && exec /bin/cat ${site.dir}/niminfo\nexec /bin/cat "$@"\n`;
+    writeFileSync(`${site.standIn.bin}/cat`, script, { mode: 0o755 });
+    await fails(`mknimimage -s ${site.media} img`, /is a NIM client of aixmn9/);
+    expect(changing()).toEqual([]);
+  });
+
+  test('a master that speaks another language is asked in none', async () => {
+    const before = process.env['LANG'];
+    process.env['LANG'] = 'de_DE';
+    try {
+      await standalone();
+      expect(await works(`mknimimage -f -s ${site.media} img`)).toContain("Using existing spot resource named 'img'.");
+    } finally {
+      if (before === undefined) delete process.env['LANG'];
+      else process.env['LANG'] = before;
+    }
+  });
+
+  test('somebody else works on the SPOT: refused as NIM does, nothing forced, no second build', async () => {
+    await stateless();
+    const file = `${site.standIn.dir}/state/db.json`;
+    const db = JSON.parse(readFileSync(file, 'utf8')) as { objects: Record<string, { busy?: object }> };
+    Object.assign(db.objects['img'] ?? {}, { busy: { pid: process.pid, op: 'cust' } });
+    writeFileSync(file, JSON.stringify(db));
+    const before = changing().length;
+    await fails('mknimimage -u img otherpkgs=bos.x', /nim -o cust .* failed for img: 0042-001/);
+    expect(changing().slice(before)).toHaveLength(1);
+    expect(changing().filter((line) => line.startsWith('nim -F'))).toEqual([]);
+  });
+
   test('the osimage exists', async () => {
     await standalone();
     const before = changing().length;
@@ -198,6 +231,18 @@ describe('installing nodes', () => {
     expect(await works('lsdef node01 -i provmethod')).toContain('provmethod=img');
     expect(await works('lsdef node02 -i provmethod')).toContain('provmethod=\n');
     expect(await works('lsdef node03 -i provmethod')).toContain('provmethod=img');
+  });
+
+  test('two administrators, the same nodes at once: each node is set up once, and whoever comes second is told', async () => {
+    const both = await Promise.all([1, 2].map(() => site.hostler('nimnodeset -i img node01,node02')));
+    const told = both.map(({ err }) => err).join('');
+    const ready = changing().filter((line) => line.includes('bos_inst'));
+    for (const node of ['node01', 'node02']) {
+      expect(await works(`xcat2nim -l ${node}`)).toContain('BOS installation has been enabled');
+      // Refused by us, who looked, or by NIM, which looked later.
+      expect(told.match(new RegExp(`\\]: ${node}: `, 'g'))?.length).toBe(1);
+    }
+    expect(ready.length).toBeLessThanOrEqual(4);
   });
 
   test('a resource of one image does not leak into the next node', async () => {

@@ -14,8 +14,8 @@ import { remote } from '../nim/support/remote.ts';
 
 /*
  * A NIM master behind a real sshd, on loopback, with a configuration, a host key and a user key of its own. The other
- * side has mksh and POSIX utilities only. Where no sshd is installed this is skipped: the same is tested with a program
- * `ssh` of our own in test/unit/agent/tasks/nim/login.
+ * side has mksh and POSIX utilities only. More of this is tested with a program `ssh` of our own in
+ * test/unit/agent/tasks/nim/login.
  */
 
 const sshd = which('sshd');
@@ -74,50 +74,47 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-test.skipIf(!possible)(
-  'a SPOT is built over ssh, once, though every connection is lost in the middle (needs root and sshd)',
-  async () => {
-    const media = join(dir, 'media');
-    mkdirSync(media);
-    writeFileSync(join(media, 'bos.rte'), 'fileset');
-    const base = join(dir, 'install/nim');
-    const master = new NimMaster(openLogin(`ssh://root@127.0.0.1:${String(port)}`), {
-      folder: join(dir, 'work'),
-      everyMs: 50,
-      log: (line) => log.push(line),
-    });
-    standIn.set({ spotSeconds: 3 });
-    const spec = {
-      image: 'img',
-      base,
-      device: media,
-      resources: [
-        {
-          type: 'lpp_source',
-          name: 'img_lpp_source',
-          make: { location: `${base}/lpp_source/img_lpp_source`, attributes: [['source', media] as const] },
-        },
-        {
-          type: 'spot',
-          name: 'img',
-          make: { location: `${base}/spot/img/usr`, attributes: [['source', 'img_lpp_source'] as const] },
-        },
-      ],
-    };
-    const made = makeImage(master, spec, () => {});
-    await until(() => existsSync(join(dir, 'work/img/pid')));
-    sessions();
-    server.kill('SIGKILL');
-    cutSessions();
-    await until(() => log.some((line) => line.includes('looking again')));
-    server = spawn(sshd ?? '', ['-D', '-e', '-f', join(dir, 'sshd_config')], { stdio: 'ignore' });
-    expect((await made).resources).toEqual({ lpp_source: 'img_lpp_source', spot: 'img' });
-    const builds = standIn.calls().filter(({ argv }) => argv.includes('spot') && argv.includes('define'));
-    expect(builds).toHaveLength(1);
-    expect(standIn.calls().every(({ locale }) => locale === 'C')).toBe(true);
-  },
-  100_000,
-);
+test('a SPOT is built over ssh, once, though every connection is lost in the middle', async (context) => {
+  if (!possible) context.skip('needs root, and the package openssh-server');
+  const media = join(dir, 'media');
+  mkdirSync(media);
+  writeFileSync(join(media, 'bos.rte'), 'fileset');
+  const base = join(dir, 'install/nim');
+  const master = new NimMaster(openLogin(`ssh://root@127.0.0.1:${String(port)}`), {
+    folder: join(dir, 'work'),
+    everyMs: 50,
+    log: (line) => log.push(line),
+  });
+  standIn.set({ spotSeconds: 3 });
+  const spec = {
+    image: 'img',
+    base,
+    device: media,
+    resources: [
+      {
+        type: 'lpp_source',
+        name: 'img_lpp_source',
+        make: { location: `${base}/lpp_source/img_lpp_source`, attributes: [['source', media] as const] },
+      },
+      {
+        type: 'spot',
+        name: 'img',
+        make: { location: `${base}/spot/img/usr`, attributes: [['source', 'img_lpp_source'] as const] },
+      },
+    ],
+  };
+  const made = makeImage(master, spec, () => {});
+  await until(() => existsSync(join(dir, 'work/img/pid')));
+  sessions();
+  server.kill('SIGKILL');
+  cutSessions();
+  await until(() => log.some((line) => line.includes('looking again')));
+  server = spawn(sshd ?? '', ['-D', '-e', '-f', join(dir, 'sshd_config')], { stdio: 'ignore' });
+  expect((await made).resources).toEqual({ lpp_source: 'img_lpp_source', spot: 'img' });
+  const builds = standIn.calls().filter(({ argv }) => argv.includes('spot') && argv.includes('define'));
+  expect(builds).toHaveLength(1);
+  expect(standIn.calls().every(({ locale }) => locale === 'C')).toBe(true);
+}, 100_000);
 
 /** Session processes of our own server: they carry its configuration file or are its children. */
 function sessionIds(): number[] {

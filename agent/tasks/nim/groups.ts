@@ -45,16 +45,29 @@ export async function serveGroups(master: NimMaster, spec: NimGroupsSpec): Promi
         );
       const [head = '', ...rest] = machines;
       await master.nim('define', name, [['add_member', head]], { type: 'mac_group' });
-      if (rest.length > 0)
-        await master.nim(
-          'change',
-          name,
-          rest.map((member) => ['add_member', member] as const),
-        );
+      await addMembers(master, name, rest);
       done.push(name);
     } catch (thrown) {
       failed[name] = HostlerError.from(thrown).message;
     }
   }
   return { done, failed, lines };
+}
+
+/** All at once; where a master takes an attribute only once, one after the other. */
+async function addMembers(master: NimMaster, group: string, members: readonly string[]): Promise<void> {
+  const adding = (names: readonly string[]): Promise<unknown> =>
+    master.nim(
+      'change',
+      group,
+      names.map((member) => ['add_member', member] as const),
+    );
+  if (members.length === 0) return;
+  try {
+    await adding(members);
+  } catch (thrown) {
+    if (members.length === 1) throw thrown;
+    master.log(HostlerError.from(thrown).message);
+    for (const member of members) await adding([member]);
+  }
 }

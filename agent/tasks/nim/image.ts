@@ -1,5 +1,5 @@
 import { HostlerError } from '../../../shared/errors/error.ts';
-import type { NimImageResult, NimImageSpec } from '../../../shared/task/nim.ts';
+import type { NimImageResult, NimImageSpec, NimResourceSpec } from '../../../shared/task/nim.ts';
 import type { NimMaster } from './master.ts';
 import { checkNimName } from './names.ts';
 import { first } from './objects.ts';
@@ -41,7 +41,7 @@ export async function makeImage(
     const found = await ensureResource(master, resource);
     if (found && !copied) lines.push(`Using existing ${resource.type} resource named '${resource.name}'.`);
     if (resource.type === 'spot' && spec.spotSetup !== undefined) await setUpSpot(master, spec.spotSetup, lines);
-    if (resource.type === 'lpp_source' && !found) await completeLppSource(master, resource.make?.location ?? '');
+    if (resource.type === 'lpp_source' && !found) lines.push(...(await completeLppSource(master, resource)));
     const before = resources[resource.type];
     resources[resource.type] = before === undefined ? resource.name : `${before},${resource.name}`;
   }
@@ -58,6 +58,12 @@ async function setUp(master: NimMaster, spec: NimImageSpec): Promise<void> {
     'mk_resource=no',
     ...(spec.device === '' ? [] : ['-a', `device=${spec.device}`]),
   ];
+  const owner = await masterOfClient(master);
+  if (owner !== undefined)
+    throw new HostlerError(
+      'failed_precondition',
+      `${master.login.name} is a NIM client of ${owner} (/etc/niminfo), and is not made a master of its own. Run the agent on ${owner}, or take this machine out of NIM there first.`,
+    );
   await master.tool('mkdir', ['-p', spec.base]);
   const ran = await master.lasting('nim_master_setup', 'nim_master_setup', args);
   if (ran.exit !== 0 || !(await master.configured())) {
@@ -68,6 +74,16 @@ async function setUp(master: NimMaster, spec: NimImageSpec): Promise<void> {
   }
 }
 
+/** Clients have a niminfo too; theirs names another machine. */
+async function masterOfClient(master: NimMaster): Promise<string | undefined> {
+  const { exit, stdout } = await master.login.run('cat', ['/etc/niminfo']);
+  const value = (name: string): string =>
+    new RegExp(`^\\s*(?:export\\s+)?${name}=["']?([^"'\\s]*)`, 'm').exec(stdout)?.[1] ?? '';
+  const kind = value('NIM_CONFIGURATION');
+  if (exit !== 0 || kind === '' || kind === 'master') return undefined;
+  return value('NIM_MASTER_HOSTNAME') || 'another master';
+}
+
 async function copySpot(master: NimMaster, copy: NonNullable<NimImageSpec['copySpot']>): Promise<void> {
   await master.tool('mkdir', ['-p', copy.parent]);
   await needSpaceForSpot(master, copy.parent);
@@ -76,10 +92,39 @@ async function copySpot(master: NimMaster, copy: NonNullable<NimImageSpec['copyS
     throw new HostlerError('failed_precondition', `The SPOT ${copy.from} could not be copied: ${ran.stderr.trim()}`);
 }
 
-/** The openssh filesets are not in the support-image set, and nodes need them (what xCAT copies). */
-async function completeLppSource(master: NimMaster, location: string): Promise<void> {
+/**
+ * The openssh filesets are not in the support-image set, and nodes need them: what lies anywhere below the source is
+ * added (what xCAT copies). An lpp_source without them is one all the same.
+ */
+const addOpenssh = `
+source=$1
+images=$2
+[ -d "$source" ] && [ -d "$images" ] || exit 0
+find "$source" -type f -name 'openssh*' 2>/dev/null | while IFS= read -r file; do
+  [ -e "$images/\${file##*/}" ] && continue
+  cp -p "$file" "$images/" || exit 1
+  echo "\${file##*/}"
+done
+`;
+
+async function completeLppSource(master: NimMaster, resource: NimResourceSpec): Promise<string[]> {
+  const location = resource.make?.location ?? '';
+  const source = resource.make?.attributes.find(([key]) => key === 'source')?.[1] ?? '';
+  if (location === '' || !source.startsWith('/')) return [];
   const images = `${location}/installp/ppc`;
-  if (await master.exists(images)) await master.tool('inutoc', [images]);
+  const added = await master.login.run('sh', ['-c', addOpenssh, 'sh', source, images]);
+  if (added.exit !== 0)
+    return [`Warning: the openssh filesets could not be added to ${resource.name}: ${added.stderr.trim()}`];
+  if (added.stdout.trim() === '') return [];
+  master.log(`Added to ${resource.name}: ${added.stdout.trim().replaceAll('\n', ', ')}`);
+  try {
+    await master.tool('inutoc', [images]);
+  } catch (thrown) {
+    return [
+      `Warning: the table of contents of ${resource.name} was not made anew: ${HostlerError.from(thrown).message}`,
+    ];
+  }
+  return [];
 }
 
 /** Clones can have only what their source has: without these nobody reaches them. Told, and no reason to stop. */

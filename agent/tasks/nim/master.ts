@@ -138,7 +138,7 @@ export class NimMaster {
 }
 
 export function resourceIsReady(object: NimObject): boolean {
-  return first(object, 'Rstate') === uncertain.resourceReady;
+  return uncertain.resourceReady.some((words) => words === first(object, 'Rstate'));
 }
 
 export function clientIsReady(object: NimObject): boolean {

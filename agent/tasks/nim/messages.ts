@@ -39,7 +39,7 @@ export class NimFailure extends Error {
 
   constructor(command: string, object: string, ran: Ran) {
     super(printable(text(ran)));
-    this.id = lastMessageId(`${ran.stdout}\n${ran.stderr}`);
+    this.id = lastMessageId(withoutWarnings(`${ran.stdout}\n${ran.stderr}`));
     this.command = command;
     this.object = object;
     this.ran = ran;

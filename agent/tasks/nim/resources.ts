@@ -2,6 +2,7 @@ import { HostlerError } from '../../../shared/errors/error.ts';
 import type { NimPairs, NimResourceSpec } from '../../../shared/task/nim.ts';
 import { resourceIsReady, type NimMaster } from './master.ts';
 import { isHostName } from '../../../shared/boot/address.ts';
+import { messageIds, NimFailure } from './messages.ts';
 import { checkNimName } from './names.ts';
 import { first, type NimObject } from './objects.ts';
 import { needFileSize, needSpace, needSpaceForSpot } from './space.ts';
@@ -29,15 +30,32 @@ export async function ensureResource(master: NimMaster, spec: NimResourceSpec): 
       `There is no ${spec.type} resource named ${spec.name} on ${master.login.name}. Make it first, or leave it out so that one is made.`,
     );
   }
-  await prepare(master, spec.type, spec.make);
-  if (spec.make.copyFrom !== undefined) await copyFiles(master, spec, spec.make, spec.make.copyFrom);
-  await define(master, spec, spec.make);
-  if (spec.type === 'spot' && spec.make.copyFrom !== undefined) await checkCopied(master, spec.name);
+  const { make } = spec;
+  await prepare(master, spec.type, make);
+  if (make.copyFrom !== undefined) await copyFiles(master, spec, make, make.copyFrom);
+  const others = await definedByOthers(master, spec, () => define(master, spec, make));
+  if (others) return true;
+  if (spec.type === 'spot' && make.copyFrom !== undefined) await checkCopied(master, spec.name);
   const made = await master.show(spec.name);
   if (!made) throw new HostlerError('internal', `NIM reported success, but ${spec.name} is not there.`);
   checkFound(made, spec);
   if (!resourceIsReady(made)) throw halfBuilt(made);
   return false;
+}
+
+/** Two who want the same resource at once: whoever comes second finds it taken, and looks at it as at any that is there. */
+async function definedByOthers(master: NimMaster, spec: NimResourceSpec, work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return false;
+  } catch (thrown) {
+    const cause = thrown instanceof HostlerError ? thrown.cause : undefined;
+    if (!(cause instanceof NimFailure) || cause.id !== messageIds.nameTaken) throw thrown;
+    const there = await master.show(spec.name);
+    if (!there || !resourceIsReady(there)) throw thrown;
+    checkFound(there, spec);
+    return true;
+  }
 }
 
 function checkFound(found: NimObject, spec: NimResourceSpec): void {
@@ -128,10 +146,19 @@ async function needRunningClient(master: NimMaster, name: string): Promise<void>
       'failed_precondition',
       `${name} is not a NIM client of ${master.login.name}. Define it first: xcat2nim -t node -o ${name}.`,
     );
-  if (first(client, 'Mstate') !== uncertain.running)
+  if (first(client, 'Mstate') === uncertain.running) return;
+  // NIM shows what it saw last; asked, it looks.
+  try {
+    await master.nim('check', name);
+  } catch (thrown) {
+    master.log(HostlerError.from(thrown).message);
+  }
+  const now = await master.show(name);
+  const state = now ? first(now, 'Mstate') : '';
+  if (state !== uncertain.running)
     throw new HostlerError(
       'failed_precondition',
-      `${name} is not running (Mstate "${first(client, 'Mstate')}"), and a mksysb is made by the running machine itself. Start it.`,
+      `${name} is not running (Mstate "${state}"), and a mksysb is made by the running machine itself. Start it.`,
     );
 }
 

@@ -10,8 +10,8 @@ export const uncertain = {
   disklessEnabled: ['diskless or dataless boot is enabled'],
   /** A client that can be given work has this word in its Cstate (what xCAT looks for). */
   clientReady: 'ready',
-  /** The whole Rstate of a resource that can be used. */
-  resourceReady: 'ready for use',
+  /** The whole Rstate of a resource that can be used; the second is what xCAT's xcatchroot leaves. */
+  resourceReady: ['ready for use', 'available'],
   /** Mstate of a machine that is up. */
   running: 'currently running',
   /** Mstate of a machine on its way. */

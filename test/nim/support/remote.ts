@@ -12,6 +12,7 @@ const utilities = [
     'echo',
     'env',
     'false',
+    'find',
     'grep',
     'kill',
     'ls',

@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { Child } from './child.ts';
 import type { Ask } from './manager-process.ts';
 
 export interface ManagerChildOptions {
@@ -15,19 +14,11 @@ export interface ManagerChildOptions {
   readonly args?: readonly string[];
 }
 
-interface Answer {
-  readonly number: number;
-  readonly value?: unknown;
-  readonly error?: string;
-}
-
 /** manager-process.ts as a child that may be killed and started again. */
 export class ManagerChild {
   address = '';
   readonly #options: ManagerChildOptions;
-  readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
-  #child: ChildProcess | undefined;
-  #number = 0;
+  #child: Child<Ask> | undefined;
 
   private constructor(options: ManagerChildOptions) {
     this.#options = options;
@@ -44,57 +35,34 @@ export class ManagerChild {
     return this.#child?.pid ?? 0;
   }
 
+  /** Starts it again; with port 0 on the port of before. */
   async up(): Promise<void> {
-    const { home, listen, heartbeat, under = [], args = [] } = this.#options;
-    const [program = process.execPath, ...argv] = [
-      ...under,
-      process.execPath,
-      '--expose-gc',
-      '--import',
-      'tsx',
+    const { home, listen, heartbeat, under, args = [] } = this.#options;
+    const at = this.address === '' ? listen : this.address;
+    const child = new Child<Ask>(
       fileURLToPath(new URL('manager-process.ts', import.meta.url)),
-      '--home',
-      home,
-      ...(listen === undefined ? [] : ['--listen', listen]),
-      ...(heartbeat === undefined ? [] : ['--heartbeat', String(heartbeat)]),
-      ...args,
-    ];
-    const child = spawn(program, argv, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+      [
+        '--home',
+        home,
+        ...(at === undefined ? [] : ['--listen', at]),
+        ...(heartbeat === undefined ? [] : ['--heartbeat', String(heartbeat)]),
+        ...args,
+      ],
+      under,
+    );
     this.#child = child;
-    const ready = new Promise((resolve, reject) => {
-      this.#waiting.set(0, { resolve, reject });
-    });
-    child.on('message', (message: Answer) => {
-      const waiting = this.#waiting.get(message.number);
-      this.#waiting.delete(message.number);
-      if (message.error === undefined) waiting?.resolve(message.value);
-      else waiting?.reject(new Error(message.error));
-    });
-    child.once('exit', () => {
-      for (const { reject } of this.#waiting.values()) reject(new Error('the manager process is gone'));
-      this.#waiting.clear();
-    });
-    this.address = ((await ready) as { address: string }).address;
+    this.address = ((await child.ready) as { address: string }).address;
   }
 
   ask<Value>(asked: Ask): Promise<Value> {
-    const number = ++this.#number;
-    return new Promise((resolve, reject) => {
-      if (this.#child?.connected !== true) {
-        reject(new Error('the manager process is gone'));
-        return;
-      }
-      this.#waiting.set(number, { resolve: (value) => resolve(value as Value), reject });
-      this.#child.send({ ...asked, number });
-    });
+    return this.#child === undefined
+      ? Promise.reject(new Error('the manager process is down'))
+      : this.#child.ask<Value>(asked);
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill(signal);
-    await gone;
+    await child?.kill(signal);
   }
 }

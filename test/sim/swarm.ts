@@ -1,20 +1,16 @@
-import { generateKeyPairSync } from 'node:crypto';
-import { learnAuthority } from '../../agent/identity/authority-pin.ts';
-import { askJoin, fingerprintIn } from '../../agent/identity/enrol.ts';
+import type { Identity } from '../../agent/identity/identity-files.ts';
 import { grpcCarrier } from '../../agent/link/grpc.ts';
-import { openLink } from '../../agent/link/link.ts';
+import { type Carrier, openLink } from '../../agent/link/link.ts';
 import type { AgentLink } from '../../agent/link/types.ts';
-import type { TlsIdentity } from '../../shared/identity/tls.ts';
+import { lifeOf } from './enrol-many.ts';
 import { MemoryOutbox } from './memory-outbox.ts';
 
 export interface SwarmOptions {
   /** `HOST:PORT` or `unix:PATH` of a manager. */
   readonly manager: string;
-  /** A join token with as many uses as there are agents. */
-  readonly token: string;
-  readonly count: number;
-  /** Agents are called PREFIX-0, PREFIX-1, ...; default `sim`. */
-  readonly prefix?: string;
+  readonly identities: readonly Identity[];
+  /** Absent: gRPC. */
+  readonly carrier?: (identity: Identity) => Carrier;
   /** Kinds of tasks they say they can do; each task is done at once with an empty result. Default: `sim` version 1. */
   readonly taskKinds?: Readonly<Record<string, number>>;
   readonly arch?: string;
@@ -22,50 +18,38 @@ export interface SwarmOptions {
 
 /** Many agents in one process: real certificates, real mutual TLS, the real protocol; tasks are done in no time. */
 export interface Swarm {
-  readonly names: readonly string[];
   connected(): number;
   /** Tasks begun since the start. */
   begun(): number;
+  /** Refusals and broken links since the start. */
+  troubles(): number;
+  /** So many reports of consequence, spread over the agents; resolves when the manager has acknowledged all. */
+  report(count: number, signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** How many enrol at a time. */
-const together = 32;
-
-export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
-  const { count, prefix = 'sim', manager, token } = options;
-  const authority = await learnAuthority(manager, fingerprintIn(token), AbortSignal.timeout(20_000));
-  const names = Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
-  const links: AgentLink[] = [];
-  let begun = 0;
-  const waiting = [...names];
-  const enrolSome = async (): Promise<void> => {
-    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-      const identity = await identityOf(name, options, authority);
-      links.push(openOne(name, identity, options, () => begun++));
-    }
-  };
-  await Promise.all(Array.from({ length: together }, enrolSome));
+export function startSwarm(options: SwarmOptions): Swarm {
+  const counts = { begun: 0, troubles: 0 };
+  const links = options.identities.map((identity) => openOne(identity, options, counts));
   return {
-    names,
     connected: () => links.filter((link) => link.connected).length,
-    begun: () => begun,
+    begun: () => counts.begun,
+    troubles: () => counts.troubles,
+    async report(count, signal) {
+      for (let number = 0; number < count; number++) {
+        const nodeEvent = { node: 'none', stage: 'dhcp', at: number, mac: '', bootId: '', detail: '' };
+        await links[number % links.length]?.report({ nodeEvent });
+      }
+      await Promise.all(links.map((link) => link.drained(signal)));
+    },
     stop: async () => {
       await Promise.all(links.map((link) => link.stop()));
     },
   };
 }
 
-async function identityOf(name: string, { manager, token }: SwarmOptions, authority: string): Promise<TlsIdentity> {
-  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    .privateKey.export({ type: 'pkcs8', format: 'pem' })
-    .toString();
-  const asked = { token, name, roles: [], version: '0.0.0-sim', incarnation: `life-of-${name}` };
-  const reply = await askJoin(manager, authority, asked, key, AbortSignal.timeout(60_000));
-  return { key, certificate: reply.certificate, authority };
-}
-
-function openOne(name: string, identity: TlsIdentity, options: SwarmOptions, onTask: () => void): AgentLink {
+function openOne(identity: Identity, options: SwarmOptions, counts: { begun: number; troubles: number }): AgentLink {
+  const { name } = identity;
   const seen = new Set<string>();
   const open = new Map<string, number>();
   const facts = JSON.stringify({
@@ -76,11 +60,11 @@ function openOne(name: string, identity: TlsIdentity, options: SwarmOptions, onT
     tools: {},
   });
   const link: AgentLink = openLink({
-    carrier: grpcCarrier(options.manager, () => identity),
+    carrier: options.carrier?.(identity) ?? grpcCarrier(options.manager, () => identity),
     outbox: new MemoryOutbox(),
     hello: () => ({
       version: '0.0.0-sim',
-      incarnation: `life-of-${name}`,
+      incarnation: lifeOf(name),
       taskKinds: { ...(options.taskKinds ?? { sim: 1 }) },
       roles: [],
       openTasks: [...open.keys()].map((id) => ({ id, state: 'finished' })),
@@ -91,7 +75,7 @@ function openOne(name: string, identity: TlsIdentity, options: SwarmOptions, onT
       task: async ({ id = '' }) => {
         if (seen.has(id)) return;
         seen.add(id);
-        onTask();
+        counts.begun++;
         const at = Date.now();
         open.set(id, await link.report({ result: { id, outcome: 'done', result: '{}', startedAt: at, endedAt: at } }));
       },
@@ -102,8 +86,7 @@ function openOne(name: string, identity: TlsIdentity, options: SwarmOptions, onT
         for (const [id, number] of open) if (number <= sequence) open.delete(id);
       },
     },
-    log: { info: () => undefined, warn: () => undefined },
-    pauses: [500, 5_000],
+    log: { info: () => undefined, warn: () => counts.troubles++ },
   });
   return link;
 }

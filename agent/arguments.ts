@@ -8,7 +8,7 @@ import { isAgentName, isRole, roles } from '../shared/identity/names.ts';
 
 /** What the agent was called to do. */
 export type Call =
-  | { readonly what: 'help' | 'version' | 'boot' }
+  | { readonly what: 'help' | 'version' | 'boot' | 'boot-files' }
   | { readonly what: 'task'; readonly dir: string; readonly cleanUp: boolean }
   | { readonly what: 'run'; readonly options: RunOptions };
 
@@ -30,7 +30,7 @@ export interface RunOptions {
 }
 
 export const usage = `Usage: hostler-agent --home DIR --manager HOST:PORT|unix:PATH [--token-file FILE] [--roles a,b] [...]
-       hostler-agent --boot
+       hostler-agent --boot | --boot-files
 
 Does the work of a Hostler cluster on this machine: builds images, serves boots, runs scripts.
 
@@ -47,11 +47,13 @@ Does the work of a Hostler cluster on this machine: builds images, serves boots,
                      may be given more than once
   --once             leave when the manager says that everything is done
   --boot             in a netbooted image: everything comes from the kernel command line
+  --boot-files       in a netbooted image: fetch its files that not everybody may read, and leave
   --version, --help
 `;
 
 const options = {
   boot: { type: 'boolean' },
+  'boot-files': { type: 'boolean' },
   'clean-up': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   home: { type: 'string' },
@@ -88,6 +90,7 @@ export function parseCall(argv: readonly string[], env: NodeJS.ProcessEnv): Call
       'The link over NATS is not there yet: use --manager HOST:PORT instead of --nats.',
     );
   }
+  if (values['boot-files'] === true) return { what: 'boot-files' };
   return values.boot === true ? { what: 'boot' } : { what: 'run', options: runOptions(values, env) };
 }
 

@@ -28,6 +28,8 @@ async function main(): Promise<number> {
       return stay(call.options);
     case 'boot':
       return boot();
+    case 'boot-files':
+      return bootFiles();
   }
 }
 
@@ -66,6 +68,13 @@ async function stay(options: RunOptions): Promise<number> {
 async function boot(): Promise<number> {
   const { runAgent, openLog, taskKinds } = await rooms();
   const { bootHome: home, enrolBooted, kernelCommandLine } = await import('./boot/boot.ts');
+  const { proveImage, testAddress } = await import('./boot/image-test.ts');
+  const test = testAddress(kernelCommandLine());
+  if (test !== undefined) {
+    const kinds = taskKinds.map(({ kind, version }) => `${kind}/${version}`);
+    await proveImage(test, kinds, stopSignal());
+    return 0;
+  }
   const { imageSettings } = await import('./boot/image-settings.ts');
   const { bootRecord } = await import('./facts/image.ts');
   const log = openLog(home);
@@ -83,6 +92,14 @@ async function boot(): Promise<number> {
     signal,
     enrol: (incarnation) => enrolBooted({ home, log, signal, commandLine: kernelCommandLine() }, incarnation),
   });
+}
+
+async function bootFiles(): Promise<number> {
+  const { openLog } = await rooms();
+  const { bootHome: home, kernelCommandLine } = await import('./boot/boot.ts');
+  const { bringNodeFiles } = await import('./boot/node-files.ts');
+  await bringNodeFiles({ home, log: openLog(home), signal: stopSignal(), commandLine: kernelCommandLine() }, '/');
+  return 0;
 }
 
 async function rooms() {

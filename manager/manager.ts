@@ -15,6 +15,7 @@ import type { ManagerOptions } from './arguments.ts';
 import { createFleet } from './fleet/fleet.ts';
 import { openGrpcLink } from './fleet/links/grpc.ts';
 import { openListener } from './fleet/listener.ts';
+import { openImageKey } from './image-key.ts';
 import { homePaths, leaveHome, prepareHome, takeHome } from './home.ts';
 import { openJobs } from './jobs/engine.ts';
 import { openRegistry } from './registry/registry.ts';
@@ -82,7 +83,9 @@ async function open(
   const version = programVersion();
   const fleet = await createFleet({ registry, home, log, version });
   opened.add(() => fleet.close());
-  const jobs = await openJobs({ registry, fleet, verbs, server, folders, log, isSecret, fatal });
+  const imageKey = await openImageKey(home);
+  const { sign } = imageKey;
+  const jobs = await openJobs({ registry, fleet, verbs, server, folders, log, isSecret, sign, fatal });
   opened.add(() => jobs.close());
 
   const startedAt = Date.now();
@@ -116,6 +119,7 @@ async function open(
   const { listen } = options;
   registry.observe('manager', 'self', {
     'manager.authority': fleet.admin.authority,
+    'manager.imagekey': imageKey.publicKey,
     'manager.listen': listen === undefined ? null : `${listen.host}:${listening.port ?? listen.port}`,
   });
   opened.add(() => listening.close());

@@ -6,10 +6,14 @@ import { HostlerError } from '../../shared/errors/error.ts';
 import { claimPath } from '../../shared/identity/boot-token.ts';
 import type { ClaimReply, ClaimRequest } from '../../shared/identity/boot-token.ts';
 import { fingerprintOf, peerIdentity } from '../../shared/identity/certificate.ts';
+import { serverTlsOptionsFor, type TlsIdentity } from '../../shared/identity/tls.ts';
 import { printable } from '../../shared/process/printable.ts';
+import { mostNodeFiles, nodeFilesPath } from '../../shared/task/node-files.ts';
 import type { BootWords } from './kernel-words.ts';
 
 const longestAnswer = 64 * 1024;
+/** Base64 and a little more. */
+const longestNodeFiles = mostNodeFiles * 2;
 const timeoutMs = 20_000;
 
 /**
@@ -68,6 +72,29 @@ export async function claimToken(
   return parseReply(text);
 }
 
+/**
+ * What must not lie in the image that this node runs, as JSON; undefined when there is nothing. The node shows the
+ * certificate of this boot. Throws `permission_denied`, `unavailable`.
+ */
+export async function fetchNodeFiles(
+  words: BootWords,
+  identity: TlsIdentity,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const url = new URL(nodeFilesPath, words.secure);
+  const tls = { ...serverTlsOptionsFor(identity), rejectUnauthorized: true, agent: false as const };
+  const send: Send = (more, answered) =>
+    httpsRequest(url, { ...tls, checkServerIdentity: mustBeBootServer, ...more }, answered);
+  const { status, text } = await ask(send, { signal }, url.href, undefined, longestNodeFiles);
+  if (status === 204) return undefined;
+  if (status === 200) return text;
+  const code = status === 403 ? 'permission_denied' : 'unavailable';
+  throw new HostlerError(
+    code,
+    `The boot server answered ${url.href} with HTTP ${status}: ${text.trim().slice(0, 200)}`,
+  );
+}
+
 function mustBeBootServer(_address: string, certificate: PeerCertificate): Error | undefined {
   const identity = peerIdentity(certificate);
   if (identity?.kind === 'service' && identity.roles.includes('boot')) return undefined;
@@ -96,6 +123,7 @@ function ask(
   options: RequestOptions,
   what: string,
   body?: string,
+  longest = longestAnswer,
 ): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const fail = (cause: Error): void => {
@@ -107,7 +135,7 @@ function ask(
       let length = 0;
       answer.on('data', (piece: Buffer) => {
         length += piece.length;
-        if (length > longestAnswer) request.destroy(new Error('the answer is too long'));
+        if (length > longest) request.destroy(new Error('the answer is too long'));
         else pieces.push(piece);
       });
       answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(pieces).toString('utf8') }));

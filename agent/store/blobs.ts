@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, createWriteStream } from 'node:fs';
-import { chmod, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -17,10 +17,13 @@ import { checkSpace } from './space.ts';
 export class BlobStore {
   readonly #blobs: string;
   readonly #partial: string;
+  /** Empty files named by blobs that were put in once more, for `removeUnlessWanted`. */
+  readonly #again: string;
 
   constructor(home: string) {
     this.#blobs = join(home, 'store', 'blobs');
     this.#partial = join(home, 'store', 'partial');
+    this.#again = join(home, 'store', 'again');
   }
 
   /** Where a blob of that digest lies or would lie. */
@@ -114,6 +117,20 @@ export class BlobStore {
     await rm(this.partialPath(digest), { force: true });
   }
 
+  /**
+   * Takes a blob away, unless somebody put the same content in again during the last `graceMs`: what refers to it may
+   * not be known yet. Returns the bytes that are free now; undefined when it was kept.
+   */
+  async removeUnlessWanted(digest: string, graceMs: number): Promise<number | undefined> {
+    const mark = join(this.#again, checkedDigest(digest));
+    const wanted = await stat(mark).catch(() => undefined);
+    if (wanted !== undefined && wanted.mtimeMs > Date.now() - graceMs) return undefined;
+    const bytes = (await this.size(digest)) ?? 0;
+    await this.remove(digest);
+    await rm(mark, { force: true });
+    return bytes;
+  }
+
   async *list(): AsyncGenerator<BlobRef> {
     for (const shelf of await namesIn(this.#blobs)) {
       for (const digest of await namesIn(join(this.#blobs, shelf))) {
@@ -155,6 +172,10 @@ export class BlobStore {
 
   async #place(file: string, digest: string): Promise<void> {
     const target = this.path(digest);
+    if ((await sizeOf(target)) !== undefined) {
+      await mkdir(this.#again, { recursive: true, mode: 0o700 });
+      await writeFile(join(this.#again, digest), '');
+    }
     await mkdir(dirname(target), { recursive: true, mode: 0o700 });
     await syncPath(file);
     await chmod(file, 0o444);

@@ -1,11 +1,26 @@
 import { bootApply } from './boot-apply/boot-apply.ts';
 import { files } from './files/kind.ts';
 import { imageBuild } from './image-build/kind.ts';
+import { imageDiff } from './image-diff/kind.ts';
 import { imagePack } from './image-pack/kind.ts';
+import { imageTest } from './image-test/kind.ts';
 import { media } from './media/kind.ts';
 import { scripts } from './scripts/kind.ts';
 import { nimTasks } from './nim/index.ts';
+import { storeCollect, storeVerify } from './store/kinds.ts';
 import type { TaskKind } from './types.ts';
 
 /** Every kind of task that this agent knows; one line a kind. */
-export const taskKinds: readonly TaskKind[] = [bootApply, scripts, imageBuild, imagePack, media, files, ...nimTasks];
+export const taskKinds: readonly TaskKind[] = [
+  bootApply,
+  scripts,
+  imageBuild,
+  imagePack,
+  imageDiff,
+  imageTest,
+  storeCollect,
+  storeVerify,
+  media,
+  files,
+  ...nimTasks,
+];

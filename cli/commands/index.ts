@@ -6,6 +6,9 @@ import { copycds } from './copycds.ts';
 import { genimage } from './genimage.ts';
 import { dumpxCATdb } from './dumpxcatdb.ts';
 import { gettab } from './gettab.ts';
+import { image } from './image.ts';
+import { images, lsimage } from './images.ts';
+import { imgdiff } from './imgdiff.ts';
 import { importCommand } from './import.ts';
 import { lsdef } from './lsdef.ts';
 import { lsxcatd } from './lsxcatd.ts';
@@ -26,6 +29,7 @@ import { nodegrpch } from './nodegrpch.ts';
 import { nodels } from './nodels.ts';
 import { nodepurge } from './nodepurge.ts';
 import { noderm } from './noderm.ts';
+import { nodes } from './nodes.ts';
 import { nodeset } from './nodeset.ts';
 import { nodestat } from './nodestat.ts';
 import { packimage } from './packimage.ts';
@@ -69,6 +73,8 @@ const definitions: readonly CommandDefinition[] = [
   copycds,
   genimage,
   packimage,
+  lsimage,
+  imgdiff,
   gettab,
   chtab,
   tabch,
@@ -89,7 +95,7 @@ const definitions: readonly CommandDefinition[] = [
 ];
 
 /** Verbs of our own: only as `hostler NAME`, for a link of that name would hide the real program. */
-const ownDefinitions: readonly CommandDefinition[] = [importCommand, undo, diff, nim];
+const ownDefinitions: readonly CommandDefinition[] = [importCommand, undo, diff, nim, images, image, nodes];
 
 const byName = new Map([...definitions, ...ownDefinitions].map((definition) => [definition.name, definition]));
 

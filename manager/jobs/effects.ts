@@ -19,6 +19,19 @@ export function withExpected(effects: readonly Effect[], known: View): readonly 
   });
 }
 
+/** Puts the signatures in that changes ask for. */
+export function withSignatures(effects: readonly Effect[], sign: (text: string) => string): readonly Effect[] {
+  return effects.map((effect) => {
+    if (effect.do !== 'commit' || effect.changes.every((change) => change.sign === undefined)) return effect;
+    const changes = effect.changes.map(({ sign: texts, ...change }) => {
+      if (texts === undefined) return change;
+      const signatures = Object.entries(texts).map(([column, text]) => [column, sign(text)] as const);
+      return { ...change, values: { ...change.values, ...Object.fromEntries(signatures) } };
+    });
+    return { ...effect, changes };
+  });
+}
+
 /** How an effect ends the job; undefined when it does not. */
 export function endingOf(effect: Effect): Ending | undefined {
   if (effect.do === 'done') {

@@ -32,6 +32,8 @@ export interface EngineOptions {
   readonly log: Logger;
   /** True for columns whose values are never shown. */
   readonly isSecret: (column: string) => boolean;
+  /** Signs by the manager's key for images; absent where no image is signed. */
+  readonly sign?: (text: string) => string;
   /** The database and this process do not agree any more: it must end. */
   readonly fatal: (error: HostlerError) => void;
   /** Milliseconds since the epoch. */
@@ -67,7 +69,8 @@ class Engine implements Jobs {
     const jobByNumber = (number: number): Job | undefined => this.#jobs.get(number);
     const tasks = this.#tasks;
     const ended = (job: Job): void => this.#jobEnded(job);
-    this.#host = new Host({ registry, fleet, log, now, fatal, tasks, jobByNumber, ended });
+    const sign = options.sign ?? noKey;
+    this.#host = new Host({ registry, fleet, log, now, sign, fatal, tasks, jobByNumber, ended });
     this.#timer = setInterval(() => this.checkDeadlines(), deadlineEvery).unref();
   }
 
@@ -310,6 +313,10 @@ class Engine implements Jobs {
 
 function stopping(): HostlerError {
   return new HostlerError('unavailable', 'The manager is stopping; try again when it is back.');
+}
+
+function noKey(): string {
+  throw new HostlerError('failed_precondition', 'This manager has no key for images.');
 }
 
 /** Stands in for a verb that this version does not have, so that its jobs can be ended. */

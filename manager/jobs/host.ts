@@ -20,6 +20,7 @@ export interface HostOptions {
   readonly fleet: Fleet;
   readonly log: Logger;
   readonly now: () => number;
+  readonly sign: (text: string) => string;
   /** The database and this process do not agree any more: it must end. */
   readonly fatal: (error: HostlerError) => void;
   readonly tasks: Tasks;
@@ -57,6 +58,7 @@ export class Host implements JobHost {
       view: registry.view,
       place: (on, kind) => fleet.place(on, kind),
       takeLock: (lock, task) => this.takeLock(job.record, lock, task),
+      sign: this.#options.sign,
       bug: (thrown) => this.bug(job.record.verb, thrown),
     };
   }

@@ -4,7 +4,7 @@ import type { Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import type { Placement } from '../fleet/types.ts';
 import type { Draft } from './draft.ts';
-import { withExpected } from './effects.ts';
+import { withExpected, withSignatures } from './effects.ts';
 import { type Ending, type StepRecord, isEnded, isOpen } from './record.ts';
 
 /** What a job needs to know to go on. */
@@ -13,6 +13,8 @@ export interface World {
   place(on: TaskRequest['on'], kind: string): Placement;
   /** Who holds the lock, for people; undefined: it was free, and is the task's now. */
   takeLock(lock: string, task: string): string | undefined;
+  /** By the manager's key for images. */
+  readonly sign: (text: string) => string;
   /** A verb threw something that is no HostlerError. */
   bug(thrown: unknown): void;
 }
@@ -44,7 +46,7 @@ function hear(draft: Draft, verb: Verb, report: Report, world: World): void {
       return;
     }
     const step = verb.on(draft.record.state, report, world.view);
-    const effects = withExpected(step.effects, world.view);
+    const effects = withExpected(withSignatures(step.effects, world.sign), world.view);
     draft.setState(step.state);
     draft.perform(effects);
   } catch (thrown) {

@@ -17,6 +17,9 @@ import { copycds } from './copycds.ts';
 import { genimage } from './genimage.ts';
 import { dumpxCATdb } from './dumpxcatdb.ts';
 import { gettab } from './gettab.ts';
+import { image } from './image.ts';
+import { images, lsimage } from './images.ts';
+import { imgdiff } from './imgdiff.ts';
 import { importDefinitions } from './import.ts';
 import { lsdef } from './lsdef.ts';
 import { lsxcatd } from './lsxcatd.ts';
@@ -34,6 +37,7 @@ import { nodepurge } from './nodepurge.ts';
 import { noderm } from './noderm.ts';
 import { bootnode } from './bootnode.ts';
 import { nodeset } from './nodeset.ts';
+import { nodes } from './nodes.ts';
 import { nodestat } from './nodestat.ts';
 import { packimage } from './packimage.ts';
 import { rmdef } from './rmdef.ts';
@@ -75,6 +79,11 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     nodeset,
     bootnode,
     packimage,
+    image,
+    images,
+    lsimage,
+    imgdiff,
+    nodes,
     rmdef,
     tabch,
     tabdump,

@@ -1,14 +1,16 @@
+import { imageStatement } from '../../shared/identity/image-statement.ts';
 import { imagePackKind } from '../../shared/task/image-pack.ts';
 import type { ImagePackResult, ImagePackSpec } from '../../shared/task/image-pack.ts';
 import type { StoreAccess } from '../../shared/task/blob.ts';
 import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
 import type { Asked } from '../../shared/verb/asked.ts';
-import type { Change, Effect, Json } from '../../shared/verb/effect.ts';
+import type { Change, Effect, Json, Report } from '../../shared/verb/effect.ts';
 import { end } from '../../shared/verb/verb.ts';
 import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { builderColumn, describe, notNetboot, refusal, rootimgdirOf, words } from './image/description.ts';
 import type { Description } from './image/description.ts';
+import { collectable, collectionHeard, isCollecting, startCollection, type Collection } from './image/collect.ts';
 
 interface State {
   readonly image: string;
@@ -18,6 +20,8 @@ interface State {
   readonly store: string;
   /** `<osimage>@<digest>` once it is packed. */
   readonly version: string;
+  /** Older versions are being taken away. */
+  readonly collection: Collection | null;
   readonly [key: string]: Json;
 }
 
@@ -37,7 +41,7 @@ const deadline = 2 * 3600;
 /** Packs the tree of a diskless image into an immutable version that nodes can boot. */
 export const packimage: Verb<State | null> = {
   name: 'packimage',
-  version: 1,
+  version: 2,
   changes: true,
   start(asked, known) {
     const refuse = (message: string): Step<null> => end(refusal(asked.server, message));
@@ -68,24 +72,22 @@ export const packimage: Verb<State | null> = {
         message: `Error: [${asked.server}]: No connected agent has the role 'store', which is to keep the image. Start one: hostler-agent --roles store.`,
       });
     }
-    return begin(asked, image, { method, compress, store, builder });
+    return begin(asked, known, image, { method, compress, store, builder });
   },
   on(state, report, known) {
     if (state === null || report.about === 'cancel') return { state, effects: [] };
+    if (state.collection !== null && isCollecting(report)) return collecting(state, state.collection, report, known);
     if (report.about === 'commit') {
       if (report.outcome === 'conflict') {
         return end({ do: 'refuse', code: 'aborted', message: `Error: [${state.server}]: ${report.message}` });
       }
-      return end(
-        { do: 'say', text: `The image is ${state.version}; nodeset gives it to nodes.\n` },
-        { do: 'done', exit: 0 },
-      );
+      return published(state, known);
     }
     if (report.outcome !== 'done') {
       return end({ do: 'refuse', code: report.code, message: `Error: [${state.server}]: ${report.message}`, exit: 1 });
     }
     const result = report.result as unknown as ImagePackResult;
-    const version = `${state.image}@${result.root.digest.slice(0, 12)}`;
+    const version = `${state.image}@${result.manifest.digest.slice(0, 12)}`;
     if (!known.has('osimage', state.image)) {
       return end(
         refusal(
@@ -96,10 +98,31 @@ export const packimage: Verb<State | null> = {
     }
     return {
       state: { ...state, version },
-      effects: [{ do: 'commit', key: 'version', changes: changesFor(state, version, result) }],
+      effects: [{ do: 'commit', key: 'version', changes: changesFor(state, version, result, report.agent, known) }],
     };
   },
+  migrate(state, from) {
+    if (from !== 1 || typeof state !== 'object' || state === null) throw new Error('not a state of packimage');
+    return { ...(state as Omit<State, 'collection'>), collection: null } as State;
+  },
 };
+
+/** The version is the current one. What nothing needs any more goes. */
+function published(state: State, known: View): Step<State | null> {
+  const said: Effect = { do: 'say', text: `The image is ${state.version}; nodeset gives it to nodes.\n` };
+  const old = collectable(known, state.image);
+  if (old.length === 0) return end(said, { do: 'done', exit: 0 });
+  const { state: collection, effects } = startCollection(known, old);
+  return { state: { ...state, collection }, effects: [said, ...effects] };
+}
+
+/** The image is there, whatever becomes of older ones. */
+function collecting(state: State, collection: Collection, report: Report, known: View): Step<State | null> {
+  const step = collectionHeard(collection, report, known);
+  if (step.ended === undefined) return { state: { ...state, collection: step.state }, effects: step.effects };
+  const { text, whole } = step.ended;
+  return end(...step.effects, { do: 'say', text: `${text}\n`, error: !whole }, { do: 'done', exit: 0 });
+}
 
 interface Choice {
   readonly method: Method;
@@ -108,7 +131,7 @@ interface Choice {
   readonly builder: string | undefined;
 }
 
-function begin(asked: Asked, image: Description, choice: Choice): Step<State> {
+function begin(asked: Asked, known: View, image: Description, choice: Choice): Step<State> {
   const rootimgdir = rootimgdirOf(image, asked);
   const spec: ImagePackSpec = {
     image: image.name,
@@ -116,16 +139,14 @@ function begin(asked: Asked, image: Description, choice: Choice): Step<State> {
     method: choice.method,
     compress: choice.compress,
     exlist: image.list('exlist'),
+    synclists: hasFlag(asked, 'nosyncfiles') ? [] : image.list('synclists'),
+    key: known.reported('manager', 'self')?.['manager.imagekey'] ?? '',
     store: choice.store,
     info: { osvers: image.value('osvers'), arch: image.value('osarch'), profile: image.value('profile') },
   };
   const lines = [`Packing contents of ${rootimgdir}/rootimg`, `archive method:${choice.method}`];
   if (choice.method !== 'squashfs') lines.push(`compress method:${choice.compress}`);
   const effects: Effect[] = [{ do: 'say', text: `${lines.join('\n')}\n` }];
-  if (image.value('synclists') !== '' && !hasFlag(asked, 'nosyncfiles')) {
-    const text = `Warning: [${asked.server}]: The files of synclists are not packed into the image.\n`;
-    effects.push({ do: 'say', text, error: true });
-  }
   effects.push({
     do: 'run',
     task: {
@@ -149,6 +170,7 @@ function begin(asked: Asked, image: Description, choice: Choice): Step<State> {
       user: asked.user,
       store: choice.store.agent,
       version: '',
+      collection: null,
     },
     effects,
   };
@@ -164,30 +186,50 @@ function chooseStore(known: View, builder: string | undefined): StoreAccess | un
   return own === undefined ? stores.find(({ endpoints }) => endpoints.length > 0) : { agent: own.agent, endpoints: [] };
 }
 
-function changesFor(state: State, version: string, result: ImagePackResult): Change[] {
+function changesFor(state: State, version: string, result: ImagePackResult, agent: string, known: View): Change[] {
+  const files = Object.entries({
+    root: result.root,
+    kernel: result.kernel,
+    initrd: result.initrd,
+    manifest: result.manifest,
+    bom: result.bom,
+    files: result.files,
+  }).flatMap(([name, blob]): [string, string | null][] => [
+    [`image.${name}`, blob?.digest ?? null],
+    [`image.${name}bytes`, blob === null ? null : String(blob.bytes)],
+  ]);
+  const before = known.row('image', version);
+  const now = known.row('osimage', state.image);
   return [
     {
       type: 'image',
       name: version,
       values: {
+        ...Object.fromEntries(files),
         'image.osimage': state.image,
-        'image.digest': result.root.digest,
-        'image.root': result.root.digest,
-        'image.rootbytes': String(result.root.bytes),
-        'image.kernel': result.kernel.digest,
-        'image.kernelbytes': String(result.kernel.bytes),
-        'image.initrd': result.initrd.digest,
-        'image.initrdbytes': String(result.initrd.bytes),
-        'image.manifest': result.manifest.digest,
+        'image.digest': result.manifest.digest,
         'image.kernelver': result.kernelver,
         'image.arch': result.arch,
         'image.method': result.method,
+        'image.checked': result.checked ? 'yes' : null,
         'image.store': state.store,
+        'image.builtby': agent,
         'image.packedat': new Date(state.at).toISOString(),
         'image.packedby': state.user,
       },
+      sign: { 'image.signature': imageStatement(result.manifest.digest, result.root.digest) },
+      // One that is being taken away is not there any more, wherever its files are at this moment.
+      expected: { 'image.digest': before?.['image.digest'] ?? null, 'image.state': null },
     },
-    { type: 'osimage', name: state.image, values: { 'hostler.current': result.root.digest } },
+    {
+      type: 'osimage',
+      name: state.image,
+      values: { 'hostler.current': result.root.digest, 'hostler.version': version },
+      expected: {
+        'hostler.current': now?.['hostler.current'] ?? null,
+        'hostler.version': now?.['hostler.version'] ?? null,
+      },
+    },
   ];
 }
 

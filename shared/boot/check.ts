@@ -86,7 +86,7 @@ export function checkProfiles(value: unknown): Readonly<Record<string, BootProfi
 
 function checkProfile(key: string, value: unknown): BootProfile {
   const at = record(value, `profile ${key}`);
-  const digests = (['kernel', 'initrd', 'image'] as const).flatMap((one) =>
+  const digests = (['kernel', 'initrd', 'image', 'files'] as const).flatMap((one) =>
     at[one] === undefined ? [] : [[one, text(at[one], `${one} of ${key}`, isSha256)] as const],
   );
   return {

@@ -70,6 +70,8 @@ export interface BootProfile {
   readonly kernel?: string;
   readonly initrd?: string;
   readonly image?: string;
+  /** What must not lie in the image (./node-files.ts): handed to these nodes alone, by their certificates. */
+  readonly files?: string;
 }
 
 /** Stands in a profile's script for the name of the node. */

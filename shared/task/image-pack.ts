@@ -12,20 +12,61 @@ export interface ImagePackSpec {
   readonly compress: 'zstd' | 'gzip' | 'pigz' | 'xz' | 'lz4';
   /** Files on the build host. */
   readonly exlist: readonly string[];
+  /** Synclists on the build host whose files go into the image; absent: none. */
+  readonly synclists?: readonly string[];
+  /** The manager's public key for images (64 hexadecimal digits), for the initrd to check; absent or empty: none. */
+  readonly key?: string;
   /** Where the files go; empty endpoints: this very agent keeps them. */
   readonly store: StoreAccess;
   /** Lines written to /opt/xcat/xcatinfo and the manifest. */
   readonly info: Readonly<Record<string, string>>;
 }
 
-/** A version of an image: its identity is the digest of `root`. */
+type Kept = BlobRef & { readonly [key: string]: Json };
+
+/** A version of an image. Its identity is the digest of the manifest, which names the digests of all the others. */
 export interface ImagePackResult {
-  readonly root: BlobRef & { readonly [key: string]: Json };
-  readonly kernel: BlobRef & { readonly [key: string]: Json };
-  readonly initrd: BlobRef & { readonly [key: string]: Json };
-  readonly manifest: BlobRef & { readonly [key: string]: Json };
+  readonly root: Kept;
+  readonly kernel: Kept;
+  readonly initrd: Kept;
+  readonly manifest: Kept;
+  /** SPDX document. */
+  readonly bom: Kept;
+  /** What must not lie in the image (shared/task/node-files.ts); null: nothing. */
+  readonly files: Kept | null;
   readonly kernelver: string;
   readonly arch: string;
   readonly method: string;
+  /** Nodes check the signature: the image has a program that can. */
+  readonly checked: boolean;
   readonly [key: string]: Json;
+}
+
+/**
+ * What a version is: the same for equal builds, so nothing of who, when and where. It is kept as a blob, JSON, and its
+ * sha256 names the version.
+ */
+export interface ImageManifest {
+  readonly format: 1;
+  readonly image: string;
+  readonly uuid: string;
+  readonly arch: string;
+  readonly kernelver: string;
+  readonly method: string;
+  readonly compress: string;
+  readonly info: Readonly<Record<string, string>>;
+  /** By what they are: root, kernel, initrd, bom, files. */
+  readonly files: Readonly<Record<string, BlobRef>>;
+  /** Bytes of the initrd as genimage made it; behind them stands what checks the signature. */
+  readonly initrdBytes: number;
+  /** sha256 of each exclude list and synclist. */
+  readonly exlist: readonly string[];
+  readonly synclists: readonly string[];
+  /** Key of everything that genimage made the tree of. */
+  readonly inputs: string;
+  /** What was changed in the tree by hand since genimage, by path. */
+  readonly edits: readonly string[];
+  /** Programs that packed it, with what they say that they are. */
+  readonly tools: Readonly<Record<string, string>>;
+  readonly packages: readonly { readonly name: string; readonly version: string; readonly arch: string }[];
 }

@@ -14,6 +14,11 @@ export interface Change {
    * values at the revision of `known` for the keys being changed.
    */
   readonly expected?: Readonly<Record<string, string | null>>;
+  /**
+   * `table.column` to a text: the value becomes the text's signature by the manager's key for images. Only in what a
+   * verb answers to a report.
+   */
+  readonly sign?: Readonly<Record<string, string>>;
   /** The object must not exist (true) or must exist (false) at commit time. */
   readonly fresh?: boolean;
 }

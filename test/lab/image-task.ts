@@ -5,14 +5,17 @@
  */
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { imageBuild } from '../../agent/tasks/image-build/kind.ts';
-import { imagePack } from '../../agent/tasks/image-pack/kind.ts';
-import type { TaskContext } from '../../agent/tasks/types.ts';
+import type { TaskContext, TaskKind } from '../../agent/tasks/types.ts';
 import { HostlerError } from '../../shared/errors/error.ts';
 import { taskDirVariable } from '../../shared/process/children.ts';
 
 const [name, dir = '', home = '', cleanUp] = process.argv.slice(2);
-const kind = [imageBuild, imagePack].find((one) => one.kind === name);
+/** Only the one that is wanted is loaded. */
+const kinds: Readonly<Record<string, () => Promise<TaskKind>>> = {
+  'image-build': async () => (await import('../../agent/tasks/image-build/kind.ts')).imageBuild,
+  'image-pack': async () => (await import('../../agent/tasks/image-pack/kind.ts')).imagePack,
+};
+const kind = await kinds[name ?? '']?.();
 if (kind === undefined) throw new Error(`no kind ${name ?? ''}`);
 process.env[taskDirVariable] = dir;
 

@@ -36,6 +36,12 @@ export class Lookup {
     return this.#addresses.get(plainAddress(address));
   }
 
+  /** What the node of that name is to load. */
+  byName(name: string): BootProfile | undefined {
+    const node = Object.hasOwn(this.state.nodes, name) ? this.state.nodes[name] : undefined;
+    return node === undefined ? undefined : this.state.profiles[node.profile];
+  }
+
   /** The node of that MAC, when it speaks from its own address; undefined otherwise. */
   speaking(mac: string, from: string | undefined): Found | undefined {
     const found = this.byMac(mac);

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { renderDnsmasq, renderHosts, renderNames, type Announced } from '../../../shared/boot/dnsmasq.ts';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { claimPath } from '../../../shared/identity/boot-token.ts';
+import { nodeFilesPath } from '../../../shared/task/node-files.ts';
 import type { TlsIdentity } from '../../../shared/identity/tls.ts';
 import type { BlobStore } from '../../store/blobs.ts';
 import { replaceFile } from '../../../shared/files/durable.ts';
@@ -18,6 +19,7 @@ import { answer } from './http.ts';
 import { announce, checkInterfaces, lockInterface, withdraw } from './interfaces.ts';
 import { placeLoaders } from './loaders.ts';
 import { Lookup } from './lookup.ts';
+import { answerNodeFiles } from './node-files.ts';
 import { appliedFile, bootFolder, readState, type Applied, type BootState } from './state.ts';
 
 export interface BootServiceOptions {
@@ -79,8 +81,12 @@ export class BootService {
     for (const lock of this.#locks.values()) await lock.release();
   }
 
-  /** For the HTTPS server: takes `/claim`. */
-  readonly route: ExtraRoute = async (request, response) => {
+  /** For the HTTPS server: takes `/claim` and `/node-files`. */
+  readonly route: ExtraRoute = async (request, response, peer) => {
+    if (request.url === nodeFilesPath) {
+      await answerNodeFiles({ lookup: this.#lookup, blobs: this.#options.blobs }, request, response, peer);
+      return true;
+    }
     if (request.url !== claimPath) return false;
     if (request.method !== 'POST') return false;
     const { name, identity, log } = this.#options;

@@ -1,17 +1,28 @@
-import { open, rm } from 'node:fs/promises';
+import { createReadStream, lutimesSync } from 'node:fs';
+import { open, rm, writeFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { HostlerError } from '../../../shared/errors/error.ts';
 import { run } from '../../../shared/process/run.ts';
 import type { ImagePackSpec } from '../../../shared/task/image-pack.ts';
 import type { TaskContext } from '../types.ts';
-import { walk } from '../image-tree/walk.ts';
+import type { Addition } from './additions.ts';
+import { hardLinked } from './hard-linked.ts';
+import type { Survey } from './survey.ts';
 
 export interface ArchiveRequest {
   readonly method: ImagePackSpec['method'];
   readonly compress: ImagePackSpec['compress'];
-  readonly staging: string;
-  /** Seconds since the epoch; stands in the file system's own header. */
-  readonly newest: number;
+  readonly tree: string;
+  readonly survey: Survey;
+  /** Stand in the image in the place of what the tree has under their names. */
+  readonly additions: readonly Addition[];
+  /** Where the content of the additions is. */
+  readonly folder: string;
+  /** For lists of names; files come and go in it. On the file system of the tree. */
+  readonly work: string;
   /** Does not exist yet. */
   readonly output: string;
 }
@@ -33,11 +44,14 @@ const squashfsOptions: Readonly<Record<string, readonly string[]>> = {
   lz4: ['-comp', 'lz4'],
 };
 
+const processes = String(Math.max(2, availableParallelism()));
+
 /** Without name and time in the header; on all processors where the program can. */
 const compressors: Readonly<Record<string, readonly [program: string, ...args: string[]]>> = {
   gzip: ['gzip', '-n', '-c'],
-  pigz: ['pigz', '-n', '-c'],
-  xz: ['xz', '-T0', '-c'],
+  // With one process, both would not cut their input into blocks, and the bytes would be others.
+  pigz: ['pigz', '-n', '-p', processes, '-c'],
+  xz: ['xz', '-T', processes, '--block-size=16MiB', '-c'],
 };
 
 /** The programs that a method needs. */
@@ -46,7 +60,21 @@ export function archiveTools(method: ImagePackSpec['method'], compress: ImagePac
   return [method, compressors[compress]?.[0] ?? 'gzip'];
 }
 
-/** One file of everything in `staging`; the same staging gives the same bytes. */
+/** What the packing programs say that they are: a part of the manifest. */
+export async function archiveVersions(
+  method: ImagePackSpec['method'],
+  compress: ImagePackSpec['compress'],
+): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const tool of archiveTools(method, compress)) {
+    const option = tool === 'mksquashfs' ? '-version' : '--version';
+    const { stdout, stderr } = await run(tool, [option], { allowExit: 'any', timeoutMs: 20_000 });
+    found[tool] = `${stdout}${stderr}`.split('\n', 1)[0]?.trim() ?? '';
+  }
+  return found;
+}
+
+/** One file of all that is to be packed; the same tree gives the same bytes. Reads the tree itself, once. */
 export async function pack(request: ArchiveRequest, context: TaskContext): Promise<void> {
   try {
     if (request.method === 'squashfs') await packSquashfs(request, context);
@@ -57,23 +85,15 @@ export async function pack(request: ArchiveRequest, context: TaskContext): Promi
   }
 }
 
-async function packSquashfs(
-  { staging, output, newest, compress }: ArchiveRequest,
-  context: TaskContext,
-): Promise<void> {
+async function packSquashfs(request: ArchiveRequest, context: TaskContext): Promise<void> {
+  const { output, survey, compress, tree } = request;
   const acls = new Set<string>();
   const options = squashfsOptions[compress] ?? squashfsOptions['zstd'] ?? [];
-  const args = [
-    staging,
-    output,
-    '-noappend',
-    '-mkfs-time',
-    String(newest),
-    '-processors',
-    String(availableParallelism()),
-    ...options,
-  ];
-  await run('mksquashfs', args, {
+  const knowsPseudoFiles = await takesFilesInLists();
+  const source = knowsPseudoFiles ? tree : await hardLinked(request, context.signal);
+  const lists = knowsPseudoFiles ? await squashfsLists(request) : [];
+  const fixed = ['-noappend', '-mkfs-time', String(survey.newest), '-processors', String(availableParallelism())];
+  await run('mksquashfs', [source, output, ...fixed, ...options, ...lists], {
     signal: context.signal,
     // Else the times of all files would be cut down to it.
     env: { SOURCE_DATE_EPOCH: undefined },
@@ -87,39 +107,124 @@ async function packSquashfs(
   if (acls.size > 0) context.log(`squashfs does not keep ${[...acls].join(', ')}.`);
 }
 
-async function packArchive(
-  { staging, output, compress }: ArchiveRequest,
-  method: 'cpio' | 'tar',
-  context: TaskContext,
-): Promise<void> {
-  const { signal } = context;
-  const plain = `${output}.plain`;
-  const archive = await open(plain, 'wx', 0o600);
-  try {
-    context.progress('pack', `collecting into ${method}`);
-    if (method === 'cpio') {
-      const names = walk(staging).map((entry) => `${entry.path}\0`);
-      const args = ['--create', '--null', '--format=newc', '--reproducible', '--quiet', '--directory', staging];
-      await run('cpio', args, { input: Readable.from(names), stdoutTo: archive.fd, signal });
-      context.log('cpio keeps no file capabilities and no extended attributes; squashfs does.');
-    } else {
-      const kept = ['--xattrs', '--xattrs-include=*', '--acls', '--numeric-owner', '--sort=name'];
-      const same = ['--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime'];
-      await run('tar', ['--create', '--directory', staging, ...kept, ...same, '.'], { stdoutTo: archive.fd, signal });
-      context.log(
-        'A node that boots a tar image gets no file capabilities and no extended attributes; with squashfs it does.',
-      );
-    }
-    context.progress('pack', `compressing with ${compress}`);
-    const [program, ...args] = compressors[compress] ?? ['gzip', '-n', '-c'];
-    const packed = await open(output, 'wx', 0o644);
-    try {
-      await run(program, [...args, plain], { stdoutTo: packed.fd, signal });
-    } finally {
-      await packed.close();
-    }
-  } finally {
-    await archive.close();
-    await rm(plain, { force: true });
+/** mksquashfs since 4.5 takes the content of files from its list of pseudo files. */
+async function takesFilesInLists(): Promise<boolean> {
+  const { stdout } = await run('mksquashfs', ['-version'], { allowExit: 'any', timeoutMs: 20_000 });
+  const [, major = '0', minor = '0'] = /version (\d+)\.(\d+)/.exec(stdout) ?? [];
+  return Number(major) > 4 || (Number(major) === 4 && Number(minor) >= 5);
+}
+
+/** Names to leave out, and files with their content to put in: mksquashfs then reads the tree as it is. */
+async function squashfsLists({ tree, survey, additions, folder, work }: ArchiveRequest): Promise<string[]> {
+  const exclude = join(work, 'exclude');
+  const pseudo = join(work, 'pseudo');
+  const files = new Set(survey.kept.map(({ path }) => path));
+  const replaced = additions.filter(({ path }) => files.has(path)).map(({ path }) => path);
+  const left = [...survey.dropped, ...replaced];
+  const odd = left.find((path) => path.includes('\n'));
+  if (odd !== undefined) {
+    throw new HostlerError(
+      'failed_precondition',
+      `${tree} holds a file whose name has a line break (${JSON.stringify(odd)}); it cannot be left out. Rename it.`,
+    );
   }
+  await writeFile(exclude, left.map((path) => `${quoted(path.slice(2))}\n`).join(''));
+  let offset = 0;
+  const lines = additions.map((one) => {
+    const name = quoted(one.path.slice(2));
+    const rest = `${one.time} ${one.mode.toString(8)} ${one.uid} ${one.gid}`;
+    if (one.kind === 'folder') return `${name} D ${rest}\n`;
+    if (one.kind === 'link') return `${name} S ${rest} ${one.target}\n`;
+    offset += one.bytes;
+    return `${name} R ${rest} ${one.bytes} ${offset - one.bytes}\n`;
+  });
+  const handle = await open(pseudo, 'wx', 0o600);
+  try {
+    await handle.writeFile(`${lines.join('')}#\n# START OF DATA - DO NOT MODIFY\n#\n`);
+    for (const { kind, path } of additions) if (kind === 'file') await copyInto(handle, join(folder, path));
+  } finally {
+    await handle.close();
+  }
+  return [...(left.length > 0 ? ['-wildcards', '-ef', exclude] : []), ...(additions.length > 0 ? ['-pf', pseudo] : [])];
+}
+
+async function copyInto(handle: FileHandle, file: string): Promise<void> {
+  for await (const piece of createReadStream(file)) await handle.write(piece as Buffer);
+}
+
+/** One name that no program takes for a pattern, an option, a remark or two names. */
+function quoted(name: string): string {
+  return name.replace(/[^A-Za-z0-9_./+,:@=%~\u0080-\uffff-]/g, (sign) => `\\${sign}`);
+}
+
+async function packArchive(request: ArchiveRequest, method: 'cpio' | 'tar', context: TaskContext): Promise<void> {
+  const { signal } = context;
+  const { output, compress } = request;
+  if (method === 'cpio') context.log('cpio keeps no file capabilities and no extended attributes; squashfs does.');
+  else {
+    context.log(
+      'A node that boots a tar image gets no file capabilities and no extended attributes; with squashfs it does.',
+    );
+  }
+  // What was put into folders changed their times; deepest first.
+  for (const { path, kind, time } of [...request.additions].reverse()) {
+    if (kind === 'folder') lutimesSync(join(request.folder, path), time, time);
+  }
+  context.progress('pack', `collecting into ${method}, compressing with ${compress}`);
+  const packed = await open(output, 'wx', 0o644);
+  const [program, ...args] = compressors[compress] ?? ['gzip', '-n', '-c'];
+  try {
+    if (method === 'tar') await tar(request, [program, ...args.filter((arg) => arg !== '-c')], packed.fd, signal);
+    else await cpio(request, [program, ...args], packed.fd, signal);
+  } finally {
+    await packed.close();
+  }
+}
+
+/** tar itself hands its archive to the compressor: nothing is written twice. */
+async function tar(
+  { tree, survey, additions, folder, work }: ArchiveRequest,
+  compressor: readonly string[],
+  output: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const [own, added] = [join(work, 'tree.names'), join(work, 'added.names')];
+  const over = new Set(additions.map(({ path }) => path));
+  await writeFile(own, survey.kept.flatMap(({ path }) => (over.has(path) ? [] : [`${path}\0`])).join(''));
+  await writeFile(added, additions.map(({ path }) => `${path}\0`).join(''));
+  const kept = ['--xattrs', '--xattrs-include=*', '--acls', '--numeric-owner'];
+  const same = ['--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime'];
+  const names = ['--no-recursion', '--null', '--verbatim-files-from'];
+  // The tree last: its folders then get their own times when they are unpacked.
+  const sources = ['--directory', folder, '--files-from', added, '--directory', tree, '--files-from', own];
+  await run(
+    'tar',
+    ['--create', ...kept, ...same, `--use-compress-program=${compressor.join(' ')}`, ...names, ...sources],
+    {
+      stdoutTo: output,
+      signal,
+    },
+  );
+}
+
+/** cpio reads one folder: the tree and the additions are its two runs, one archive after the other. */
+async function cpio(
+  { tree, survey, additions, folder, work }: ArchiveRequest,
+  [program = 'gzip', ...args]: readonly string[],
+  output: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const plain = join(work, 'plain');
+  const over = new Set(additions.map(({ path }) => path));
+  const write = async (from: string, names: readonly string[], more: readonly string[]): Promise<void> => {
+    const fixed = ['--create', '--null', '--format=newc', '--reproducible', '--quiet', `--file=${plain}`];
+    const input = Readable.from(names.map((name) => `${name}\0`));
+    await run('cpio', [...fixed, `--directory=${from}`, ...more], { input, signal });
+  };
+  const own = survey.kept.map(({ path }) => path).filter((path) => !over.has(path));
+  const added = additions.map(({ path }) => path);
+  if (added.length > 0) await write(folder, added, []);
+  await write(tree, own, added.length > 0 ? ['--append'] : []);
+  await run(program, [...args, plain], { stdoutTo: output, signal });
+  await rm(plain, { force: true });
 }

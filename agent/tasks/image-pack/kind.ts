@@ -1,4 +1,4 @@
-import { lstat, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, lstat, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { HostlerError } from '../../../shared/errors/error.ts';
@@ -6,20 +6,28 @@ import { installHint } from '../../../shared/process/hints.ts';
 import { which } from '../../../shared/process/which.ts';
 import type { BlobRef } from '../../../shared/task/blob.ts';
 import { imagePackKind, imagePackVersion } from '../../../shared/task/image-pack.ts';
-import type { ImagePackResult, ImagePackSpec } from '../../../shared/task/image-pack.ts';
-import { syncPath } from '../../../shared/files/durable.ts';
+import type { ImageManifest, ImagePackResult, ImagePackSpec } from '../../../shared/task/image-pack.ts';
+import { programVersion } from '../../../shared/text/version.ts';
 import { readBuildRecord } from '../image-tree/build-record.ts';
+import type { BuildRecord } from '../image-tree/build-record.ts';
 import { explainingFullDisk } from '../image-tree/disk-full.ts';
 import { placesIn, refuseMounts } from '../image-tree/folder.ts';
 import { withFolderLock } from '../image-tree/lock.ts';
 import { installedPackages } from '../image-tree/packages.ts';
 import { removeTree, sweepFolder } from '../image-tree/remove.ts';
 import type { TaskContext, TaskKind } from '../types.ts';
-import { archiveTools, pack, productName, productPattern } from './archive.ts';
+import { Additions } from './additions.ts';
+import { archiveTools, archiveVersions, pack, productName, productPattern } from './archive.ts';
+import { billOfMaterials } from './bill-of-materials.ts';
 import { exclusionTest, readExlists } from './exlist.ts';
-import { keepFile } from './keep.ts';
+import { keepFile, keepProduct } from './keep.ts';
+import { addNodeFilesUnit } from './node-files.ts';
 import { checkedPack } from './spec.ts';
-import { stage } from './staging.ts';
+import { survey, type Survey } from './survey.ts';
+import { applySynclists } from './sync-files.ts';
+import { addSignatureCheck } from './trust.ts';
+
+type Spec = Required<ImagePackSpec>;
 
 /** packimage: `<rootimgdir>/rootimg` becomes an immutable image, known by its digest, in a store. */
 export const imagePack: TaskKind = {
@@ -39,10 +47,10 @@ export const imagePack: TaskKind = {
   },
 };
 
-async function packImage(spec: ImagePackSpec, context: TaskContext): Promise<ImagePackResult> {
-  const { rootimgdir, method, compress } = spec;
-  const { tree, packing } = placesIn(rootimgdir, context.id);
-  for (const tool of [...archiveTools(method, compress), 'cp', 'flock']) {
+async function packImage(spec: Spec, context: TaskContext): Promise<ImagePackResult> {
+  const { rootimgdir } = spec;
+  const { tree } = placesIn(rootimgdir, context.id);
+  for (const tool of [...archiveTools(spec.method, spec.compress), 'flock']) {
     if (which(tool) !== undefined) continue;
     throw new HostlerError(
       'failed_precondition',
@@ -55,77 +63,109 @@ async function packImage(spec: ImagePackSpec, context: TaskContext): Promise<Ima
       `${tree} does not exist, run genimage -o ${spec.info['osvers'] ?? ''} -p ${spec.info['profile'] ?? ''} on a server with matching architecture`,
     );
   }
-  const exlist = await readExlists(spec.exlist, (path) => readFile(path, 'utf8'));
   const kept = `Make room for ${rootimgdir} and the store; an earlier image is still there.`;
-  const locked = <T>(work: () => Promise<T>): Promise<T> => withFolderLock(rootimgdir, context.signal, work);
   return explainingFullDisk(`The packing of ${spec.image}`, kept, () =>
-    locked(async () => {
+    withFolderLock(rootimgdir, context.signal, async () => {
       await sweepFolder(rootimgdir);
       await refuseMounts(tree);
-      const product = join(rootimgdir, productName(method, compress));
-      const fresh = `${product}.new-${process.pid}`;
-      try {
-        context.log(`Packing contents of ${tree}`);
-        context.progress('stage', 'collecting what is packed');
-        const staged = await stage({
-          tree,
-          staging: packing,
-          image: spec.image,
-          excluded: exclusionTest(exlist),
-          signal: context.signal,
-        });
-        context.log(`${staged.packed} files and folders, ${staged.leftOut} left out`);
-        await pack({ method, compress, staging: packing, newest: staged.newest, output: fresh }, context);
-        await syncPath(fresh);
-        const kept = await keepAll(spec, fresh, staged.uuid, context);
-        await rename(fresh, product);
-        await syncPath(rootimgdir);
-        // Of another method: nobody shall take an old one for this version.
-        for (const name of await readdir(rootimgdir)) {
-          if (productPattern.test(name) && join(rootimgdir, name) !== product)
-            await rm(join(rootimgdir, name), { force: true });
-        }
-        return kept;
-      } finally {
-        await rm(fresh, { force: true });
-        await removeTree(packing);
-      }
+      return packLocked(spec, context);
     }),
   );
 }
 
-/** Root, kernel, initrd and manifest into the store; the manifest says what the image is, and nothing of when or where. */
-async function keepAll(
-  spec: ImagePackSpec,
-  packed: string,
-  uuid: string,
-  context: TaskContext,
-): Promise<ImagePackResult> {
+async function packLocked(spec: Spec, context: TaskContext): Promise<ImagePackResult> {
   const { rootimgdir, method, compress } = spec;
-  const { tree } = placesIn(rootimgdir, context.id);
-  const record = await readBuildRecord(rootimgdir);
-  if (record === undefined)
-    throw new HostlerError(
-      'failed_precondition',
-      `Did you run "genimage" before running "packimage"? ${rootimgdir} holds no finished build.`,
-    );
-  const files = [
-    ['root', packed],
-    ['kernel', join(rootimgdir, 'kernel')],
-    ['initrd', join(rootimgdir, 'initrd-stateless.zst')],
-  ] as const;
-  const blobs = new Map<string, BlobRef>();
-  for (const [what, file] of files) {
-    if ((await lstat(file).catch(() => undefined)) === undefined) {
-      throw new HostlerError(
-        'not_found',
-        `Did you run "genimage" before running "packimage"? ${what} cannot be found at ${file}`,
-      );
+  const { tree, packing: work } = placesIn(rootimgdir, context.id);
+  const product = join(rootimgdir, productName(method, compress));
+  const fresh = `${product}.new-${process.pid}`;
+  const record = await requireBuild(rootimgdir);
+  const exlist = await readExlists(spec.exlist, (path) => readFile(path, 'utf8'));
+  try {
+    context.log(`Packing contents of ${tree}`);
+    context.progress('stage', 'collecting what is packed');
+    const surveyed = survey(tree, exclusionTest(exlist));
+    context.log(`${surveyed.kept.length} files and folders, ${surveyed.leftOut} left out`);
+    const folder = join(work, 'added');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await chmod(folder, 0o755);
+    const additions = await gather(spec, surveyed, new Additions(tree, surveyed, folder), context);
+    const request = { method, compress, tree, survey: surveyed, additions: additions.list(), folder, work };
+    await pack({ ...request, output: fresh }, context);
+    const result = await keepAll(spec, { surveyed, additions, record, work, fresh, product }, context);
+    // Of another method: nobody shall take an old one for this version.
+    for (const name of await readdir(rootimgdir)) {
+      if (productPattern.test(name) && join(rootimgdir, name) !== product)
+        await rm(join(rootimgdir, name), { force: true });
     }
-    blobs.set(what, await keepFile(file, what, spec.store, context));
+    return result;
+  } finally {
+    await rm(fresh, { force: true });
+    await removeTree(work);
   }
+}
+
+async function requireBuild(rootimgdir: string): Promise<BuildRecord> {
+  const record = await readBuildRecord(rootimgdir);
+  for (const name of ['kernel', 'initrd-stateless.zst']) {
+    const file = join(rootimgdir, name);
+    if (record !== undefined && (await lstat(file).catch(() => undefined)) !== undefined) continue;
+    const what = record === undefined ? `${rootimgdir} holds no finished build.` : `${name} cannot be found at ${file}`;
+    throw new HostlerError('failed_precondition', `Did you run "genimage" before running "packimage"? ${what}`);
+  }
+  if (record === undefined) throw new HostlerError('internal', 'unreachable');
+  return record;
+}
+
+/** What the image has that the tree has not. */
+async function gather(spec: Spec, surveyed: Survey, additions: Additions, context: TaskContext): Promise<Additions> {
+  const { tree } = placesIn(spec.rootimgdir, context.id);
+  for (const remark of await applySynclists(spec.synclists, tree, additions)) context.log(`Warning: ${remark}`);
+  const when = new Date(surveyed.newest * 1000).toUTCString();
+  await additions.put(
+    'opt/xcat/xcatinfo',
+    `IMAGENAME='${spec.image}'\nIMAGEUUID='${surveyed.uuid}'\nTIMESTAMP='${when}'\n`,
+  );
+  await additions.lockAccounts();
+  if (additions.nodeFiles() !== undefined) await addNodeFilesUnit(additions);
+  return additions;
+}
+
+interface Packed {
+  readonly surveyed: Survey;
+  readonly additions: Additions;
+  readonly record: BuildRecord;
+  readonly work: string;
+  readonly fresh: string;
+  readonly product: string;
+}
+
+/** Everything of the version into the store; the manifest last, for it names the others. */
+async function keepAll(spec: Spec, packed: Packed, context: TaskContext): Promise<ImagePackResult> {
+  const { rootimgdir, method, compress } = spec;
+  const { surveyed, additions, record, work } = packed;
+  const { tree } = placesIn(rootimgdir, context.id);
+  const packages = await installedPackages(tree);
+  const { uuid, newest } = surveyed;
+  const { initrd, initrdBytes, checked } = await bootFiles(spec, tree, work, context);
+  const osvers = spec.info['osvers'] ?? '';
+  const bill = billOfMaterials({ image: spec.image, osvers, uuid, newest, packages });
+  const own = additions.nodeFiles();
+  const made = async (what: string, content: object): Promise<Plain> => {
+    const file = join(work, `${what}.json`);
+    await writeFile(file, `${JSON.stringify(content, undefined, what === 'files' ? undefined : 1)}\n`, { mode: 0o600 });
+    return plain(await keepFile(file, what, spec.store, context));
+  };
+  const blobs = {
+    root: plain(
+      await keepProduct(packed.fresh, { product: packed.product, copy: join(work, 'product') }, spec.store, context),
+    ),
+    kernel: plain(await keepFile(join(rootimgdir, 'kernel'), 'kernel', spec.store, context)),
+    initrd: plain(await keepFile(initrd, 'initrd', spec.store, context)),
+    bom: await made('bom', bill),
+  };
+  const files = own === undefined ? null : await made('files', own);
   const arch = spec.info['arch'] ?? record.arch;
-  const manifest = {
+  const manifest: ImageManifest = {
     format: 1,
     image: spec.image,
     uuid,
@@ -134,32 +174,53 @@ async function keepAll(
     method,
     compress,
     info: spec.info,
-    files: Object.fromEntries(blobs),
-    exlist: await Promise.all(
-      spec.exlist.map(async (path) =>
-        createHash('sha256')
-          .update(await readFile(path))
-          .digest('hex'),
-      ),
-    ),
+    files: { ...blobs, ...(files !== null && { files }) },
+    initrdBytes,
+    exlist: await digests(spec.exlist),
+    synclists: await digests(spec.synclists),
     inputs: record.key,
-    packages: await installedPackages(tree),
+    edits: [],
+    tools: { hostler: programVersion(), ...(await archiveVersions(method, compress)) },
+    packages,
   };
-  const manifestFile = join(context.dir, 'manifest.json');
-  await writeFile(manifestFile, `${JSON.stringify(manifest, undefined, 1)}\n`);
-  blobs.set('manifest', await keepFile(manifestFile, 'manifest', spec.store, context));
-  const of = (what: string): { digest: string; bytes: number } => {
-    const blob = blobs.get(what);
-    if (blob === undefined) throw new HostlerError('internal', `The ${what} was not kept.`);
-    return { digest: blob.digest, bytes: blob.bytes };
-  };
-  return {
-    root: of('root'),
-    kernel: of('kernel'),
-    initrd: of('initrd'),
-    manifest: of('manifest'),
-    kernelver: record.kernelver,
-    arch,
-    method,
-  };
+  const kept = await made('manifest', manifest);
+  return { ...blobs, files, manifest: kept, kernelver: record.kernelver, arch, method, checked };
+}
+
+/** The initrd with what checks the signature behind it. */
+async function bootFiles(
+  { key, rootimgdir, image }: Spec,
+  tree: string,
+  work: string,
+  context: TaskContext,
+): Promise<{ initrd: string; initrdBytes: number; checked: boolean }> {
+  const built = join(rootimgdir, 'initrd-stateless.zst');
+  const { size } = await stat(built);
+  if (key === '') return { initrd: built, initrdBytes: size, checked: false };
+  const initrd = join(work, 'initrd');
+  await copyFile(built, initrd);
+  const checked = await addSignatureCheck(initrd, { tree, key, signal: context.signal });
+  if (!checked) {
+    context.log(
+      `Warning: ${image} has no openssl of version 3, which would check its signature: nodes check its digest alone. ` +
+        'Add openssl to the pkglist.',
+    );
+  }
+  return { initrd, initrdBytes: size, checked };
+}
+
+async function digests(files: readonly string[]): Promise<string[]> {
+  return Promise.all(
+    files.map(async (file) =>
+      createHash('sha256')
+        .update(await readFile(file))
+        .digest('hex'),
+    ),
+  );
+}
+
+type Plain = { readonly digest: string; readonly bytes: number };
+
+function plain({ digest, bytes }: BlobRef): Plain {
+  return { digest, bytes };
 }

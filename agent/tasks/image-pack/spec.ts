@@ -1,12 +1,14 @@
 import { HostlerError } from '../../../shared/errors/error.ts';
+import { isPublicKey } from '../../../shared/identity/image-statement.ts';
 import type { ImagePackSpec } from '../../../shared/task/image-pack.ts';
 import type { Json } from '../../../shared/verb/effect.ts';
 import { absolutePath, Fields, plainWord } from '../image-tree/fields.ts';
 import { checkedRootimgdir } from '../image-tree/folder.ts';
 
 /** Throws `invalid_argument` for what no image can be packed of. */
-export async function checkedPack(spec: Json): Promise<ImagePackSpec> {
-  const fields = new Fields(spec, 'image-pack');
+export async function checkedPack(spec: Json): Promise<Required<ImagePackSpec>> {
+  const whole = { synclists: [], key: '', ...(spec as object) };
+  const fields = new Fields(whole, 'image-pack');
   const store = fields.inner('store');
   const method = fields.oneOf('method', ['squashfs', 'cpio', 'tar']);
   const compress = fields.oneOf('compress', ['zstd', 'gzip', 'pigz', 'xz', 'lz4']);
@@ -16,12 +18,18 @@ export async function checkedPack(spec: Json): Promise<ImagePackSpec> {
       `A ${method} image cannot be compressed with ${compress}: the node's initrd unpacks gzip and xz. squashfs can.`,
     );
   }
+  const key = fields.text('key');
+  if (key !== '' && !isPublicKey(key)) {
+    throw new HostlerError('invalid_argument', 'The task cannot be done: image-pack.key is no public key.');
+  }
   return {
     method,
     compress,
+    key,
     image: plainWord(fields.text('image'), 'The image name'),
     rootimgdir: await checkedRootimgdir(fields.text('rootimgdir')),
     exlist: fields.texts('exlist').map((path) => absolutePath(path, 'The exlist')),
+    synclists: fields.texts('synclists').map((path) => absolutePath(path, 'The synclist')),
     store: { agent: store.text('agent'), endpoints: store.texts('endpoints') },
     info: fields.record('info'),
   };

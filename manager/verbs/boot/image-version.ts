@@ -1,7 +1,8 @@
-import { attribute, commaList } from '../../../shared/objects/index.ts';
+import { attribute } from '../../../shared/objects/index.ts';
 import type { BlobRef, StoreAccess } from '../../../shared/task/blob.ts';
-import type { Row, View } from '../../../shared/verb/view.ts';
+import type { View } from '../../../shared/verb/view.ts';
 import { builderColumn, describe, type Description } from '../image/description.ts';
+import { blobOf, currentName, storeOf, testRequired, versionNamed } from '../image/versions.ts';
 
 /** The packed version of an osimage that nodeset pins: digests, and where the files are. */
 export interface ImageVersion {
@@ -12,6 +13,10 @@ export interface ImageVersion {
   readonly kernel: BlobRef;
   readonly initrd: BlobRef;
   readonly root: BlobRef;
+  /** What nodes are brought over mutual TLS, where the image has such files. */
+  readonly files: BlobRef | undefined;
+  /** sha256 of the manifest and the manager's signature, where nodes are to check it. */
+  readonly signed: { readonly manifest: string; readonly signature: string } | undefined;
   /** squashfs, cpio or tar. */
   readonly method: string;
   readonly store: StoreAccess;
@@ -40,9 +45,9 @@ export function currentVersion(known: View, name: string, server: string, instal
     );
   }
   const folder = image.value('rootimgdir') || `${install}/netboot/${os}/${arch}/${profile}`;
-  const digest = known.row('osimage', name)?.['hostler.current'] ?? '';
-  const row = known.row('image', `${name}@${digest.slice(0, 12)}`);
-  if (digest === '' || !row) {
+  const current = currentName(known, name);
+  const version = current === undefined ? undefined : versionNamed(known, current);
+  if (version === undefined || version.removing) {
     const built = known.reported('osimage', name)?.[builderColumn] !== undefined;
     return {
       everyNode: true,
@@ -52,16 +57,28 @@ export function currentVersion(known: View, name: string, server: string, instal
         : `Did you run "genimage" before running "packimage"? kernel cannot be found at ${folder}/kernel on ${server}`,
     };
   }
-  const agent = row['image.store'] ?? '';
+  if (testRequired(known) && version.row['image.tested'] !== 'passed') {
+    const state = version.row['image.tested'] === 'failed' ? 'did not pass its test' : 'was never tested';
+    return once(
+      `The version ${version.name} ${state}, and site.requireimagetest is set: hostler image test ${name} first, or go ` +
+        `back to another version (hostler images ${name}).`,
+    );
+  }
+  const { row } = version;
+  const signature = row['image.signature'] ?? '';
+  const checked = row['image.checked'] === 'yes' && signature !== '';
+  const none: BlobRef = { digest: '', bytes: 0 };
   return {
     image,
     state: `netboot ${os}-${arch}-${profile}`,
-    digest,
-    kernel: blob(row, 'kernel'),
-    initrd: blob(row, 'initrd'),
-    root: blob(row, 'root'),
+    digest: version.root,
+    kernel: blobOf(version, 'kernel') ?? none,
+    initrd: blobOf(version, 'initrd') ?? none,
+    root: blobOf(version, 'root') ?? none,
+    files: blobOf(version, 'files'),
+    signed: checked ? { manifest: row['image.manifest'] ?? '', signature } : undefined,
     method: row['image.method'] ?? 'squashfs',
-    store: { agent, endpoints: commaList(known.reported('agent', agent)?.['agent.store'] ?? '') },
+    store: storeOf(known, version),
   };
 }
 
@@ -69,8 +86,4 @@ export function currentVersion(known: View, name: string, server: string, instal
 export function isDiskless(known: View, osimage: string): boolean {
   const method = attribute(known, 'osimage', osimage, 'provmethod')?.value ?? '';
   return ['netboot', 'statelite'].includes(method) || ['netboot', 'statelite'].includes(osimage);
-}
-
-function blob(row: Row, file: string): BlobRef {
-  return { digest: row[`image.${file}`] ?? '', bytes: Number(row[`image.${file}bytes`] ?? 0) };
 }

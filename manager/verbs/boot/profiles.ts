@@ -1,6 +1,7 @@
 import { commandLine } from '../../../shared/boot/command-line.ts';
 import { imageScript, localScript } from '../../../shared/boot/ipxe.ts';
 import { HostlerError } from '../../../shared/errors/error.ts';
+import { nodeFilesWord } from '../../../shared/task/node-files.ts';
 import { nodePlaceholder, type BootProfile, type BootServiceConfig } from '../../../shared/task/boot-apply.ts';
 import type { View } from '../../../shared/verb/view.ts';
 import type { ImageVersion } from './image-version.ts';
@@ -44,7 +45,12 @@ export function imageProfile(
     return { trouble: 'serialport defined, but no serialspeed for this node in nodehm table' };
   }
   const format = version.method === 'squashfs' ? '' : `hostler.format=${version.method}`;
-  const added = [format, node.value('addkcmdline'), version.image.value('addkcmdline')];
+  // Nothing secret, as all words: what is signed, and that there is something to fetch.
+  const { signed, files } = version;
+  const trust =
+    signed === undefined ? [] : [`hostler.manifest=${signed.manifest}`, `hostler.signature=${signed.signature}`];
+  const brought = files === undefined ? [] : [`${nodeFilesWord}=1`];
+  const added = [format, ...trust, ...brought, node.value('addkcmdline'), version.image.value('addkcmdline')];
   const { httpPort, httpsPort, authority } = service;
   const server = { address: served.address, httpPort };
   try {
@@ -67,6 +73,7 @@ export function imageProfile(
       kernel,
       initrd,
       image: version.digest,
+      ...(files !== undefined && { files: files.digest }),
     };
   } catch (error) {
     if (error instanceof HostlerError && error.code === 'invalid_argument') return { trouble: error.message };

@@ -86,7 +86,12 @@ function taskFor(
     service,
     nodes,
     profiles: profiles.all(),
-    blobs: [...versions].flatMap(({ kernel, initrd, root }) => [kernel, initrd, root]),
+    blobs: [...versions].flatMap(({ kernel, initrd, root, files }) => [
+      kernel,
+      initrd,
+      root,
+      ...(files ? [files] : []),
+    ]),
     ...(elsewhere && { from: store }),
     allNodes: false,
   };

@@ -5,6 +5,7 @@
 # Kernel words:
 #   hostler.server=http://ADDRESS:PORT   boot server: image at /blobs/<digest>, stages told to /progress
 #   hostler.image=SHA256                 the image file
+#   hostler.manifest=SHA256, hostler.signature=BASE64   what the manager signed: checked when the initrd has its key
 #   hostler.node=NAME                    the node's name; becomes the host name
 #   hostler.rootsize=SIZE                limit of the writable layer (tmpfs syntax); default 50%
 #   BOOTIF=01-aa-bb-cc-dd-ee-ff          the card that booted; default: any card with a link and a lease
@@ -62,12 +63,14 @@ start_over() {
 }
 
 read_kernel_words() {
-  server='' image='' node='' rootsize=50% bootif='' init=/sbin/init
+  server='' image='' manifest='' signature='' node='' rootsize=50% bootif='' init=/sbin/init
   read -r words </proc/cmdline
   for word in $words; do
     case $word in
     hostler.server=*) server=${word#*=} ;;
     hostler.image=*) image=${word#*=} ;;
+    hostler.manifest=*) manifest=${word#*=} ;;
+    hostler.signature=*) signature=${word#*=} ;;
     hostler.node=*) node=$(plain "${word#*=}") ;;
     hostler.rootsize=*) rootsize=${word#*=} ;;
     BOOTIF=*) bootif=$(echo "${word#BOOTIF=??-}" | tr 'A-F-' 'a-f:') ;;
@@ -170,6 +173,16 @@ fetch_once() {
     [ "$quiet" -lt "$stall_seconds" ] || kill "$getter"
   done
   wait "$getter"
+}
+
+# The manager's key came with the initrd (packimage puts it there, beside an openssl of the image): only what that key
+# has signed is run. The text is the one of shared/identity/image-statement.ts.
+signature_is_right() {
+  [ -f /etc/hostler/image.pem ] || return 0
+  printf 'hostler image 1\nmanifest %s\nroot %s\n' "$manifest" "$image" >/tmp/statement
+  printf %s "$signature" | base64 -d >/tmp/signature 2>/dev/null
+  OPENSSL_CONF=/dev/null /lib/hostler/ld.so --library-path /lib/hostler /lib/hostler/openssl pkeyutl -verify -pubin \
+    -inkey /etc/hostler/image.pem -rawin -in /tmp/statement -sigfile /tmp/signature >/tmp/verified 2>&1
 }
 
 refused() {
@@ -302,6 +315,13 @@ say "network is up on $interface: $(cat /run/hostler/address)"
 tell initrd "$interface"
 
 mount -t tmpfs -o mode=0700,size=90% mem /mem
+if ! signature_is_right; then
+  say "the image is not signed by the manager that this initrd belongs to: refusing it ($(tail -n 1 /tmp/verified))"
+  tell failed "the signature of the image is wrong"
+  sleep 3
+  start_over "a wrong signature"
+fi
+[ ! -f /etc/hostler/image.pem ] || say "the signature of the image is right"
 say "fetching the image from $server"
 load_image
 at_image=$(uptime)

@@ -120,15 +120,22 @@ describe('packimage', () => {
       kernel: blob('b'),
       initrd: blob('c'),
       manifest: blob('d'),
+      bom: blob('e'),
+      files: null,
       kernelver: '6.1.0-1',
       arch: 'x86_64',
       method: 'squashfs',
+      checked: true,
     };
     const step = packimage.on?.(state, { about: 'task', key: 'pack', outcome: 'done', agent: 'b1', result }, known);
+    const commit = step?.effects.find((effect) => effect.do === 'commit');
+    expect(commit?.changes[0]?.sign).toEqual({
+      'image.signature': `hostler image 1\nmanifest ${'d'.repeat(64)}\nroot ${'a'.repeat(64)}\n`,
+    });
     known.apply(step?.effects ?? []);
-    expect(known.row('image', 'img@aaaaaaaaaaaa')).toEqual({
+    expect(known.row('image', 'img@dddddddddddd')).toEqual({
       'image.osimage': 'img',
-      'image.digest': 'a'.repeat(64),
+      'image.digest': 'd'.repeat(64),
       'image.root': 'a'.repeat(64),
       'image.rootbytes': '5',
       'image.kernel': 'b'.repeat(64),
@@ -136,6 +143,11 @@ describe('packimage', () => {
       'image.initrd': 'c'.repeat(64),
       'image.initrdbytes': '5',
       'image.manifest': 'd'.repeat(64),
+      'image.manifestbytes': '5',
+      'image.bom': 'e'.repeat(64),
+      'image.bombytes': '5',
+      'image.checked': 'yes',
+      'image.builtby': 'b1',
       'image.kernelver': '6.1.0-1',
       'image.arch': 'x86_64',
       'image.method': 'squashfs',
@@ -143,14 +155,17 @@ describe('packimage', () => {
       'image.packedat': '2026-01-01T00:00:00.000Z',
       'image.packedby': 'admin',
     });
-    expect(known.row('osimage', 'img')?.['hostler.current']).toBe('a'.repeat(64));
+    expect(known.row('osimage', 'img')).toMatchObject({
+      'hostler.current': 'a'.repeat(64),
+      'hostler.version': 'img@dddddddddddd',
+    });
     const last = packimage.on?.(
       step?.state ?? null,
       { about: 'commit', key: 'version', outcome: 'done', revision: 9 },
       known,
     );
     expect(last?.effects).toEqual([
-      { do: 'say', text: 'The image is img@aaaaaaaaaaaa; nodeset gives it to nodes.\n' },
+      { do: 'say', text: 'The image is img@dddddddddddd; nodeset gives it to nodes.\n' },
       { do: 'done', exit: 0 },
     ]);
   });

@@ -126,9 +126,9 @@ export function exact(rpm: Rpm): string {
   return `${rpm.name}.${rpm.arch}=${evr(rpm)}`;
 }
 
-/** Groups are patterns here. */
+/** Groups are patterns here, asked for as what their packages provide: not every libzypp makes objects of them. */
 export function zypperSpec(spec: string): string {
-  return spec.startsWith('@') ? `pattern:${spec.replace(/^@\^?/, '')}` : spec;
+  return spec.startsWith('@') ? `pattern()=${spec.replace(/^@\^?/, '')}` : spec;
 }
 
 export { zypperCache };

@@ -117,9 +117,7 @@ async function replaceDatabase(folder: string, fresh: string): Promise<void> {
 /** What the sources of rpm call its files, in all its forms. */
 async function emptyDatabase(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (
-      /^(?:rpmdb\.sqlite.*|Packages.*|Index\.db|\.rpm\.lock|\.dbenv\.lock|__db.*|[A-Z]\w+)$/.test(name)
-    )
+    if (/^(?:rpmdb\.sqlite.*|Packages.*|Index\.db|\.rpm\.lock|\.dbenv\.lock|__db.*|[A-Z]\w+)$/.test(name))
       await rm(join(folder, name), { force: true });
   }
 }

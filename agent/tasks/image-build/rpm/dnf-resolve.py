@@ -99,14 +99,24 @@ def staying(kept, stage):
 
 def solve(base, specs):
     base.reset(goal=True)
-    if any(spec.startswith("@") for spec in specs):
+    groups = [spec[1:] for spec in specs if spec.startswith("@")]
+    missing = []
+    if groups:
         base.read_comps(arch_filter=True)
+    # Not by install_specs: it would look among module streams too, and forget which are enabled.
+    for name in groups:
+        try:
+            base.env_group_install([name.lstrip("^")], types=("mandatory", "default"), strict=True)
+        except dnf.exceptions.Error:
+            missing.append("@" + name)
     try:
-        base.install_specs(specs, strict=True)
+        base.install_specs([spec for spec in specs if not spec.startswith("@")], strict=True)
     except dnf.exceptions.MarkingErrors as error:
-        names = list(error.no_match_group_specs) + list(error.error_group_specs) + list(error.no_match_pkg_specs)
-        names += list(error.error_pkg_specs)
-        raise Stop({"missing": names} if names else {"problem": str(error)})
+        missing += list(error.no_match_pkg_specs) + list(error.error_pkg_specs)
+        if not missing:
+            raise Stop({"problem": str(error)})
+    if missing:
+        raise Stop({"missing": missing})
     try:
         base.resolve(allow_erasing=False)
     except dnf.exceptions.DepsolveError as error:

@@ -27,7 +27,7 @@ export function explainOutput(output: string, what: string, cause?: unknown): Ho
   const lines = output
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => line !== '' && !/^(?:warning|Warning): Enforced setting/.test(line));
+    .filter((line) => line !== '' && !/^(?:warning|Warning): Enforced setting/.test(line) && !isRemark(line));
   if (lines.some((line) => /No space left on device|more space needed on|not enough (?:free )?space/i.test(line))) {
     return new HostlerError(
       'resource_exhausted',
@@ -54,7 +54,10 @@ function excerpt(lines: readonly string[]): string[] {
   );
   if (script >= 0) return lines.slice(Math.max(0, script - 5), script + 3);
   const since = lines.findIndex((line) => /^(?:Error|Problem)\b|^Problem: /.test(line));
-  return since >= 0 ? lines.slice(since, since + mostLines) : lines.slice(-mostLines);
+  if (since < 0) return lines.slice(-mostLines);
+  // zypper: "Problem occurred during or after installation", and what it was stands before.
+  const before = (lines[since] ?? '').startsWith('Problem occurred') ? 4 : 0;
+  return lines.slice(Math.max(0, since - before), since + mostLines);
 }
 
 /** Lines about scripts that failed without stopping anything: the tree is made, and may not work. */
@@ -66,4 +69,9 @@ export function scriptWarnings(output: string): string[] {
       : [`Warning: the script ${match[1] ?? ''} of ${match[2] ?? ''} failed (${match[3] ?? ''}).`];
   });
   return [...new Set(found)];
+}
+
+/** What Debian's rpm says whenever it is called. */
+export function isRemark(line: string): boolean {
+  return /^rpm: (?:RPM should not be used directly|However assuming you know)/.test(line);
 }

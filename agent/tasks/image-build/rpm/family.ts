@@ -89,20 +89,24 @@ async function makeMetadata(repositories: Repositories, context: TaskContext): P
     if (!repository.bare) continue;
     const out = madeFor(repository, context.home);
     await mkdir(out, { recursive: true, mode: 0o755 });
-    const base = `file://${repository.place.split('/').map(encodeURIComponent).join('/')}`;
-    await run('createrepo_c', metadataArguments(repository.place, out, base), { signal: context.signal });
+    // By way of a link, since zypper looks for packages below the metadata's own folder.
+    await rm(join(out, linkName), { force: true });
+    await symlink(repository.place, join(out, linkName));
+    await run('createrepo_c', metadataArguments(repository.place, out), { signal: context.signal });
   }
 }
 
+const linkName = 'folder';
+
 /** Equal packages give equal metadata: no time of day in it. */
-export function metadataArguments(folder: string, out: string, base: string): string[] {
+export function metadataArguments(folder: string, out: string): string[] {
   return [
     '--quiet',
     '--update',
     '--no-database',
     '--revision=0',
     '--set-timestamp-to-revision',
-    `--baseurl=${base}`,
+    `--location-prefix=${linkName}`,
     `--outputdir=${out}`,
     folder,
   ];

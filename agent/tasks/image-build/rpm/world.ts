@@ -11,7 +11,7 @@ import type { Mounts, TreeView } from '../view.ts';
 import { parseRpmLine, rpmLine } from './arguments.ts';
 import type { Places, Rpm } from './arguments.ts';
 import { installedRpms, packageLines, queryFormat, sortDatabase } from './database.ts';
-import { explainRpm, scriptWarnings } from './explain.ts';
+import { explainRpm, isRemark, scriptWarnings } from './explain.ts';
 import { configureRpmTree, filesInput, finishKernels, removeTraces, withoutInitrds } from './finish.ts';
 import type { Installer, PassResult, Reckoned, Session } from './installer.ts';
 import { rpmProgress } from './progress.ts';
@@ -196,7 +196,7 @@ export class RpmWorld implements PackageWorld {
         // zypper: a reboot or its own restart is wanted.
         allowExit: installer.program === 'zypper' ? [100, 101, 102, 103] : [],
         onLine: (line) => {
-          context.log(line);
+          if (!isRemark(line)) context.log(line);
           const progress = rpmProgress(line);
           if (progress !== undefined) context.progress(stage, progress.text, progress.done, progress.total, 'packages');
         },

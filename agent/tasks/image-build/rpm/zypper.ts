@@ -83,15 +83,11 @@ export function parseSummary(xml: string): Rpm[] {
   return rows.sort((a, b) => (rpmLine(a) < rpmLine(b) ? -1 : 1));
 }
 
-/** Names that zypper said it does not know. */
+/** Names that zypper said it does not know: no package is called so, and none provides it. */
 export function unknownNames(output: string): string[] {
   const found = output.split('\n').flatMap((line) => {
-    const text = line.replace(/&apos;|&#39;/g, "'");
-    const match =
-      /'([^']+)' not found in package names/.exec(text) ??
-      /No provider of '([^']+)' found/.exec(text) ??
-      /(?:package|pattern) '([^']+)' not found/i.exec(text);
-    return match?.[1] === undefined ? [] : [match[1].replace(/^pattern:/, '@')];
+    const match = /No provider of '([^']+)' found/.exec(line.replace(/&apos;|&#39;/g, "'"));
+    return match?.[1] === undefined ? [] : [match[1].replace(/^pattern\(\)\s*=\s*/, '@')];
   });
   return [...new Set(found)];
 }

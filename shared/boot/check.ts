@@ -1,6 +1,14 @@
+import { checkedCloneNode } from '../clone/node.ts';
 import { HostlerError } from '../errors/error.ts';
 import type { BlobRef, StoreAccess } from '../task/blob.ts';
-import type { BootApplySpec, BootNetwork, BootNode, BootProfile, BootServiceConfig } from '../task/boot-apply.ts';
+import type {
+  BootApplySpec,
+  BootClone,
+  BootNetwork,
+  BootNode,
+  BootProfile,
+  BootServiceConfig,
+} from '../task/boot-apply.ts';
 import { addressRange, isHostName, isInterfaceName, isIpv4, maskBits, normalMac } from './address.ts';
 
 /** Boot scripts are a few hundred bytes; more than this is not one. */
@@ -75,6 +83,9 @@ export function checkNode(name: string, value: unknown, profiles: Readonly<Recor
     ip: text(at['ip'], `ip of ${name}`, isIpv4),
     hostname: text(at['hostname'], `hostname of ${name}`, isHostName),
     profile: text(at['profile'], `profile of ${name}`, (word) => Object.hasOwn(profiles, word)),
+    ...(at['deploy'] !== undefined && {
+      deploy: text(at['deploy'], `deploy of ${name}`, (word) => /^[\w.-]{1,200}$/.test(word)),
+    }),
   };
 }
 
@@ -94,6 +105,25 @@ function checkProfile(key: string, value: unknown): BootProfile {
     ipxe: text(at['ipxe'], `script of ${key}`, (word) => word.startsWith('#!ipxe\n') && word.length <= longestScript),
     authorise: at['authorise'] === true,
     ...Object.fromEntries(digests),
+    ...(at['clone'] !== undefined && { clone: checkClone(key, at['clone']) }),
+  };
+}
+
+function checkClone(key: string, value: unknown): BootClone {
+  const at = record(value, `clone of ${key}`);
+  const settings = record(at['settings'], `clone settings of ${key}`);
+  // The other parts are those of a node: the node of an example has them all.
+  const example = { ...settings, name: 'node', ip: '10.0.0.1', mac: '00:00:00:00:00:00' };
+  const { domain, bits, gateway, nameservers, protect, smaller } = checkedCloneNode(example);
+  return {
+    tree: text(at['tree'], `tree of ${key}`, isSha256),
+    treeBytes: checkBlob({ digest: at['tree'], bytes: at['treeBytes'] }).bytes,
+    facts: text(at['facts'], `facts of ${key}`, isSha256),
+    settings: {
+      ...{ domain, bits, gateway, nameservers, protect, smaller },
+      server: text(settings['server'], `server of ${key}`, (word) => /^http:\/\/[\w.:[\]-]+$/.test(word)),
+      secure: text(settings['secure'], `secure of ${key}`, (word) => /^https:\/\/[\w.:[\]-]+$/.test(word)),
+    },
   };
 }
 

@@ -38,7 +38,22 @@ export function commandLine(options: CommandLineOptions): string[] {
   return words;
 }
 
-function consoleWords(options: CommandLineOptions): string[] {
+/** The words for a machine that is to be installed: as above, but no image; the boot server's name, for its certificate. */
+export function installCommandLine(options: Omit<CommandLineOptions, 'image'> & { readonly agent: string }): string[] {
+  const words = [
+    `${kernelWords.server}=${httpBase(options.address, options.httpPort)}`,
+    `${kernelWords.secure}=https://${options.address}:${options.httpsPort}`,
+    `${kernelWords.authority}=${options.authority}`,
+    `${kernelWords.boot}=${options.agent}`,
+    `${kernelWords.node}=${options.node}`,
+    'ip=dhcp',
+    ...consoleWords(options),
+  ];
+  checkWords(words);
+  return words;
+}
+
+function consoleWords(options: Pick<CommandLineOptions, 'serialport' | 'serialspeed' | 'serialflow'>): string[] {
   if (options.serialport === '') return [];
   const speed = options.serialspeed === '' ? '115200' : options.serialspeed;
   const flow = /hard|cts/.test(options.serialflow) ? 'n8r' : '';

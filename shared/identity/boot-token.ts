@@ -97,4 +97,6 @@ export const kernelWords = {
   /** sha256 of the image file; fetched from `<server>/blobs/<digest>`. */
   image: 'hostler.image',
   node: 'hostler.node',
+  /** Name of the boot server's agent, which its certificate must bear; for what cannot read roles in certificates. */
+  boot: 'hostler.boot',
 } as const;

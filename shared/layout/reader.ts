@@ -22,6 +22,15 @@ export class Reader {
     return this.#get(field) === undefined ? undefined : read();
   }
 
+  /** As it is, for whoever checks it elsewhere. */
+  value(field: string): unknown {
+    return this.#get(field);
+  }
+
+  inner(field: string): Reader {
+    return new Reader(this.#get(field), `${this.#where}.${field}`);
+  }
+
   text(field: string): string {
     const value = this.#get(field);
     if (typeof value !== 'string') throw this.wrong(field, 'a text');

@@ -53,6 +53,8 @@ export interface BootNode {
   readonly hostname: string;
   /** Key of `profiles`. */
   readonly profile: string;
+  /** Of a node that is to be installed: names this one deploy. Once it was done the node is given its own disk. */
+  readonly deploy?: string;
 }
 
 /** What many nodes have in common. */
@@ -72,10 +74,38 @@ export interface BootProfile {
   readonly image?: string;
   /** What must not lie in the image (./node-files.ts): handed to these nodes alone, by their certificates. */
   readonly files?: string;
+  /** These nodes are to be installed. */
+  readonly clone?: BootClone;
+}
+
+/** What nodes are installed from. The files are handed out over TLS only, to a machine with the token of its boot. */
+export interface BootClone {
+  /** sha256 and size of the packed tree. */
+  readonly tree: string;
+  readonly treeBytes: number;
+  /** sha256 of the facts about it (shared/clone/facts.ts). */
+  readonly facts: string;
+  readonly settings: CloneSettings;
+}
+
+/** What the nodes of a profile have in common; name, address and card are the node's own (shared/clone/node.ts). */
+export interface CloneSettings {
+  readonly domain: string;
+  readonly bits: number;
+  readonly gateway: string;
+  readonly nameservers: readonly string[];
+  readonly protect: readonly string[];
+  readonly smaller: boolean;
+  /** This boot server as nodes reach it: `http://ADDRESS:PORT`, and by TLS. */
+  readonly server: string;
+  readonly secure: string;
 }
 
 /** Stands in a profile's script for the name of the node. */
 export const nodePlaceholder = '%{node}';
+
+/** Stands in it for the name of the agent that serves it. */
+export const agentPlaceholder = '%{agent}';
 
 export interface BootApplyResult {
   readonly nodes: number;

@@ -4,6 +4,8 @@ export const bootStages = [
   'loader', // the boot loader asked for its script
   'kernel', // the kernel was fetched
   'initrd', // the initrd runs
+  'installing', // an installer works on the disks; told again and again, with how far it is
+  'installed', // it has ended, and the machine starts over from its disk
   'image', // the image was fetched and its digest is right
   'switched', // root switched to the image
   'registered', // the agent has its certificate and its link

@@ -12,6 +12,8 @@ export interface BootRecord {
   readonly failures: number;
   /** The one claim of this boot: the kernel's boot id, and the token's id. */
   readonly claim?: { readonly bootId: string; readonly token: string };
+  /** The deploy by which the machine was installed last; outlives boots. */
+  readonly installed?: string;
 }
 
 /** Firmware, its boot loader and the loader's script follow each other within this; later it is another boot. */
@@ -38,7 +40,14 @@ export function advance(
   now: number,
 ): { record: BootRecord; news: boolean } {
   const fresh = (stage: BootStage): { record: BootRecord; news: true } => ({
-    record: { ...of, began: now, seen: now, stages: [stage], failures: 0 },
+    record: {
+      ...of,
+      began: now,
+      seen: now,
+      stages: [stage],
+      failures: 0,
+      ...(record?.installed !== undefined && { installed: record.installed }),
+    },
     news: true,
   });
   const current = record?.node === of.node ? record : undefined;

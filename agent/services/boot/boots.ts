@@ -59,6 +59,34 @@ export class Boots {
     });
   }
 
+  /** Whether that token is the one of the boot that the machine is in. */
+  holds(mac: string, token: string): Promise<boolean> {
+    return this.#inOrder(mac, async () => (await this.#get(mac))?.claim?.token === token);
+  }
+
+  /** Whether that deploy was done on one of these cards' machine. */
+  async installed(macs: readonly string[], deploy: string): Promise<boolean> {
+    for (const mac of macs) {
+      if (await this.#inOrder(mac, async () => (await this.#get(mac))?.installed === deploy)) return true;
+    }
+    return false;
+  }
+
+  /** The machine is installed; on disk before it is told, so that it is never wiped a second time. */
+  finish(of: { mac: string; node: string }, deploy: string, bootId: string): Promise<void> {
+    return this.#inOrder(of.mac, async () => {
+      const record = await this.#get(of.mac);
+      if (record === undefined) return;
+      await this.#keep({ ...record, installed: deploy }, true);
+      this.#report({ ...of, stage: 'installed', at: Date.now(), bootId, detail: '' });
+    });
+  }
+
+  /** How far an installation is: one line for people, told as often as it comes. */
+  progress(of: { mac: string; node: string }, detail: string, bootId: string): void {
+    this.#report({ ...of, stage: 'installing', at: Date.now(), bootId, detail });
+  }
+
   /** Which of a node's cards was seen last, since this process began. */
   latestOf(macs: readonly string[]): string | undefined {
     const records = macs.map((mac) => this.#records.get(mac)).filter((record) => record !== undefined);

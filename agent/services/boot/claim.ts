@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { normalMac } from '../../../shared/boot/address.ts';
 import { bootTokenSeconds, signBootToken, type ClaimReply } from '../../../shared/identity/boot-token.ts';
 import { sendText } from '../../store/send-file.ts';
+import { readBody } from './body.ts';
 import type { Boots } from './boots.ts';
 import type { Lookup } from './lookup.ts';
 
@@ -16,7 +17,6 @@ export interface ClaimParts {
 }
 
 const longestBody = 4096;
-const bodyMilliseconds = 10_000;
 
 /**
  * POST /claim (shared/identity/boot-token.ts): one token for each boot that was served to a MAC, to the node's own
@@ -81,17 +81,9 @@ export async function answerClaim(
 }
 
 async function readClaim(request: IncomingMessage): Promise<{ mac: string; bootId: string } | undefined> {
-  const timer = setTimeout(() => request.destroy(), bodyMilliseconds);
+  const body = await readBody(request, longestBody);
   try {
-    const pieces: Buffer[] = [];
-    let length = 0;
-    for await (const piece of request as AsyncIterable<Buffer>) {
-      length += piece.length;
-      // Read to its end in any case: a connection that is cut while the client still sends loses the answer.
-      if (length <= longestBody) pieces.push(piece);
-    }
-    if (length > longestBody) return undefined;
-    const value: unknown = JSON.parse(Buffer.concat(pieces).toString('utf8'));
+    const value: unknown = JSON.parse(body ?? '');
     if (typeof value !== 'object' || value === null) return undefined;
     const { mac, bootId } = value as Partial<Record<'mac' | 'bootId', unknown>>;
     if (typeof mac !== 'string' || typeof bootId !== 'string') return undefined;
@@ -99,7 +91,5 @@ async function readClaim(request: IncomingMessage): Promise<{ mac: string; bootI
     return normal !== undefined && /^[0-9a-f-]{8,64}$/.test(bootId) ? { mac: normal, bootId } : undefined;
   } catch {
     return undefined;
-  } finally {
-    clearTimeout(timer);
   }
 }

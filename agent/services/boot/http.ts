@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { normalMac } from '../../../shared/boot/address.ts';
-import { entryScript, waitScript } from '../../../shared/boot/ipxe.ts';
+import { entryScript, localScript, waitScript } from '../../../shared/boot/ipxe.ts';
 import { printable } from '../../../shared/process/printable.ts';
 import type { BootStage } from '../../../shared/task/node-events.ts';
 import type { BlobStore } from '../../store/blobs.ts';
@@ -19,6 +19,8 @@ export interface HttpParts {
   readonly authority: () => string;
   /** Folder of iPXE's programs. */
   readonly loaders: () => string;
+  /** Name of this server's agent. */
+  readonly agent: string;
   /** Where this server answers. */
   readonly address: string;
 }
@@ -87,7 +89,9 @@ async function nodeScript(
   if (request.method === 'GET' && lookup.speaking(mac, request.socket.remoteAddress)) {
     await parts.boots.saw({ mac, node: found.name }, { what: 'loader' }, { detail: found.profile.state });
   }
-  sendText(response, 200, scriptFor(found));
+  const { deploy } = found.node;
+  const over = deploy !== undefined && (await parts.boots.installed(found.node.macs, deploy));
+  sendText(response, 200, over ? localScript('boot') : scriptFor(found, parts.agent));
 }
 
 async function file(

@@ -1,5 +1,5 @@
 import { normalMac } from '../../../shared/boot/address.ts';
-import { nodePlaceholder, type BootNode, type BootProfile } from '../../../shared/task/boot-apply.ts';
+import { agentPlaceholder, nodePlaceholder, type BootNode, type BootProfile } from '../../../shared/task/boot-apply.ts';
 import { filesOf, type BootState } from './state.ts';
 
 export interface Found {
@@ -57,7 +57,7 @@ function plainAddress(address: string | undefined): string {
   return (address ?? '').replace(/^::ffff:/, '');
 }
 
-/** The node's own boot script. */
-export function scriptFor({ node, profile }: Found): string {
-  return profile.ipxe.replaceAll(nodePlaceholder, node.hostname);
+/** The node's own boot script. `agent`: who serves it. */
+export function scriptFor({ node, profile }: Found, agent: string): string {
+  return profile.ipxe.replaceAll(nodePlaceholder, node.hostname).replaceAll(agentPlaceholder, agent);
 }

@@ -16,6 +16,7 @@ import { answerClaim } from './claim.ts';
 import { Dnsmasq } from './dnsmasq.ts';
 import { DnsmasqLog } from './dnsmasq-log.ts';
 import { answer } from './http.ts';
+import { answerInstall } from './install.ts';
 import { announce, checkInterfaces, lockInterface, withdraw } from './interfaces.ts';
 import { placeLoaders } from './loaders.ts';
 import { Lookup } from './lookup.ts';
@@ -81,17 +82,18 @@ export class BootService {
     for (const lock of this.#locks.values()) await lock.release();
   }
 
-  /** For the HTTPS server: takes `/claim` and `/node-files`. */
+  /** For the HTTPS server: takes `/claim`, `/node-files`, and what a machine that is being installed asks. */
   readonly route: ExtraRoute = async (request, response, peer) => {
     if (request.url === nodeFilesPath) {
       await answerNodeFiles({ lookup: this.#lookup, blobs: this.#options.blobs }, request, response, peer);
       return true;
     }
-    if (request.url !== claimPath) return false;
-    if (request.method !== 'POST') return false;
-    const { name, identity, log } = this.#options;
+    const { name, identity, log, blobs } = this.#options;
+    const path = request.url ?? '';
     const parts = { lookup: () => this.#lookup, boots: this.#boots, server: name, key: () => identity().key, log };
-    await answerClaim(parts, request, response);
+    if (path === claimPath && request.method === 'POST') await answerClaim(parts, request, response);
+    else if (path.startsWith('/clone/')) await answerInstall({ ...parts, blobs }, request, response, path);
+    else return false;
     return true;
   };
 
@@ -185,6 +187,7 @@ export class BootService {
       blobs: this.#options.blobs,
       authority: () => this.#options.identity().authority,
       loaders: () => this.#tftp,
+      agent: this.#options.name,
       address,
     };
     const server = createServer({ headersTimeout: 20_000, requestTimeout: 30_000 }, (request, response) => {

@@ -298,9 +298,6 @@ boot=$(cat /proc/sys/kernel/random/boot_id)
 told='' interface='' mac=''
 at_initrd=$(uptime)
 say "initrd started, kernel $(uname -r)"
-case $image in
-*[!0-9a-f]* | '') start_over "the kernel command line names no image (hostler.image=SHA256)" ;;
-esac
 case $server in
 http://*) ;;
 *) start_over "the kernel command line names no boot server (hostler.server=http://ADDRESS:PORT)" ;;
@@ -312,7 +309,13 @@ at_network=$(uptime)
 say "network is up on $interface: $(cat /run/hostler/address)"
 [ -n "$node" ] || node=$(cat /run/hostler/hostname 2>/dev/null)
 [ -z "$node" ] || hostname "$node"
+# A machine that is to be installed goes another way from here (agent/tasks/clone/installer).
+# shellcheck source=/dev/null
+[ ! -f /etc/install.sh ] || . /etc/install.sh
 tell initrd "$interface"
+case $image in
+*[!0-9a-f]* | '') start_over "the kernel command line names no image (hostler.image=SHA256)" ;;
+esac
 
 mount -t tmpfs -o mode=0700,size=90% mem /mem
 if ! signature_is_right; then

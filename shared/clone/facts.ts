@@ -1,0 +1,56 @@
+import { checkedLayout } from '../layout/check.ts';
+import type { Layout } from '../layout/layout.ts';
+import { Reader } from '../layout/reader.ts';
+
+/** What the installation of a golden tree must know besides its files. Written when the tree is packed. */
+export interface CloneFacts {
+  readonly format: 1;
+  readonly layout: Layout;
+  /** xCAT's words. */
+  readonly osvers: string;
+  readonly arch: string;
+  /** /etc/fstab and /etc/crypttab of the captured machine; empty where there is none. */
+  readonly fstab: string;
+  readonly crypttab: string;
+  readonly network: NetworkKind;
+  readonly loader: BootLoader;
+  /** Place of mdadm.conf; empty where no RAID is known. */
+  readonly mdadmConf: string;
+}
+
+/** What configures network cards on that system, as files that it reads. */
+export const networkKinds = ['ifupdown', 'networkd', 'netplan', 'networkmanager', 'ifcfg', 'none'] as const;
+export type NetworkKind = (typeof networkKinds)[number];
+
+export interface BootLoader {
+  /** How GRUB's programs are called, and where its configuration is. */
+  readonly family: 'debian' | 'redhat' | 'suse' | 'none';
+  /** Firmware that the installed packages serve. */
+  readonly bios: boolean;
+  readonly uefi: boolean;
+  /** Folder below EFI/ on the EFI system partition: `debian`, `rocky`. */
+  readonly vendor: string;
+}
+
+/** Throws `invalid_argument`. */
+export function checkedFacts(value: unknown): CloneFacts {
+  const top = new Reader(value, 'golden image');
+  if (top.number('format') !== 1) throw top.wrong('format', '1: this image was packed by a later Hostler');
+  const loader = top.inner('loader');
+  return {
+    format: 1,
+    layout: checkedLayout(top.value('layout')),
+    osvers: top.matching('osvers', /^[\w.-]{0,60}$/, 'the name of a release'),
+    arch: top.matching('arch', /^[a-z0-9_]{1,20}$/, 'an architecture'),
+    fstab: top.text('fstab'),
+    crypttab: top.text('crypttab'),
+    network: top.oneOf('network', networkKinds),
+    loader: {
+      family: loader.oneOf('family', ['debian', 'redhat', 'suse', 'none']),
+      bios: loader.flag('bios'),
+      uefi: loader.flag('uefi'),
+      vendor: loader.matching('vendor', /^[\w-]{0,40}$/, 'a plain word'),
+    },
+    mdadmConf: top.matching('mdadmConf', /^(?:\/etc\/(?:mdadm\/)?mdadm\.conf)?$/, 'the place of mdadm.conf'),
+  };
+}

@@ -32,7 +32,7 @@ export interface LinkDeps {
   readonly pauses?: readonly [first: number, most: number];
 }
 
-const defaultPauses = [500, 60_000] as const;
+const defaultPauses = [500, 30_000] as const;
 
 /** Connects at once and keeps the link until stopped, or until the manager says never to come back. */
 export function openLink(deps: LinkDeps): AgentLink {
@@ -80,8 +80,10 @@ export function openLink(deps: LinkDeps): AgentLink {
     }
     deps.log.warn({ err: error, retryAfter: error.retryAfter }, 'the manager refused the link');
     deps.listener.refused?.(error);
-    // On top of what the manager asks for, so that a crowd that was turned away does not come back as one.
-    return error.retryAfter === 0 ? undefined : error.retryAfter * 1000 + wait;
+    // On top of what the manager asks for, so that a crowd that was turned away does not come back as one. Never more than
+    // as long again: the manager is there and said when.
+    const asked = error.retryAfter * 1000;
+    return asked === 0 ? undefined : asked + Math.min(wait, asked);
   }
 
   async function run(): Promise<void> {

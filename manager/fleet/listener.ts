@@ -15,7 +15,14 @@ const patience = 10_000;
 
 /** Connections at a time, and how many of them may be before the end of their handshake. */
 const mostConnections = 25_000;
-const mostHandshakes = 4_000;
+const mostKnocking = 10_000;
+
+/**
+ * Handshakes at a time: when a whole fleet comes at once, few that finish soon are better than all of them side by side, none
+ * of which is done before its agent gives up. The others wait in line, as long as an agent waits.
+ */
+const mostHandshakes = 128;
+const longestWait = 12_000;
 
 /** What Linux takes as the path of a socket, in bytes. */
 const longestSocketPath = 107;
@@ -103,6 +110,9 @@ class Door {
   readonly #open = new Set<Socket>();
   /** Connections of which it is not known yet whether anything good comes of them. */
   #knocking = 0;
+  /** Handshakes going on, and who waits for one to end; the longest first. */
+  #shaking = 0;
+  readonly #line: { readonly socket: Socket; readonly since: number }[] = [];
   #renewal: NodeJS.Timeout | undefined;
 
   constructor(deps: ListenerDeps, identity: TlsIdentity & { readonly expiresAt: number }) {
@@ -117,7 +127,7 @@ class Door {
     });
     this.#tls.on('secureConnection', (socket) => this.#secured(socket));
     this.#tls.on('tlsClientError', (error, socket) => {
-      this.#knocking--;
+      this.#shaken();
       deps.log.debug({ peer: socket.remoteAddress, err: error }, 'TLS handshake failed');
       socket.destroy();
     });
@@ -128,7 +138,7 @@ class Door {
     this.#open.add(socket);
     socket.on('close', () => this.#open.delete(socket));
     socket.on('error', () => socket.destroy());
-    if (this.#knocking >= mostHandshakes) {
+    if (this.#knocking + this.#line.length >= mostKnocking) {
       socket.destroy();
       return;
     }
@@ -154,9 +164,8 @@ class Door {
     }
     socket.unshift(first);
     if (first[0] === handshakeRecord) {
-      // Every handshake ends as secureConnection or tlsClientError, by its timeout at the latest.
-      this.#knocking++;
-      this.#tls.emit('connection', socket);
+      if (this.#shaking < mostHandshakes) this.#shake(socket);
+      else this.#line.push({ socket, since: performance.now() });
     } else if (plainAllowed) {
       this.#deps.onPlain(socket);
     } else {
@@ -165,8 +174,26 @@ class Door {
     }
   }
 
+  /** Every handshake ends as secureConnection or tlsClientError, by its timeout at the latest. */
+  #shake(socket: Socket): void {
+    this.#shaking++;
+    this.#tls.emit('connection', socket);
+  }
+
+  /** One has ended: the next one's turn. Whoever waited too long is sent away, and comes back after a pause. */
+  #shaken(): void {
+    this.#shaking--;
+    while (this.#shaking < mostHandshakes) {
+      const next = this.#line.shift();
+      if (next === undefined) return;
+      if (next.socket.destroyed) continue;
+      if (performance.now() - next.since > longestWait) next.socket.destroy();
+      else this.#shake(next.socket);
+    }
+  }
+
   #secured(socket: TLSSocket): void {
-    this.#knocking--;
+    this.#shaken();
     socket.on('error', () => socket.destroy());
     if (socket.alpnProtocol !== 'h2') {
       socket.destroy();

@@ -26,6 +26,8 @@ export class Member {
   lastSeen: number;
   /** Without a session: until then the agent still counts as there. */
   expectedUntil = 0;
+  /** When its connection broke, and with which others; until it is back. */
+  broke: { readonly at: number; readonly wave: { readonly count: number } } | undefined;
   paceTold = 0;
   /** The last write of how far this agent's messages were applied; the next connection waits for it. */
   keeping: Promise<void> = Promise.resolve();

@@ -11,8 +11,24 @@ import { records } from './store.ts';
 /** An agent whose connection broke counts as there for this long, in milliseconds: most are back at once. */
 const comeBack = 10_000;
 
+/**
+ * And this much longer for each one whose connection broke along with it, in milliseconds, up to a bound: when a broker, a
+ * switch or a relay starts again, all of a crowd are well, and come back as fast as handshakes can be made.
+ */
+const comeBackEach = 10;
+const comeBackMost = 120_000;
+
+/** Connections that break within this time of each other broke together, in milliseconds. */
+const together = 3_000;
+
 /** How often all agents are looked at, in milliseconds. */
 const round = 1_000;
+
+/** Connections that broke together. */
+export interface Wave {
+  last: number;
+  count: number;
+}
 
 /** Who is connected, by links and heartbeats. One timer for the whole fleet. */
 export class Presence {
@@ -23,6 +39,12 @@ export class Presence {
   readonly #expired: (member: Member) => boolean;
   readonly #shortest: number | undefined;
   readonly #timer: NodeJS.Timeout;
+  /** The connections that broke last, all about the same time. */
+  #wave: Wave = { last: 0, count: 0 };
+  /** When the round before was (monotonic), to know of time that this process did not have. */
+  #looked = performance.now();
+  /** How many are connected or expected back, as of the last round: they share the budget for heartbeats. */
+  #crowd: number;
 
   /** `expired`: the certificate that the member's connection was opened with has run out since. */
   constructor(
@@ -39,6 +61,7 @@ export class Presence {
     this.#space = space;
     this.#log = log;
     this.#now = now;
+    this.#crowd = roster.present();
     this.#timer = setInterval(() => this.look(), Math.min(round, shortestHeartbeat ?? round));
     this.#timer.unref();
   }
@@ -49,7 +72,7 @@ export class Presence {
 
   /** Milliseconds between heartbeats, for a newcomer. */
   pace(): number {
-    return heartbeatEvery(this.#roster.connected() + 1, this.#shortest);
+    return heartbeatEvery(this.#crowd + 1, this.#shortest);
   }
 
   came(member: Member, session: ManagerSession, serial: string): void {
@@ -57,6 +80,7 @@ export class Presence {
     member.serial = serial;
     member.lastSeen = this.#now();
     member.expectedUntil = 0;
+    member.broke = undefined;
     member.paceTold = this.pace();
     this.#log.info({ agent: member.name, incarnation: member.life?.incarnation }, 'agent connected');
     this.#roster.publish(member.name);
@@ -65,18 +89,38 @@ export class Presence {
   /** `broke`: it did not say goodbye, so it may be back in a moment. */
   left(member: Member, broke: boolean): void {
     member.session = undefined;
-    member.expectedUntil = broke ? this.#now() + comeBack : 0;
-    if (broke) return;
-    this.#away(member);
+    member.expectedUntil = 0;
+    if (!broke) {
+      this.#away(member);
+      return;
+    }
+    const now = this.#now();
+    if (now - this.#wave.last > together) this.#wave = { last: now, count: 0 };
+    this.#wave.last = now;
+    this.#wave.count++;
+    member.broke = { at: now, wave: this.#wave };
+    member.expectedUntil = now + comeBack;
+  }
+
+  /** How long it may stay away, now that it is known how many broke along with it. */
+  #expected(member: Member): number {
+    if (member.broke === undefined) return member.expectedUntil;
+    const { at, wave } = member.broke;
+    return at + Math.min(comeBackMost, comeBack + wave.count * comeBackEach);
   }
 
   /** One round over all agents. */
   look(): void {
     const now = this.#now();
-    const every = heartbeatEvery(this.#roster.connected(), this.#shortest);
+    // While this process had no time, what agents said waited to be read: they were not silent.
+    const late = performance.now() - this.#looked - round;
+    this.#looked = performance.now();
+    this.#crowd = this.#roster.present();
+    const every = heartbeatEvery(this.#crowd, this.#shortest);
     for (const member of this.#roster.all()) {
       const { session } = member;
       if (session !== undefined) {
+        if (late > round) member.lastSeen += late;
         if (this.#expired(member)) {
           void session.refuse(new Refused('unauthenticated', 'The certificate of this connection has expired.', 1));
         } else if (now - member.lastSeen > silenceAllowed(Math.max(every, member.paceTold))) {
@@ -86,6 +130,8 @@ export class Presence {
           session.send({ pace: { heartbeatEvery: every } }).catch(() => undefined);
         }
       } else if (member.expectedUntil !== 0 && member.expectedUntil <= now) {
+        member.expectedUntil = this.#expected(member);
+        if (member.expectedUntil > now) continue;
         member.expectedUntil = 0;
         this.#away(member);
       }

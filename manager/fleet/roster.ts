@@ -5,8 +5,11 @@ import { Member, candidateOf, rowOf, summaryOf } from './member.ts';
 import type { Candidate } from './placement.ts';
 import type { FleetState } from './store.ts';
 
-/** After a restart of the manager, how long agents that were connected may take to come back, in milliseconds. */
-const comeBackAfterRestart = 60_000;
+/**
+ * After a restart of the manager, how long agents that were connected may take to come back, in milliseconds: their longest
+ * pause between attempts (agent/link/link.ts), and the time that a fleet of the largest size takes to be let in.
+ */
+const comeBackAfterRestart = 120_000;
 
 /** All agents that were ever enrolled, with what is known of them; and what the registry shows of it. */
 export class Roster {
@@ -58,6 +61,14 @@ export class Roster {
   connected(): number {
     let count = 0;
     for (const member of this.#members.values()) if (member.session !== undefined) count++;
+    return count;
+  }
+
+  /** Those who are connected, or expected to be in a moment. */
+  present(): number {
+    const now = this.#now();
+    let count = 0;
+    for (const member of this.#members.values()) if (member.present(now)) count++;
     return count;
   }
 

@@ -120,7 +120,7 @@ describe('fleet', () => {
     agents = [];
     await manager.up();
     expect(manager.fleet.place({ role: 'build' }, 'sim')).toMatchObject({ outcome: 'placed', agent: 'b1' });
-    clock = 61_000;
+    clock = 121_000;
     expect(manager.fleet.place({ role: 'build' }, 'sim')).toMatchObject({ outcome: 'nobody', code: 'unavailable' });
     await until('the row says so', () => row('b1')['agent.state'] === 'away');
   });

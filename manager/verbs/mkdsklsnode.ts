@@ -27,7 +27,7 @@ const resources = ['spot', 'root', 'shared_root', 'paging', 'dump', 'home', 'sha
 /** Sets up diskless and dataless AIX machines. */
 export const mkdsklsnode: Verb<ClientWork | null> = {
   name: 'mkdsklsnode',
-  version: 1,
+  version: 2,
   changes: true,
   start(asked, known): Step<ClientWork | null> {
     const line = nodesAndPairs(asked, known);

@@ -1,19 +1,22 @@
 import { changeFor } from '../../shared/objects/index.ts';
 import { nimKinds, type NimImageResult } from '../../shared/task/nim.ts';
 import { hasFlag, type Asked } from '../../shared/verb/asked.ts';
-import type { Effect, Json, Report } from '../../shared/verb/effect.ts';
+import type { Effect, Json } from '../../shared/verb/effect.ts';
 import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
-import { buildLock, nimMaster, refuse, say, splitPairs } from './nim/common.ts';
+import { buildLock, nimMaster, refuse, say, site, splitPairs } from './nim/common.ts';
 import { planImage } from './nim/image-plan.ts';
 import { planUpdate } from './nim/image-update.ts';
+import { copiesFiles } from './nim/replicas.ts';
+import { otherMasters } from './nim/servers.ts';
+import { onUpdate, startUpdate, type UpdateWork } from './nim/update-work.ts';
 
 interface State {
   readonly image: string;
   readonly server: string;
   readonly attributes: Readonly<Record<string, string>>;
-  /** The SPOT of an image that is there is changed; its definition is not. */
-  readonly update: boolean;
+  /** The SPOT of an image that is there is changed; its definition is not. null: an image is made. */
+  readonly update: UpdateWork | null;
   readonly [key: string]: Json;
 }
 
@@ -23,7 +26,7 @@ const summary =
 /** Makes the NIM resources of an AIX image and its osimage definition; what is there already is checked and used. */
 export const mknimimage: Verb<State | null> = {
   name: 'mknimimage',
-  version: 1,
+  version: 2,
   changes: true,
   start(asked, known) {
     const { names, pairs, bad } = splitPairs(asked.operands);
@@ -35,7 +38,7 @@ export const mknimimage: Verb<State | null> = {
     const plan = planImage(asked, known, image, pairs);
     if ('trouble' in plan) return refuse(asked, plan.trouble, plan.exit);
     return {
-      state: { image, server: asked.server, attributes: { ...plan.attributes }, update: false },
+      state: { image, server: asked.server, attributes: { ...plan.attributes }, update: null },
       effects: [
         {
           do: 'run',
@@ -68,7 +71,7 @@ export const mknimimage: Verb<State | null> = {
         ],
       };
     }
-    if (state.update) return updated(state, report);
+    if (state.update !== null) return asState(state.image, onUpdate(state.update, report, known));
     if (report.outcome !== 'done')
       return end({
         do: 'refuse',
@@ -86,29 +89,18 @@ export const mknimimage: Verb<State | null> = {
 function update(asked: Asked, known: View, image: string, pairs: ReadonlyMap<string, string>): Step<State | null> {
   const plan = planUpdate(known, image, pairs);
   if ('trouble' in plan) return refuse(asked, plan.trouble);
-  const task = {
-    key: 'update',
-    kind: nimKinds.updateImage,
-    title: `Update the SPOT of ${image}`,
-    on: nimMaster(known),
+  const work: UpdateWork = {
+    server: asked.server,
+    image,
     spec: plan.spec as unknown as Json,
-    uninterruptible: true,
-    lock: buildLock(nimMaster(known)),
+    servers: copiesFiles(known, false) ? otherMasters(known, image) : [],
+    base: `${site(known, 'installdir') || asked.folders.install}/nim`,
+    open: [],
   };
-  return {
-    state: { image, server: asked.server, attributes: {}, update: true },
-    effects: [
-      say(`Updating the NIM spot resource named '${plan.spec.spot}'. This could take a while.`),
-      { do: 'run', task },
-    ],
-  };
+  return asState(image, startUpdate(work, known));
 }
 
-function updated(state: State, report: Extract<Report, { about: 'task' }>): Step<null> {
-  if (report.outcome !== 'done') {
-    const message = `Error: [${state.server}]: Could not update the image ${state.image}. ${report.message}`;
-    return end({ do: 'refuse', code: report.code, message });
-  }
-  const { lines } = report.result as { lines: string[] };
-  return end(...lines.map((line) => say(`${state.server}: ${line}`)), { do: 'done', exit: 0 });
+function asState(image: string, { state: update, effects }: Step<UpdateWork | null>): Step<State | null> {
+  if (update === null) return { state: null, effects };
+  return { state: { image, server: update.server, attributes: {}, update }, effects };
 }

@@ -8,7 +8,7 @@ import { nodesAndPairs } from './nim/nodes.ts';
 /** Installs software on running AIX machines out of an lpp_source. */
 export const nimnodecust: Verb<ClientWork | null> = {
   name: 'nimnodecust',
-  version: 1,
+  version: 2,
   changes: true,
   start(asked, known): Step<ClientWork | null> {
     const line = nodesAndPairs(asked, known);

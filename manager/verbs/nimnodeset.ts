@@ -27,7 +27,7 @@ import { nimPostscripts, rootPassword } from './nim/postscripts.ts';
 /** Sets up network installations of AIX machines; they are booted afterwards. */
 export const nimnodeset: Verb<ClientWork | null> = {
   name: 'nimnodeset',
-  version: 1,
+  version: 2,
   changes: true,
   start(asked, known): Step<ClientWork | null> {
     const { names, pairs, bad } = splitPairs(asked.operands);

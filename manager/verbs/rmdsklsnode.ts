@@ -7,7 +7,7 @@ import { nodesAndPairs } from './nim/nodes.ts';
 /** Takes diskless and dataless machines out of NIM: reset, resources back, definition gone. */
 export const rmdsklsnode: Verb<ClientWork | null> = {
   name: 'rmdsklsnode',
-  version: 1,
+  version: 2,
   changes: true,
   start(asked, known): Step<ClientWork | null> {
     const line = nodesAndPairs(asked, known);

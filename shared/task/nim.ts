@@ -224,6 +224,8 @@ export interface NimDescribeResult {
     readonly ready: boolean;
     /** Of a shared_root: the SPOT that it was made from. */
     readonly spot: string;
+    /** Some machine uses it. */
+    readonly allocated: boolean;
     readonly [key: string]: Json;
   }[];
   readonly [key: string]: Json;

@@ -121,6 +121,37 @@ describe('a diskless image on a service node', () => {
     expect(changes('sn1').some((line) => /diskless|dkls_init/.test(line))).toBe(false);
   });
 
+  test('an update: refused while a node of a service node uses the SPOT; else its copy goes, and comes anew', async () => {
+    await works('mkdsklsnode -i img node01');
+    await fails('mknimimage -u img otherpkgs=bos.x', /sn1: The resource named 'img' is currently allocated/);
+    expect(site.commands().some((line) => line.includes('-o cust'))).toBe(false);
+    await works('rmdsklsnode -r node01');
+    const out = await works('mknimimage -u img otherpkgs=bos.x');
+    expect(out).toContain("sn1: Removed the NIM resource named 'img'.");
+    expect(changes('sn1').slice(-2)).toEqual(['nim -o remove img_shared_root', 'nim -o remove img']);
+    await works('mkdsklsnode -i img node01');
+    expect(changes('sn1').filter((line) => line.includes('-t spot'))).toHaveLength(2);
+  });
+
+  test('removing the image: from service nodes first; what one of them uses stays everywhere', async () => {
+    await works('mkdsklsnode -i img node01');
+    const kept = await works('rmnimimage img');
+    expect(kept).toContain("sn1: The resource named 'img' is currently allocated. It will not be removed.");
+    expect(kept).toContain("The osimage definition 'img' is kept");
+    expect(site.commands()).not.toContain('nim -o remove img');
+    await works('rmdsklsnode -r node01');
+    expect(await works('rmnimimage -s sn1 -d img')).toContain('only these servers were asked');
+    expect(await works('rmnimimage -d -x img')).toContain("Removed the xCAT osimage definition 'img'.");
+    expect(site.commands()).toContain('nim -o remove img');
+  });
+
+  test('-M leaves the service nodes alone; one that does not answer keeps the rest from being removed', async () => {
+    await fails('rmnimimage -M -s sn1 img', /cannot be used together/);
+    const before = changes('sn1').length;
+    await works('rmnimimage -M -d img');
+    expect(changes('sn1')).toHaveLength(before);
+  });
+
   test('both service nodes, or one of them', async () => {
     await configured('sn2');
     await works('mkdsklsnode -b -i img node03');

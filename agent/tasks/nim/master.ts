@@ -26,6 +26,11 @@ export class NimMaster {
     return ran.exit === 0 && parseStanzas(ran.stdout).some((object) => object.type === 'master');
   }
 
+  /** Nobody ever set NIM up here: it does not answer, and has left nothing. A master that is broken is not that. */
+  async isEmpty(): Promise<boolean> {
+    return !(await this.configured()) && !(await this.exists('/etc/niminfo'));
+  }
+
   /** undefined only when NIM itself says that there is no such object; any other failure is an error. */
   async show(name: string): Promise<NimObject | undefined> {
     const ran = await this.#lsnim(['-l', name]);

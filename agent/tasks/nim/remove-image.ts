@@ -10,6 +10,7 @@ const files: readonly string[] = ['mksysb', 'dump', 'image_data'];
 
 /** Removes what nothing uses; what is in use is kept and said, which is no error (NIM facts, 9.6). */
 export async function removeImage(master: NimMaster, spec: NimRemoveImageSpec): Promise<NimRemoveImageResult> {
+  if (await master.isEmpty()) return { removed: [], kept: [], lines: [] };
   const known = await master.showMany(spec.resources.map(({ name }) => name));
   const removed: string[] = [];
   const kept: string[] = [];

@@ -70,7 +70,9 @@ export async function nimSite(objects: Objects = {}): Promise<NimSite> {
         else if (effect.do === 'run') {
           const { key, kind, on, spec } = effect.task;
           const server = servers.get(on.agent ?? '');
-          report = await onServer(server, () => runTask(lab, key, kind, withSecrets(spec, view)));
+          report = await onServer(server, () =>
+            runTask(lab, { key, kind, agent: on.agent ?? 'aixmn' }, withSecrets(spec, view)),
+          );
         } else if (effect.do === 'done') exit = effect.exit;
         else if (effect.do === 'refuse') {
           err += `${effect.message}\n`;
@@ -99,7 +101,11 @@ async function onServer<T>(server: Server | undefined, work: () => Promise<T>): 
   }
 }
 
-async function runTask(lab: NimLab, key: string, kind: string, spec: Json): Promise<Report> {
+async function runTask(
+  lab: NimLab,
+  { key, kind, agent }: { key: string; kind: string; agent: string },
+  spec: Json,
+): Promise<Report> {
   const task = nimTasks.find((one) => one.kind === kind);
   if (!task) throw new Error(`no task ${kind}`);
   try {
@@ -115,9 +121,9 @@ async function runTask(lab: NimLab, key: string, kind: string, spec: Json): Prom
       log: (line: string) => void lab.log.push(line),
       progress: () => {},
     };
-    return { about: 'task', key, outcome: 'done', agent: 'aixmn', result: await task.run(context) };
+    return { about: 'task', key, outcome: 'done', agent, result: await task.run(context) };
   } catch (thrown) {
     const error = HostlerError.from(thrown);
-    return { about: 'task', key, outcome: 'failed', agent: 'aixmn', code: error.code, message: error.message };
+    return { about: 'task', key, outcome: 'failed', agent, code: error.code, message: error.message };
   }
 }

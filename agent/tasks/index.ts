@@ -1,4 +1,5 @@
 import { bootApply } from './boot-apply/boot-apply.ts';
+import { clonePack } from './clone/pack.ts';
 import { files } from './files/kind.ts';
 import { imageBuild } from './image-build/kind.ts';
 import { imageDiff } from './image-diff/kind.ts';
@@ -13,6 +14,7 @@ import type { TaskKind } from './types.ts';
 /** Every kind of task that this agent knows; one line a kind. */
 export const taskKinds: readonly TaskKind[] = [
   bootApply,
+  clonePack,
   scripts,
   imageBuild,
   imagePack,

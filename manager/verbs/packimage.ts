@@ -10,6 +10,7 @@ import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { builderColumn, describe, notNetboot, refusal, rootimgdirOf, words } from './image/description.ts';
 import type { Description } from './image/description.ts';
+import { cloneFolders, clonePackTask } from './image/pack-clone.ts';
 import { collectable, collectionHeard, isCollecting, startCollection, type Collection } from './image/collect.ts';
 
 interface State {
@@ -62,7 +63,8 @@ export const packimage: Verb<State | null> = {
         `Invalid compress method '${compress}' requested: a ${method} image takes ${compressions[method].join(', ')}.`,
       );
     }
-    if (image.value('provmethod') !== 'netboot') return refuse(notNetboot(name));
+    const golden = image.value('provmethod') === 'sysclone';
+    if (!golden && image.value('provmethod') !== 'netboot') return refuse(notNetboot(name));
     const builder = known.reported('osimage', name)?.[builderColumn];
     const store = chooseStore(known, builder);
     if (store === undefined) {
@@ -72,7 +74,7 @@ export const packimage: Verb<State | null> = {
         message: `Error: [${asked.server}]: No connected agent has the role 'store', which is to keep the image. Start one: hostler-agent --roles store.`,
       });
     }
-    return begin(asked, known, image, { method, compress, store, builder });
+    return golden ? beginGolden(asked, image, store) : begin(asked, known, image, { method, compress, store, builder });
   },
   on(state, report, known) {
     if (state === null || report.about === 'cancel') return { state, effects: [] };
@@ -162,18 +164,25 @@ function begin(asked: Asked, known: View, image: Description, choice: Choice): S
       deadline,
     },
   });
+  return { state: stateOf(asked, image, choice.store), effects };
+}
+
+/** A golden tree, after it was edited or laid there by hand; a capture packs what it fetched by itself. */
+function beginGolden(asked: Asked, image: Description, store: StoreAccess): Step<State> {
+  const task = clonePackTask(image, asked.folders.install, store);
+  const text = `Packing contents of ${cloneFolders(image, asked.folders.install).tree}\n`;
   return {
-    state: {
-      image: image.name,
-      server: asked.server,
-      at: asked.at,
-      user: asked.user,
-      store: choice.store.agent,
-      version: '',
-      collection: null,
-    },
-    effects,
+    state: stateOf(asked, image, store),
+    effects: [
+      { do: 'say', text },
+      { do: 'run', task },
+    ],
   };
+}
+
+function stateOf(asked: Asked, image: Description, store: StoreAccess): State {
+  const { server, at, user } = asked;
+  return { image: image.name, server, at, user, store: store.agent, version: '', collection: null };
 }
 
 /** The builder's own store where it has one, else the first by name that can be reached. */

@@ -5,6 +5,8 @@ import { Reader } from '../layout/reader.ts';
 /** What the installation of a golden tree must know besides its files. Written when the tree is packed. */
 export interface CloneFacts {
   readonly format: 1;
+  /** sha256, size and number of entries of the packed tree: the facts name everything that a clone is made of. */
+  readonly tree: CloneTree;
   readonly layout: Layout;
   /** xCAT's words. */
   readonly osvers: string;
@@ -16,6 +18,12 @@ export interface CloneFacts {
   readonly loader: BootLoader;
   /** Place of mdadm.conf; empty where no RAID is known. */
   readonly mdadmConf: string;
+}
+
+export interface CloneTree {
+  readonly digest: string;
+  readonly bytes: number;
+  readonly files: number;
 }
 
 /** What configures network cards on that system, as files that it reads. */
@@ -37,8 +45,14 @@ export function checkedFacts(value: unknown): CloneFacts {
   const top = new Reader(value, 'golden image');
   if (top.number('format') !== 1) throw top.wrong('format', '1: this image was packed by a later Hostler');
   const loader = top.inner('loader');
+  const tree = top.inner('tree');
   return {
     format: 1,
+    tree: {
+      digest: tree.matching('digest', /^[0-9a-f]{64}$/, 'a sha256'),
+      bytes: tree.size('bytes'),
+      files: tree.size('files'),
+    },
     layout: checkedLayout(top.value('layout')),
     osvers: top.matching('osvers', /^[\w.-]{0,60}$/, 'the name of a release'),
     arch: top.matching('arch', /^[a-z0-9_]{1,20}$/, 'an architecture'),

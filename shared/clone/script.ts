@@ -13,18 +13,12 @@ import type { CloneNode } from './node.ts';
 /** Where the new system is mounted while it is made. */
 export const targetRoot = '/target';
 
-/** The packed tree. */
-export interface CloneTree {
-  readonly digest: string;
-  readonly bytes: number;
-}
-
 /**
  * What one machine runs to become a clone, for the shell of the installer (agent/tasks/clone/installer/clone.sh, which brings
  * `step`, `wait_for`, `fill` and the others). Everything was decided and checked
  * before; a line that fails ends the installation. Whatever came from outside is quoted.
  */
-export function installScript(facts: CloneFacts, node: CloneNode, plan: DiskPlan, tree: CloneTree): string {
+export function installScript(facts: CloneFacts, node: CloneNode, plan: DiskPlan): string {
   const { layout, ids, disks } = plan;
   const network = networkFiles(facts.network, node);
   const files: CloneFile[] = [
@@ -49,7 +43,7 @@ export function installScript(facts: CloneFacts, node: CloneNode, plan: DiskPlan
     ...plan.steps.flatMap(stepLines),
     ...plan.mounts.flatMap(stepLines),
     `step filling`,
-    `fill ${quotedLine([targetRoot, tree.digest, String(tree.bytes)])}`,
+    `fill ${quotedLine([targetRoot, facts.tree.digest, String(facts.tree.bytes)])}`,
     `step 'fitting the system to this machine'`,
     ...(network.away.length === 0 ? [] : [`away ${quotedLine(network.away)}`]),
     ...files.map((file) => `put ${file.mode.toString(8)} ${quoted(file.path)} ${quoted(file.text)}`),

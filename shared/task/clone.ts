@@ -1,10 +1,13 @@
-import type { Json } from '../verb/effect.ts';
-import type { BlobRef, StoreAccess } from './blob.ts';
+import type { StoreAccess } from './blob.ts';
 
 export const clonePackKind = 'clone-pack';
 export const clonePackVersion = 1;
 
-/** Packs a golden tree, and makes the installer that fits it. Done where the tree is. */
+/**
+ * Packs a golden tree, and makes the installer that fits it. Done where the tree is. The result is an ImagePackResult:
+ * `root` the tree as tar in zstd (it holds secrets, and is handed out to one machine at a time), `manifest` the facts
+ * (shared/clone/facts.ts) as JSON, kernel and initrd those of the installer.
+ */
 export interface ClonePackSpec {
   readonly image: string;
   /** Absolute: the golden tree. */
@@ -17,21 +20,6 @@ export interface ClonePackSpec {
   readonly netdrivers: readonly string[];
   /** Where the files go; empty endpoints: this very agent keeps them. */
   readonly store: StoreAccess;
-}
-
-type Kept = BlobRef & { readonly [key: string]: Json };
-
-export interface ClonePackResult {
-  /** The tree as tar in zstd. Holds secrets: it is handed out to one machine at a time. */
-  readonly root: Kept;
-  /** shared/clone/facts.ts as JSON. */
-  readonly facts: Kept;
-  /** The installer's. */
-  readonly kernel: Kept;
-  readonly initrd: Kept;
-  readonly kernelver: string;
-  readonly files: number;
-  readonly [key: string]: Json;
 }
 
 /** Paths on a boot server's HTTPS port for a machine that holds the token of its boot (shared/identity/boot-token.ts). */

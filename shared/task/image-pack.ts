@@ -30,8 +30,8 @@ export interface ImagePackResult {
   readonly kernel: Kept;
   readonly initrd: Kept;
   readonly manifest: Kept;
-  /** SPDX document. */
-  readonly bom: Kept;
+  /** SPDX document; null: a golden tree, whose packages are not looked at. */
+  readonly bom: Kept | null;
   /** What must not lie in the image (shared/task/node-files.ts); null: nothing. */
   readonly files: Kept | null;
   readonly kernelver: string;
@@ -65,7 +65,11 @@ export interface ImageManifest {
   /** Key of everything that genimage made the tree of. */
   readonly inputs: string;
   /** What was changed in the tree by hand since genimage, by path. */
-  readonly edits: readonly string[];
+  readonly edits: readonly {
+    readonly path: string;
+    readonly change: 'added' | 'changed' | 'removed';
+    readonly what: readonly string[];
+  }[];
   /** Programs that packed it, with what they say that they are. */
   readonly tools: Readonly<Record<string, string>>;
   readonly packages: readonly { readonly name: string; readonly version: string; readonly arch: string }[];

@@ -16,7 +16,7 @@ import {
   type BootApplySpec,
   type BootProfile,
 } from '../../shared/task/boot-apply.ts';
-import type { ClonePackResult } from '../../shared/task/clone.ts';
+import type { ImagePackResult } from '../../shared/task/image-pack.ts';
 import { run } from '../../shared/process/run.ts';
 import { BootHost } from '../lab/boot-host-client.ts';
 import { goldenTree } from '../lab/golden-tree.ts';
@@ -40,7 +40,7 @@ let dir: string;
 let network: LabNetwork;
 let authority: TestAuthority;
 let host: BootHost;
-let packed: ClonePackResult;
+let packed: ImagePackResult;
 const vms: Vm[] = [];
 
 beforeAll(async () => {
@@ -75,7 +75,7 @@ beforeAll(async () => {
     progress: () => undefined,
   };
   await mkdir(context.dir);
-  packed = (await clonePack.run(context)) as unknown as ClonePackResult;
+  packed = (await clonePack.run(context)) as unknown as ImagePackResult;
 });
 
 afterAll(async () => {
@@ -127,7 +127,7 @@ function profile(): BootProfile {
     clone: {
       tree: packed.root.digest,
       treeBytes: packed.root.bytes,
-      facts: packed.facts.digest,
+      facts: packed.manifest.digest,
       settings: {
         domain: 'cluster.test',
         bits: 24,
@@ -178,7 +178,7 @@ function spec(): BootApplySpec {
     },
     nodes,
     profiles: { clone: profile() },
-    blobs: [packed.kernel, packed.initrd, packed.root, packed.facts].map(({ digest, bytes }) => ({ digest, bytes })),
+    blobs: [packed.kernel, packed.initrd, packed.root, packed.manifest].map(({ digest, bytes }) => ({ digest, bytes })),
     allNodes: false,
   };
 }
@@ -225,7 +225,8 @@ describe('a golden tree on a bare machine', () => {
     const file = await sparse('disk0.img', 12 * gib);
     const vm = await machine(0, 'uefi', [
       ...['-drive', `if=none,id=d0,format=raw,discard=unmap,file=${file}`],
-      ...['-device', 'nvme,drive=d0,serial=NVME0,bootindex=2'],
+      // As a namespace of its own: the firmware finds its boot entry only so.
+      ...['-device', 'nvme,id=nv0,serial=NVME0', '-device', 'nvme-ns,drive=d0,bus=nv0,bootindex=2'],
     ]);
     const seen = await told(vm);
     expect(seen).toMatchObject({ name: 'c0', ip: '10.77.0.10/24', efi: 'yes', boot: 'ext4', acl: '1', links: '2' });

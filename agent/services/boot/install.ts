@@ -105,7 +105,7 @@ async function plan(
     const facts = checkedFacts(JSON.parse(await readFile(parts.blobs.path(clone.facts), 'utf8')));
     const node = checkedCloneNode({ ...clone.settings, name: found.name, ip: found.node.ip, mac });
     const planned = planDisks(facts.layout, target, node, randomUUID, targetRoot);
-    const script = installScript(facts, node, planned, { digest: clone.tree, bytes: clone.treeBytes });
+    const script = installScript(facts, node, planned);
     const disks = [...planned.disks].map(([name, disk]) => `${name} is ${disk.device}`).join(', ');
     parts.log(`installation of ${found.name}: ${disks}`);
     sendText(response, 200, script);

@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkedFacts } from '../../../shared/clone/facts.ts';
-import type { CloneFacts } from '../../../shared/clone/facts.ts';
+import type { CloneFacts, CloneTree } from '../../../shared/clone/facts.ts';
 import { identityFiles, worthlessFiles } from '../../../shared/clone/identity.ts';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { checkedLayout } from '../../../shared/layout/check.ts';
@@ -9,7 +9,8 @@ import type { Layout } from '../../../shared/layout/layout.ts';
 import { run } from '../../../shared/process/run.ts';
 import type { StoreAccess } from '../../../shared/task/blob.ts';
 import { clonePackKind, clonePackVersion } from '../../../shared/task/clone.ts';
-import type { ClonePackResult, ClonePackSpec } from '../../../shared/task/clone.ts';
+import type { ClonePackSpec } from '../../../shared/task/clone.ts';
+import type { ImagePackResult } from '../../../shared/task/image-pack.ts';
 import type { Json } from '../../../shared/verb/effect.ts';
 import { keepFile } from '../image-pack/keep.ts';
 import { explainingFullDisk } from '../image-tree/disk-full.ts';
@@ -50,16 +51,15 @@ async function checkedSpec(spec: Json): Promise<ClonePackSpec> {
 async function packTree(
   spec: ClonePackSpec,
   context: TaskContext,
-): Promise<ClonePackResult & { readonly [key: string]: Json }> {
+): Promise<ImagePackResult & { readonly [key: string]: Json }> {
   requirePrograms();
   await refuseMounts(spec.tree);
   const folder = join(context.dir, 'packed');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { mode: 0o700 });
-  const facts = await factsOf(spec);
+  // Looked at before hours of packing.
+  await readLayout(spec.layout);
   const kernel = await kernelOf(spec.tree, 'vmlinuz', '');
-  const factsFile = join(folder, 'facts.json');
-  await writeFile(factsFile, `${JSON.stringify(facts)}\n`, { mode: 0o600 });
   context.progress('installer', 'making the installer');
   const initrd = join(folder, 'initrd');
   await makeInstaller({
@@ -74,19 +74,27 @@ async function packTree(
   const files = await tarOf(spec.tree, packed, context);
   const keep = (file: string, what: string, store: StoreAccess = spec.store) =>
     keepFile(file, what, store, context, 'move');
+  const root = await keep(packed, 'tree');
+  const factsFile = join(folder, 'facts.json');
+  await writeFile(factsFile, `${JSON.stringify(await factsOf(spec, { ...root, files }))}\n`, { mode: 0o600 });
   return {
-    root: { ...(await keep(packed, 'tree')) },
-    facts: { ...(await keep(factsFile, 'facts')) },
+    root: { ...root },
+    manifest: { ...(await keep(factsFile, 'facts')) },
     kernel: { ...(await keepFile(kernel.file, 'kernel', spec.store, context)) },
     initrd: { ...(await keep(initrd, 'installer')) },
+    bom: null,
+    files: null,
+    checked: false,
     kernelver: kernel.version,
-    files,
+    arch: spec.arch,
+    method: 'clone',
   };
 }
 
-async function factsOf({ tree, layout, osvers, arch }: ClonePackSpec): Promise<CloneFacts> {
+async function factsOf({ tree, layout, osvers, arch }: ClonePackSpec, packed: CloneTree): Promise<CloneFacts> {
   return checkedFacts({
     format: 1,
+    tree: packed,
     layout: await readLayout(layout),
     osvers,
     arch,

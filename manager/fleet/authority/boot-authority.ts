@@ -11,7 +11,7 @@ import type { Row, View } from '../../../shared/verb/view.ts';
 import type { AgentRecord } from '../records.ts';
 
 /** States that nodeset leaves behind when the node is to boot under our eyes. */
-const bootingStates = /^(netboot|install|statelite|boot|osimage|runimage|shell)\b/;
+const bootingStates = /^(netboot|sysclone|install|statelite|boot|osimage|runimage|shell)\b/;
 
 /**
  * A boot token that holds: signed by an admitted boot server, in time, for a node that nodeset authorised, with a MAC of

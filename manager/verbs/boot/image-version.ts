@@ -15,9 +15,11 @@ export interface ImageVersion {
   readonly root: BlobRef;
   /** What nodes are brought over mutual TLS, where the image has such files. */
   readonly files: BlobRef | undefined;
+  /** Of a golden tree: what its installation must know (shared/clone/facts.ts). */
+  readonly facts: BlobRef | undefined;
   /** sha256 of the manifest and the manager's signature, where nodes are to check it. */
   readonly signed: { readonly manifest: string; readonly signature: string } | undefined;
-  /** squashfs, cpio or tar. */
+  /** squashfs, cpio or tar; clone: a golden tree. */
   readonly method: string;
   readonly store: StoreAccess;
 }
@@ -35,8 +37,11 @@ export function currentVersion(known: View, name: string, server: string, instal
   if (!image) return once(`Cannot find the OS image ${name} in the osimage table.`);
   const method = image.value('provmethod');
   if (method === '') return once(`osimage.provmethod for ${name} must be set.`);
-  if (method !== 'netboot') {
-    return once(`The OS image ${name} has provmethod ${method}; this version of Hostler boots netboot images only.`);
+  const sysclone = method === 'sysclone';
+  if (method !== 'netboot' && !sysclone) {
+    return once(
+      `The OS image ${name} has provmethod ${method}; this version of Hostler boots netboot and sysclone images only.`,
+    );
   }
   const [os, arch, profile] = [image.value('osvers'), image.value('osarch'), image.value('profile')];
   if (arch !== 'x86_64') {
@@ -48,6 +53,10 @@ export function currentVersion(known: View, name: string, server: string, instal
   const current = currentName(known, name);
   const version = current === undefined ? undefined : versionNamed(known, current);
   if (version === undefined || version.removing) {
+    if (sysclone) {
+      const trouble = `There is no packed golden tree of ${name}: capture one (imgcapture NODE -t sysclone -o ${name}), or pack the one in rootimgdir (packimage ${name})`;
+      return { everyNode: true, trouble };
+    }
     const built = known.reported('osimage', name)?.[builderColumn] !== undefined;
     return {
       everyNode: true,
@@ -57,7 +66,7 @@ export function currentVersion(known: View, name: string, server: string, instal
         : `Did you run "genimage" before running "packimage"? kernel cannot be found at ${folder}/kernel on ${server}`,
     };
   }
-  if (testRequired(known) && version.row['image.tested'] !== 'passed') {
+  if (!sysclone && testRequired(known) && version.row['image.tested'] !== 'passed') {
     const state = version.row['image.tested'] === 'failed' ? 'did not pass its test' : 'was never tested';
     return once(
       `The version ${version.name} ${state}, and site.requireimagetest is set: hostler image test ${name} first, or go ` +
@@ -70,12 +79,13 @@ export function currentVersion(known: View, name: string, server: string, instal
   const none: BlobRef = { digest: '', bytes: 0 };
   return {
     image,
-    state: `netboot ${os}-${arch}-${profile}`,
+    state: sysclone ? `sysclone ${os}-${arch}` : `netboot ${os}-${arch}-${profile}`,
     digest: version.root,
     kernel: blobOf(version, 'kernel') ?? none,
     initrd: blobOf(version, 'initrd') ?? none,
     root: blobOf(version, 'root') ?? none,
     files: blobOf(version, 'files'),
+    facts: sysclone ? blobOf(version, 'manifest') : undefined,
     signed: checked ? { manifest: row['image.manifest'] ?? '', signature } : undefined,
     method: row['image.method'] ?? 'squashfs',
     store: storeOf(known, version),

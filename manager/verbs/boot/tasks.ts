@@ -3,7 +3,7 @@ import type { Asked } from '../../../shared/verb/asked.ts';
 import type { Json, TaskRequest } from '../../../shared/verb/effect.ts';
 import type { View } from '../../../shared/verb/view.ts';
 import type { ImageVersion } from './image-version.ts';
-import { imageProfile, localProfile, Profiles } from './profiles.ts';
+import { localProfile, profileOf, Profiles } from './profiles.ts';
 import type { NodeFacts, Served, Trouble } from './node-plan.ts';
 import { defaultServer, placeOf } from './servers.ts';
 import { serviceOf, type Cluster } from './service-plan.ts';
@@ -71,13 +71,14 @@ function taskFor(
   const profiles = new Profiles();
   const nodes: Record<string, BootNode | null> = {};
   for (const { facts, served, version, away } of wanted) {
-    const profile = version ? imageProfile(known, facts, served, version, service) : localProfile();
+    const profile = version ? profileOf({ known, node: facts, served, version, service }) : localProfile();
     if ('trouble' in profile) {
       troubles.set(served.name, profile.trouble);
       continue;
     }
     const { name, macs, ip } = served;
-    nodes[name] = away ? null : { macs, ip, hostname: name, profile: profiles.keyFor(profile) };
+    const deploy = profile.clone && { deploy: `${asked.seed}.${name}` };
+    nodes[name] = away ? null : { macs, ip, hostname: name, profile: profiles.keyFor(profile), ...deploy };
   }
   const place = placeOf(known, server, cluster.serviceNodes);
   const [store] = [...versions].map((version) => version.store);
@@ -86,11 +87,9 @@ function taskFor(
     service,
     nodes,
     profiles: profiles.all(),
-    blobs: [...versions].flatMap(({ kernel, initrd, root, files }) => [
-      kernel,
-      initrd,
-      root,
-      ...(files ? [files] : []),
+    blobs: [...versions].flatMap(({ kernel, initrd, root, files, facts }) => [
+      ...[kernel, initrd, root],
+      ...[files, facts].filter((blob) => blob !== undefined),
     ]),
     ...(elsewhere && { from: store }),
     allNodes: false,

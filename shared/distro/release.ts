@@ -103,12 +103,12 @@ export function unbuildable(osvers: string, arch: string, runtime = ''): string 
   if (architecture === undefined || release.kernels[architecture.name] === undefined) {
     return `${osvers} does not exist for the architecture ${arch}.`;
   }
+  if (!needsRuntime(release)) return undefined;
   const word = `site.noderuntime.${architecture.name}`;
   if (runtime !== '') {
     const problem = parseRuntime(runtime);
     return typeof problem === 'string' ? `${word} cannot be used: ${problem}` : undefined;
   }
-  if (release.node >= oldestNode) return undefined;
   return (
     `${osvers} brings Node.js ${release.node}, and the agent in an image needs ${oldestNode} or later. ` +
     `Name a Node.js archive of nodejs.org for ${architecture.name} with its digest: chdef -t site noderuntime.${architecture.name}="FILE-OR-URL sha256:DIGEST".`

@@ -6,7 +6,8 @@ import { run } from '../../../shared/process/run.ts';
 import type { Entry } from '../image-tree/entries.ts';
 import { kernelOf } from '../image-tree/kernel.ts';
 import type { TaskContext } from '../types.ts';
-import { initrdFormat, makeInitrd } from './initrd/make.ts';
+import type { CpioEntry } from './initrd/cpio.ts';
+import { initrdFormat, makeInitrd, ownBusybox } from './initrd/make.ts';
 import type { LayerCache } from './layers/cache.ts';
 import type { Build } from './spec.ts';
 import type { Stages } from './stages.ts';
@@ -17,7 +18,7 @@ const initrdName = 'initrd-stateless.zst';
 const recordName = '.boot.json';
 
 /** What of a tree an initrd is made of: modules and their tables, firmware, busybox. */
-const partOfInitrd = /^\.\/(?:usr\/)?(?:lib\/(?:modules|firmware)\/|s?bin\/busybox$)/;
+const partOfInitrd = /^\.\/(?:usr\/)?(?:lib\/(?:modules|firmware)\/|s?bin\/busybox(?:[-.]static)?$)/;
 
 /** Where a file of `<rootimgdir>` came from, and how it looked when it was put there. */
 interface Placed {
@@ -64,6 +65,11 @@ export async function makeBootFiles(
             netdrivers: build.netdrivers,
             signal: context.signal,
             log: (line) => context.log(line),
+            more: {
+              folders: [],
+              names: build.release.drivers[build.arch] ?? [],
+              entries: build.rootlimit === '' ? [] : [rootSize(build.rootlimit)],
+            },
           });
           const { modules, bytes } = made;
           context.log(
@@ -105,7 +111,17 @@ async function inputOf(
     if (match && kind !== 'd' && (modules === undefined || modules === kernelver)) parts.push([path, kind, content]);
   }
   const { stdout } = await run('zstd', ['--version'], { signal: context.signal });
-  return JSON.stringify([initrdFormat, build.arch, kernelver, build.netdrivers, stdout.trim(), parts.sort(byPath)]);
+  const hasBusybox = parts.some(([path]) => path?.includes('bin/busybox') === true);
+  const own = hasBusybox ? undefined : await ownBusybox();
+  return JSON.stringify([
+    [initrdFormat, build.arch, kernelver, build.netdrivers, build.release.drivers[build.arch] ?? [], build.rootlimit],
+    [stdout.trim(), own === undefined ? '' : digest(own), parts.sort(byPath)],
+  ]);
+}
+
+/** What init.sh takes for the limit of the writable layer. */
+function rootSize(limit: string): CpioEntry {
+  return { path: 'etc/rootsize', kind: 'file', content: Buffer.from(`${limit}\n`) };
 }
 
 function byPath(a: readonly string[], b: readonly string[]): number {

@@ -1,8 +1,11 @@
 import type { Json } from '../../../shared/verb/effect.ts';
 import type { TaskContext } from '../types.ts';
 import { addAgent, agentInput } from './agent-files.ts';
+import { attributesPart } from './attributes.ts';
 import { configureFormat, configureTree } from './configure.ts';
+import { driversPart } from './driver-packages.ts';
 import type { PackageWorld } from './family.ts';
+import { runtimePart } from './node-runtime.ts';
 import type { Build } from './spec.ts';
 
 /** One thing that a stage does to a tree. Adding one is adding a row below. */
@@ -22,7 +25,10 @@ export function filesParts(world: PackageWorld): readonly TreePart[] {
       apply: (root, build) => configureTree(root, build.release.services),
     },
     { name: 'sources', input: () => world.inputs.files, apply: (root) => world.configure(root) },
+    driversPart,
+    attributesPart,
   ];
 }
 
-export const agentPart: TreePart = { name: 'agent', input: agentInput, apply: addAgent };
+/** The stage `agent`. */
+export const agentParts: readonly TreePart[] = [runtimePart, { name: 'agent', input: agentInput, apply: addAgent }];

@@ -1,7 +1,7 @@
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { architectureOf } from '../../../shared/distro/architecture.ts';
 import type { Architecture } from '../../../shared/distro/architecture.ts';
-import { releaseOf, unbuildable } from '../../../shared/distro/release.ts';
+import { needsRuntime, releaseOf, unbuildable } from '../../../shared/distro/release.ts';
 import type { Release } from '../../../shared/distro/release.ts';
 import type { ImageBuildSpec } from '../../../shared/task/image-build.ts';
 import type { Json } from '../../../shared/verb/effect.ts';
@@ -58,7 +58,8 @@ export async function checkedBuild(spec: Json): Promise<Build> {
     interfaces: fields.texts('interfaces').map(checkedInterface),
     rootlimit: optional(fields.text('rootlimit'), (text) => checkedLimit(text, '-l')),
     tmplimit: optional(fields.text('tmplimit'), (text) => checkedLimit(text, '-t')),
-    noderuntime,
+    // Another release may need it; this one has its own.
+    noderuntime: needsRuntime(release) ? noderuntime : '',
     search: fields.flag('search'),
     nodeagent: fields.oneOf('nodeagent', ['once', 'stay']),
     onlyinitrd: fields.flag('onlyinitrd'),

@@ -15,7 +15,7 @@ import type { TaskContext } from '../types.ts';
 import type { PackageWorld, Wanted } from './family.ts';
 import type { LayerCache, StageResult } from './layers/cache.ts';
 import { makePackages } from './packages.ts';
-import { agentPart, filesParts } from './parts.ts';
+import { agentParts, filesParts } from './parts.ts';
 import type { TreePart } from './parts.ts';
 import { postinstallCalls, runPostinstall } from './postinstall.ts';
 import { Snapshots } from './snapshots.ts';
@@ -48,7 +48,7 @@ export async function makeTree(
   const packages = await makePackages(build, world, wanted, snapshots, stages, context);
   const files = await makeParts('files', filesParts(world), packages);
   const post = await makePostinstall(files);
-  const last = await makeParts('agent', [agentPart], post);
+  const last = await makeParts('agent', agentParts, post);
   const made = await bring(last);
   const { version: kernelver } = await kernelOf(
     tree,

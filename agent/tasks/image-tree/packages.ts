@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { existsInside } from './inside.ts';
+import { installedRpms } from './rpm-packages.ts';
 
 export interface InstalledPackage {
   readonly name: string;
@@ -7,10 +8,14 @@ export interface InstalledPackage {
   readonly arch: string;
 }
 
-/** What the package database of a Debian tree says is installed, sorted by name. Empty where there is no database. */
+/** What the package database of a tree says is installed, sorted by name. Empty where there is no database. */
 export async function installedPackages(root: string): Promise<InstalledPackage[]> {
   const file = await existsInside(root, 'var/lib/dpkg/status');
-  return file === undefined ? [] : parseDpkgStatus(await readFile(file, 'utf8'));
+  if (file !== undefined) return parseDpkgStatus(await readFile(file, 'utf8'));
+  return ((await installedRpms(root)) ?? []).map((line) => {
+    const [name = '', version = '', arch = ''] = line.split(' ');
+    return { name, version, arch };
+  });
 }
 
 export function parseDpkgStatus(text: string): InstalledPackage[] {

@@ -7,7 +7,7 @@
 #   hostler.image=SHA256                 the image file
 #   hostler.manifest=SHA256, hostler.signature=BASE64   what the manager signed: checked when the initrd has its key
 #   hostler.node=NAME                    the node's name; becomes the host name
-#   hostler.rootsize=SIZE                limit of the writable layer (tmpfs syntax); default 50%
+#   hostler.rootsize=SIZE                limit of the writable layer (tmpfs syntax); default /etc/rootsize (genimage -l), 50%
 #   BOOTIF=01-aa-bb-cc-dd-ee-ff          the card that booted; default: any card with a link and a lease
 #   init=PATH                            what to start in the image; default /sbin/init
 
@@ -63,7 +63,8 @@ start_over() {
 }
 
 read_kernel_words() {
-  server='' image='' manifest='' signature='' node='' rootsize=50% bootif='' init=/sbin/init
+  server='' image='' manifest='' signature='' node='' bootif='' init=/sbin/init
+  rootsize=$(cat /etc/rootsize 2>/dev/null || echo 50%)
   read -r words </proc/cmdline
   for word in $words; do
     case $word in

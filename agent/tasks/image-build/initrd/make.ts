@@ -8,7 +8,8 @@ import { existsInside, inside } from '../../image-tree/inside.ts';
 import { cpio } from './cpio.ts';
 import type { CpioEntry } from './cpio.ts';
 import { driverFolders, driverNames, loadedFirst } from './drivers.ts';
-import { chooseModules, firmwareOf, readModuleTree, uncompressed, writeTables } from './modules.ts';
+import { chooseModules, firmwareOf, moduleName, readModuleTree, uncompressed, writeTables } from './modules.ts';
+import type { ModuleTree } from './modules.ts';
 
 export interface InitrdRequest {
   /** The image's tree. */
@@ -16,7 +17,7 @@ export interface InitrdRequest {
   readonly kernelver: string;
   /** Where the archive goes; replaced by one rename. */
   readonly output: string;
-  /** Further modules by name (osimage.netdrivers). */
+  /** Further modules by name (osimage.netdrivers); `allupdate`: all that driver packages added. */
   readonly netdrivers: readonly string[];
   readonly signal: AbortSignal;
   log(line: string): void;
@@ -56,10 +57,10 @@ export async function makeInitrd(request: InitrdRequest): Promise<InitrdResult> 
   const { folders = [], names = [], entries = [] } = request.more ?? {};
   const chosen = chooseModules(tree, {
     folders: [...driverFolders, ...folders],
-    names: [...driverNames, ...names, ...request.netdrivers],
+    names: [...driverNames, ...names, ...request.netdrivers.flatMap((name) => driversCalled(name, tree))],
   });
   const unknown = chosen.unknown.filter((name) =>
-    request.netdrivers.some((driver) => driver.replaceAll('-', '_').startsWith(name)),
+    request.netdrivers.some((driver) => driver !== 'allupdate' && driver.replaceAll('-', '_').startsWith(name)),
   );
   for (const name of unknown)
     request.log(`Warning: netdrivers names ${name}, which the kernel ${kernelver} does not have.`);
@@ -70,7 +71,7 @@ export async function makeInitrd(request: InitrdRequest): Promise<InitrdResult> 
   packed.add({ path: 'sbin', kind: 'link', target: 'bin' });
   // The kernel opens it for process 1 before anything is mounted.
   packed.add({ path: 'dev/console', kind: 'character', device: [5, 1] });
-  packed.add({ path: 'bin/busybox', kind: 'file', mode: 0o755, content: await busybox(root) });
+  packed.add({ path: 'bin/busybox', kind: 'file', mode: 0o755, content: await busyboxFor(root) });
   for (const [path, text] of Object.entries(scripts)) {
     packed.add({ path, kind: 'file', mode: 0o755, content: Buffer.from(text) });
   }
@@ -113,17 +114,59 @@ class Packer {
   }
 }
 
-async function busybox(root: string): Promise<Buffer> {
-  for (const place of ['usr/bin/busybox', 'bin/busybox', 'sbin/busybox', 'usr/sbin/busybox']) {
+/** Modules outside of the kernel's own folder came with driver packages. */
+function driversCalled(name: string, tree: ModuleTree): string[] {
+  if (name !== 'allupdate') return [name];
+  return [...tree.needs.keys()].filter((path) => !path.startsWith('kernel/')).map(moduleName);
+}
+
+const busyboxNames = ['busybox', 'busybox-static', 'busybox.static'];
+const programFolders = ['usr/bin', 'bin', 'sbin', 'usr/sbin'];
+
+/**
+ * The image's own static busybox; else this machine's, if it is for the same kind of machine: Enterprise Linux has no
+ * package of it.
+ */
+async function busyboxFor(root: string): Promise<Buffer> {
+  for (const place of programFolders.flatMap((folder) => busyboxNames.map((name) => `${folder}/${name}`))) {
     const file = await existsInside(root, place);
     if (file === undefined) continue;
     const content = await readFile(file);
     if (isStatic(content)) return content;
   }
+  const own = await ownBusybox();
+  const kind = await programKind(root);
+  if (own !== undefined && kind !== undefined && machineOf(own) === kind) return own;
   throw new HostlerError(
     'failed_precondition',
-    `No static busybox in ${root}, which the initrd is made of. Add the package busybox-static to the pkglist.`,
+    `No static busybox in ${root}, which the initrd is made of, and none of the same architecture on this machine. ` +
+      'Add the package busybox-static to the pkglist, or where the distribution has none put the program into the image as /usr/bin/busybox.',
   );
+}
+
+/** This machine's static busybox. */
+export async function ownBusybox(): Promise<Buffer | undefined> {
+  for (const file of ['/bin/busybox', '/usr/bin/busybox', '/usr/bin/busybox-static', '/sbin/busybox']) {
+    const content = await readFile(file).catch(() => undefined);
+    if (content !== undefined && isStatic(content)) return content;
+  }
+  return undefined;
+}
+
+/** For which machine the programs of a tree are. */
+async function programKind(root: string): Promise<string | undefined> {
+  for (const place of ['usr/bin/bash', 'usr/bin/sh', 'bin/sh', 'usr/lib/systemd/systemd', 'usr/bin/node']) {
+    const file = await existsInside(root, place);
+    const kind = file === undefined ? undefined : machineOf(await readFile(file));
+    if (kind !== undefined) return kind;
+  }
+  return undefined;
+}
+
+/** Width, byte order and machine of an ELF program. */
+function machineOf(elf: Buffer): string | undefined {
+  if (elf.length < 64 || elf.readUInt32BE(0) !== 0x7f454c46) return undefined;
+  return `${elf[4] ?? 0} ${elf[5] ?? 0} ${elf[5] === 1 ? elf.readUInt16LE(18) : elf.readUInt16BE(18)}`;
 }
 
 /** An ELF program without an interpreter (PT_INTERP, type 3) needs no library. */

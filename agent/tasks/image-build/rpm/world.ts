@@ -4,13 +4,14 @@ import { HostlerError } from '../../../../shared/errors/error.ts';
 import { run } from '../../../../shared/process/run.ts';
 import { buildEnvironment } from '../../image-tree/environment.ts';
 import type { Json } from '../../../../shared/verb/effect.ts';
+import { installedRpms, rpmLines, rpmQueryFormat } from '../../image-tree/rpm-packages.ts';
 import type { TaskContext } from '../../types.ts';
 import type { PackageStage, PackageWorld, Resolved } from '../family.ts';
 import type { Pass } from '../pkglist.ts';
 import type { Mounts, TreeView } from '../view.ts';
 import { parseRpmLine, rpmLine } from './arguments.ts';
 import type { Places, Rpm } from './arguments.ts';
-import { installedRpms, packageLines, queryFormat, sortDatabase } from './database.ts';
+import { sortDatabase } from './database.ts';
 import { explainRpm, isRemark, scriptWarnings } from './explain.ts';
 import { configureRpmTree, filesInput, finishKernels, removeTraces, withoutInitrds } from './finish.ts';
 import type { Installer, PassResult, Reckoned, Session } from './installer.ts';
@@ -105,12 +106,12 @@ export class RpmWorld implements PackageWorld {
   }
 
   async installed(root: string): Promise<readonly string[]> {
-    return installedRpms(root, this.#parts.session.build.release);
+    return (await installedRpms(root)) ?? [];
   }
 
   async normalise(root: string): Promise<void> {
     await removeTraces(root, this.#parts.installer.cachePath);
-    await sortDatabase(root, this.#parts.session.build.release, this.#parts.backend);
+    await sortDatabase(root, this.#parts.backend);
   }
 
   settled(path: string): boolean {
@@ -166,7 +167,7 @@ export class RpmWorld implements PackageWorld {
       '--query',
       '--all',
       '--queryformat',
-      queryFormat,
+      rpmQueryFormat,
     ]);
     const { stdout } = await run(program, args, {
       env: this.#parts.session.env,
@@ -174,7 +175,7 @@ export class RpmWorld implements PackageWorld {
       signal: context.signal,
       keepBytes: 16 << 20,
     });
-    return packageLines(stdout);
+    return rpmLines(stdout);
   }
 
   async #call(

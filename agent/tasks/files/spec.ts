@@ -1,5 +1,4 @@
 import { isAbsolute, normalize } from 'node:path';
-import { HostlerError } from '../../../shared/errors/error.ts';
 import { isHostName } from '../../../shared/boot/address.ts';
 import { printable } from '../../../shared/process/printable.ts';
 import {
@@ -12,7 +11,9 @@ import {
   reloadedUnits,
 } from '../../../shared/task/files.ts';
 import type { Json } from '../../../shared/verb/effect.ts';
+import { specReader } from '../spec-reader.ts';
 
+const { array, object, text, wrong } = specReader('The files cannot be placed');
 const mostFiles = 5_000;
 const checkers = ['dnsmasq', 'kea-dhcp4', 'dhcpd', 'named-checkconf'] as const;
 
@@ -90,23 +91,4 @@ function unit(value: unknown): ReloadedUnit {
   const known = reloadedUnits.find((name) => name === value);
   if (known === undefined) throw wrong(`'${String(value).slice(0, 50)}' is not reloaded`);
   return known;
-}
-
-function object(value: unknown, what: string): Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw wrong(`${what} is no object`);
-}
-
-function array(value: unknown, what: string): readonly unknown[] {
-  if (Array.isArray(value)) return value;
-  throw wrong(`${what} is no list`);
-}
-
-function text(value: unknown, what: string): string {
-  if (typeof value === 'string') return value;
-  throw wrong(`${what} is no text`);
-}
-
-function wrong(why: string): HostlerError {
-  return new HostlerError('invalid_argument', `The files cannot be placed: ${why}.`);
 }

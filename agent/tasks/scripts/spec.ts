@@ -1,10 +1,11 @@
-import { HostlerError } from '../../../shared/errors/error.ts';
 import { printable } from '../../../shared/process/printable.ts';
 import type { StoreAccess } from '../../../shared/task/blob.ts';
 import type { ScriptCall, ScriptsSpec } from '../../../shared/task/scripts.ts';
 import type { Json } from '../../../shared/verb/effect.ts';
 import { isPostscriptName } from '../../store/postscripts.ts';
+import { specReader } from '../spec-reader.ts';
 
+const { array, object, text, wrong } = specReader('The task cannot be done');
 const mostScripts = 500;
 
 /** The specification, checked: names stay inside the script folder, variables are variables. Throws `invalid_argument`. */
@@ -49,23 +50,4 @@ function store(value: unknown): StoreAccess {
     agent: text(access['agent'], 'store.agent'),
     endpoints: array(access['endpoints'], 'store.endpoints').map((one) => text(one, 'store.endpoints')),
   };
-}
-
-function object(value: unknown, what: string): Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw wrong(`${what} is no object`);
-}
-
-function array(value: unknown, what: string): readonly unknown[] {
-  if (Array.isArray(value)) return value;
-  throw wrong(`${what} is no list`);
-}
-
-function text(value: unknown, what: string): string {
-  if (typeof value === 'string') return value;
-  throw wrong(`${what} is no text`);
-}
-
-function wrong(why: string): HostlerError {
-  return new HostlerError('invalid_argument', `The task cannot be done: ${why}.`);
 }

@@ -1,9 +1,10 @@
 // Images of RPMs, with repositories made here: dnf, zypper, and one of them booted.
 import { existsSync, readdirSync } from 'node:fs';
-import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { serviceRoles } from '../../agent/tasks/image-build/service-node.ts';
 import { mountsBelow } from '../../agent/tasks/image-tree/folder.ts';
 import { createNetwork } from '../../deploy/lab/network.ts';
 import { startVm } from '../../deploy/lab/vm.ts';
@@ -208,6 +209,61 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images of RPMs' : `image
           path,
         ).toBe(true);
       }
+    });
+
+    it('gives every attribute its effect', async () => {
+      const { kernelver } = await first.result;
+      const other: LabRpm = { name: 'labkern', files: { '/usr/share/labkern': { text: 'beside the kernels\n' } } };
+      const module = at('rocky-image/rootimg/lib/modules', kernelver, 'kernel/drivers/net/net_failover.ko');
+      const driver = (name: string, version: string): LabRpm => ({
+        name,
+        files: { [`/usr/lib/modules/${version}/extra/${name}.ko`]: { copy: module } },
+      });
+      await mkdir(at('work'));
+      await makeRepository(at('kernels'), { rpms: [other], bare: true }, at('work'));
+      await makeRepository(
+        at('drivers'),
+        { rpms: [driver('labfits', kernelver), driver('labother', '3.10')], bare: true },
+        at('work'),
+      );
+      await rm(at('work'), { recursive: true });
+      const attributes: Partial<ImageBuildSpec> = {
+        pkglist: [await list('attributes.pkglist', 'labkern')],
+        otherpkglist: [await list('service.pkglist', 'xcat/xcat-core/xCATsn')],
+        kerneldir: at('kernels'),
+        driverupdatesrc: ['labfits', 'labother'].map((name) => `rpm:${at('drivers', `${name}-1.0-1.x86_64.rpm`)}`),
+        ...{
+          netdrivers: ['allupdate'],
+          permission: '700',
+          interfaces: ['eth0', 'ib0'],
+          rootlimit: '2g',
+          tmplimit: '512m',
+        },
+      };
+      const task = await build('rocky9.4', 'attributes', attributes);
+      await task.result;
+      const inside = (path: string): Promise<string> => inTree('attributes', path);
+      expect(await inside('usr/share/labkern')).toBe('beside the kernels\n');
+      expect((await stat(at('attributes/rootimg/.statelite'))).mode & 0o777).toBe(0o700);
+      expect(await inside('etc/NetworkManager/system-connections/ib0.nmconnection')).toContain('interface-name=ib0');
+      expect(await inside('etc/systemd/system/tmp.mount')).toContain('size=512m');
+      expect(JSON.parse(await inside('opt/hostler/agent.json'))).toEqual({ mode: 'stay', roles: [...serviceRoles] });
+      expect(readdirSync(at('attributes/rootimg/lib/modules', kernelver, 'updates'))).toEqual(['labfits.ko']);
+      expect(task.logs.join('\n')).toContain('labother.ko of rpm:');
+      const inInitrd = async (): Promise<string> => {
+        const archive = at('attributes/initrd-stateless.zst');
+        await run('sh', ['-c', 'zstd -dc "$1" | cpio -i --to-stdout --quiet etc/rootsize', 'sh', archive]).then(
+          ({ stdout }) => expect(stdout).toBe('2g\n'),
+        );
+        return (await run('sh', ['-c', 'zstd -dc "$1" | cpio -t --quiet', 'sh', archive])).stdout;
+      };
+      expect(await inInitrd()).toContain(`lib/modules/${kernelver}/updates/labfits.ko`);
+      const all = await build('rocky9.4', 'attributes', { ...attributes, ignorekernelchk: true });
+      await all.result;
+      expect(readdirSync(at('attributes/rootimg/lib/modules', kernelver, 'updates'))).toEqual([
+        'labfits.ko',
+        'labother.ko',
+      ]);
     });
 
     it('keeps versions with --noupdate', async () => {

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { HostlerError } from '../shared/errors/error.ts';
 import { programVersion } from '../shared/text/version.ts';
 import type { CommandDefinition } from './command.ts';
-import { findCommand } from './commands/index.ts';
+import { findCommand, linkNames } from './commands/index.ts';
 import { findSubCommand } from './hostler/index.ts';
 import { CommandLineError, parseCommandLine } from './parse/getopt.ts';
 import { helpText } from './parse/help.ts';
@@ -26,9 +26,14 @@ async function dispatch(called: string, argv: readonly string[]): Promise<number
   const sub = findSubCommand(name);
   if (sub !== undefined) return command(sub, `hostler ${name}`, rest);
   const definition = findCommand(name);
-  if (definition !== undefined) return command(definition, name, rest);
+  if (definition !== undefined) return command(definition, fullName(name), rest);
   process.stderr.write(`hostler: there is no command '${name}'. 'hostler --help' lists them.\n`);
   return 1;
+}
+
+/** As one types it: by its own name where there is a link of that name. */
+function fullName(name: string): string {
+  return linkNames().includes(name) ? name : `hostler ${name}`;
 }
 
 async function overview(about: string | undefined): Promise<number> {
@@ -36,7 +41,8 @@ async function overview(about: string | undefined): Promise<number> {
   if (about === undefined) return print(overviewText());
   const sub = findSubCommand(about);
   const definition = sub ?? findCommand(about);
-  if (definition !== undefined) return print(helpText(definition, sub === undefined ? about : `hostler ${about}`));
+  if (definition !== undefined)
+    return print(helpText(definition, sub === undefined ? fullName(about) : `hostler ${about}`));
   process.stderr.write(`hostler: there is no command '${about}'. 'hostler --help' lists them.\n`);
   return 1;
 }

@@ -4,13 +4,14 @@ import { end, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { conditionsHold, dropDefaultScripts, write } from './definitions/apply.ts';
 import { ChangeSet } from './definitions/change-set.ts';
-import { commit, endWith, someFailed } from './definitions/finish.ts';
+import { commit, endWith, listUpdated, someFailed } from './definitions/finish.ts';
 import { changeGroup } from './definitions/change-group.ts';
 import { addItems, removeItems } from './definitions/list-values.ts';
 import { capitalName, dottedName, invalidName, isValidName } from './definitions/names.ts';
 import { changedNetworkProblem, newNetworkProblem } from './definitions/network-check.ts';
 import { fillOsimage, nfsOptionsProblem } from './definitions/osimage.ts';
 import { rename } from './definitions/rename.ts';
+import { isBare } from './definitions/options.ts';
 import { readRequest, type Request } from './definitions/request.ts';
 import { Talk } from './definitions/talk.ts';
 import { collectWanted, comingFrom, type Wanted } from './definitions/wanted.ts';
@@ -21,7 +22,7 @@ export const chdef: Verb<null> = {
   version: 1,
   changes: true,
   start(asked, known) {
-    if (asked.operands.length === 0 && Object.keys(asked.options).length === 0) return end({ do: 'done', exit: 0 });
+    if (isBare(asked)) return end({ do: 'done', exit: 0 });
     const talk = new Talk(asked);
     const request = readRequest('chdef', known, talk);
     if (request === null) return endWith(talk);
@@ -82,8 +83,11 @@ function change(request: Request, view: View, talk: Talk): void {
   }
   if (options.verbose) {
     if (written.length === 0) talk.line('No database was updated');
-    else talk.line('The database was updated for the following objects:');
-    for (const name of written.map((object) => object.name).sort()) talk.line(name);
+    else
+      listUpdated(
+        written.map(({ name }) => name),
+        talk,
+      );
     return;
   }
   if (written.length === 0) talk.line('No object definitions have been created or modified.');

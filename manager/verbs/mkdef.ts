@@ -5,11 +5,12 @@ import { end, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { conditionsHold, dropDefaultScripts, write } from './definitions/apply.ts';
 import { ChangeSet } from './definitions/change-set.ts';
-import { commit, endWith, someFailed } from './definitions/finish.ts';
+import { commit, endWith, listUpdated, someFailed } from './definitions/finish.ts';
 import { membersWanted } from './definitions/group-members.ts';
 import { capitalName, dottedName, invalidName, isValidName } from './definitions/names.ts';
 import { newNetworkProblem } from './definitions/network-check.ts';
 import { fillOsimage, nfsOptionsProblem } from './definitions/osimage.ts';
+import { isBare } from './definitions/options.ts';
 import { readRequest, type Request } from './definitions/request.ts';
 import { Talk } from './definitions/talk.ts';
 import { templates } from './definitions/templates.ts';
@@ -21,7 +22,7 @@ export const mkdef: Verb<null> = {
   version: 1,
   changes: true,
   start(asked, known) {
-    if (asked.operands.length === 0 && Object.keys(asked.options).length === 0) return end({ do: 'done', exit: 0 });
+    if (isBare(asked)) return end({ do: 'done', exit: 0 });
     const talk = new Talk(asked);
     const request = readRequest('mkdef', known, talk);
     if (request === null) return endWith(talk);
@@ -129,8 +130,7 @@ function make(request: Request, view: View, talk: Talk): void {
     return;
   }
   if (options.verbose && created.length > 0) {
-    talk.line('The database was updated for the following objects:');
-    for (const name of created.sort()) talk.line(name);
+    listUpdated(created, talk);
   } else if (options.verbose) {
     talk.error('The database was not updated.');
   }

@@ -11,6 +11,7 @@ import { end, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { ChangeSet } from './definitions/change-set.ts';
 import { commit, endWith } from './definitions/finish.ts';
+import { isBare } from './definitions/options.ts';
 import { readRequest, type Request } from './definitions/request.ts';
 import { Talk } from './definitions/talk.ts';
 
@@ -25,7 +26,7 @@ export const rmdef: Verb<null> = {
   version: 1,
   changes: true,
   start(asked, known) {
-    if (asked.operands.length === 0 && Object.keys(asked.options).length === 0) return end({ do: 'done', exit: 0 });
+    if (isBare(asked)) return end({ do: 'done', exit: 0 });
     const talk = new Talk(asked);
     const request = readRequest('rmdef', known, talk);
     if (request !== null) removeAll(request, known, talk);

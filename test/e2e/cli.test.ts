@@ -101,6 +101,7 @@ describe('what can go wrong', () => {
     const env = { HOSTLER_HOME: folder };
     expect(await run('lsdef', ['--nosuch'], { env })).toMatchObject({ exit: 1, stdout: '' });
     expect(await run('lsdef', ['--help'], { env })).toMatchObject({ exit: 0, stderr: '' });
+    expect((await run('hostler', ['undo', '--help'], { env })).stdout).toContain('Usage: hostler undo REVISION');
     expect((await run('nodels', ['--version'], { env })).stdout).toMatch(/^Version \d/);
     expect(await run('hostler', ['nosuch'], { env })).toMatchObject({ exit: 1 });
   });

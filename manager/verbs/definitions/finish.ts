@@ -27,6 +27,12 @@ export function commit(view: View, talk: Talk, set: ChangeSet, strict: boolean, 
 /** The last words of mkdef and chdef when an object was refused. */
 export const someFailed = 'One or more errors occured when attempting to create or modify xCAT object definitions.';
 
+/** What `-V` says of what was written. */
+export function listUpdated(names: readonly string[], talk: Talk): void {
+  talk.line('The database was updated for the following objects:');
+  for (const name of [...names].sort()) talk.line(name);
+}
+
 export function endWith(talk: Talk): { state: null; effects: Effect[] } {
   return { state: null, effects: talk.done() };
 }

@@ -29,6 +29,11 @@ export interface Options {
   readonly where: readonly string[];
 }
 
+/** Nothing but the command's name: its usage is the answer, and that is no mistake. */
+export function isBare({ operands, options }: Asked): boolean {
+  return operands.length === 0 && Object.keys(options).length === 0;
+}
+
 export function readOptions(asked: Asked): Options {
   const flag = (name: string): boolean => hasFlag(asked, name);
   const nics = flag('nics');
@@ -39,7 +44,7 @@ export function readOptions(asked: Asked): Options {
     force: flag('force'),
     help: flag('help'),
     long: flag('long'),
-    short: flag('short') || (asked.operands.length === 0 && Object.keys(asked.options).length === 0),
+    short: flag('short') || isBare(asked),
     minus: flag('minus'),
     plus: flag('plus'),
     verbose: flag('verbose'),

@@ -29,8 +29,9 @@ export async function makePackages(
     const { contents, packages: target } = world.resolved[name];
     const names = passes.flatMap((pass) => pass.packages);
     const rest = passes.map(({ remove, removeAfter, environment }) => [remove, removeAfter, environment]);
-    const manner = digest([world.inputs[name], build.environment, build.noupdate, rest]);
-    const input: Json = [manner, passes.map((pass) => [...pass.packages]), [...contents]];
+    const manner = digest([world.inputs[name], build.environment, name === 'otherpkgs' && build.noupdate, rest]);
+    // In which order names stand in a list decides nothing.
+    const input: Json = [manner, passes.map((pass) => [...pass.packages].sort()), [...contents]];
     const found = build.fresh ? undefined : await snapshots.find(snapshots.keyOf(name, below, input));
     if (found !== undefined) {
       stages.note(name, 0, true);
@@ -113,7 +114,7 @@ async function makeBootstrap(
   context: TaskContext,
 ): Promise<StageResult> {
   const { contents, packages } = world.resolved.bootstrap;
-  const input: Json = [build.osvers, build.arch, world.inputs.bootstrap, [...contents]];
+  const input: Json = [build.release.osvers, build.arch, world.inputs.bootstrap, [...contents]];
   const found = build.fresh ? undefined : await snapshots.find(snapshots.keyOf('bootstrap', undefined, input));
   if (found !== undefined) {
     stages.note('bootstrap', 0, true);

@@ -3,13 +3,13 @@ import { existsSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { HostlerError } from '../shared/errors/error.ts';
-import type { TlsIdentity } from '../shared/identity/tls.ts';
 import type { Logger } from '../shared/log/log.ts';
 import { programVersion } from '../shared/text/version.ts';
 import { collectFacts } from './facts/facts.ts';
 import type { BootRecord } from './facts/image.ts';
 import { bootIdOf } from './facts/system.ts';
-import { grpcCarrier } from './link/grpc.ts';
+import type { Identity } from './identity/identity-files.ts';
+import { type LinkChoice, chosenCarrier } from './link/choose.ts';
 import { openLink } from './link/link.ts';
 import { Outbox } from './link/outbox.ts';
 import type { AgentLink, HelloFacts } from './link/types.ts';
@@ -29,9 +29,13 @@ export interface Enrolled {
   /** Granted by the certificate. */
   readonly roles: readonly string[];
   /** The newest certificate. */
-  readonly identity: () => TlsIdentity;
+  readonly identity: () => Identity;
   /** HOST:PORT or unix:PATH */
   readonly manager: string;
+  /** Which link was asked for. */
+  readonly choice: LinkChoice;
+  /** A new certificate and credential are wanted before their time. */
+  renewSoon(): void;
   /** Called after each renewal; returns what ends that. */
   onRenewed(listener: () => void): () => void;
   stop(): Promise<void>;
@@ -139,7 +143,7 @@ async function linked(options: AgentOptions, incarnation: Incarnation, enrolled:
   // Asking the tools for their versions takes seconds the first time, and the manager waits for a hello only so long.
   await facts();
   const link: AgentLink = openLink({
-    carrier: grpcCarrier(enrolled.manager, identity),
+    carrier: chosenCarrier({ ...enrolled, stale: () => enrolled.renewSoon() }),
     outbox,
     hello: async (): Promise<HelloFacts> => ({
       version: programVersion(),

@@ -3,6 +3,8 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { HostlerError } from '../shared/errors/error.ts';
+import { parseBrokers } from '../shared/broker/address.ts';
+import type { LinkChoice } from './link/choose.ts';
 import type { Address } from './store/server.ts';
 import { isAgentName, isRole, roles } from '../shared/identity/names.ts';
 
@@ -27,6 +29,7 @@ export interface RunOptions {
   readonly serve: readonly Address[];
   /** Role relay: where agents behind this one connect. */
   readonly relay: readonly Address[];
+  readonly choice: LinkChoice;
 }
 
 export const usage = `Usage: hostler-agent --home DIR --manager HOST:PORT|unix:PATH [--token-file FILE] [--roles a,b] [...]
@@ -45,6 +48,8 @@ Does the work of a Hostler cluster on this machine: builds images, serves boots,
   --serve HOST:PORT  the store (role store) listens there too; may be given more than once
   --relay HOST:PORT  role relay: agents that reach only this machine connect there (--manager HOST:PORT of theirs);
                      may be given more than once
+  --link grpc|nats   how it talks with the manager (default: NATS where the manager has a broker and is not on this machine)
+  --nats URL         the broker's address, instead of what the manager tells: nats://HOST:PORT, several with commas
   --once             leave when the manager says that everything is done
   --boot             in a netbooted image: everything comes from the kernel command line
   --boot-files       in a netbooted image: fetch its files that not everybody may read, and leave
@@ -57,6 +62,7 @@ const options = {
   'clean-up': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   home: { type: 'string' },
+  link: { type: 'string' },
   'install-dir': { type: 'string' },
   manager: { type: 'string' },
   name: { type: 'string' },
@@ -84,12 +90,6 @@ export function parseCall(argv: readonly string[], env: NodeJS.ProcessEnv): Call
     return { what: 'task', dir: resolve(dir), cleanUp: values['clean-up'] === true };
   }
   if (positionals.length > 0) throw wrong(`'${positionals[0] ?? ''}' is not understood`);
-  if (values.nats !== undefined) {
-    throw new HostlerError(
-      'unimplemented',
-      'The link over NATS is not there yet: use --manager HOST:PORT instead of --nats.',
-    );
-  }
   if (values['boot-files'] === true) return { what: 'boot-files' };
   return values.boot === true ? { what: 'boot' } : { what: 'run', options: runOptions(values, env) };
 }
@@ -123,7 +123,15 @@ function runOptions(values: Values, env: NodeJS.ProcessEnv): RunOptions {
     once: values.once === true,
     serve: (values.serve ?? []).map(addressOf),
     relay: (values.relay ?? []).map(addressOf),
+    choice: choiceOf(values),
   };
+}
+
+function choiceOf({ link, nats }: Values): LinkChoice {
+  if (link !== undefined && link !== 'grpc' && link !== 'nats') throw wrong(`--link is grpc or nats, not '${link}'`);
+  if (nats === undefined) return link === undefined ? {} : { link };
+  if (link === 'grpc') throw wrong('--link grpc and --nats exclude each other');
+  return { link: 'nats', brokers: parseBrokers(nats) };
 }
 
 function addressOf(text: string): Address {

@@ -42,7 +42,7 @@ async function task({ dir, cleanUp }: Extract<Call, { what: 'task' }>): Promise<
 async function stay(options: RunOptions): Promise<number> {
   // The process list shows arguments; a token must not stand there longer than it takes to read it.
   process.title = `hostler-agent ${options.home}`;
-  const { home, manager, name } = options;
+  const { home, manager, name, choice } = options;
   const { runAgent, enrol, openLog, taskKinds } = await rooms();
   const { loadIdentity } = await import('./identity/identity-files.ts');
   const log = openLog(home);
@@ -60,7 +60,7 @@ async function stay(options: RunOptions): Promise<number> {
         own !== undefined && own.expiresAt > Date.now() && options.roles.every((role) => own.roles.includes(role));
       const token = valid ? undefined : options.token();
       const proof = token !== undefined && { proof: { by: 'join', token, name, roles: options.roles } as const };
-      return enrol({ home, manager, ...proof, log, signal }, incarnation);
+      return enrol({ home, manager, choice, ...proof, log, signal }, incarnation);
     },
   });
 }
@@ -75,14 +75,29 @@ async function boot(): Promise<number> {
     await proveImage(test, kinds, stopSignal());
     return 0;
   }
+  const { enrolInstalled, installedHome, installedRecord } = await import('./boot/installed.ts');
+  const installed = installedRecord();
+  // A diskless node may have been given a tree that was captured from an installed one; how it started decides.
+  if (installed !== undefined && !/\bhostler\.secure=/.test(kernelCommandLine())) {
+    const log = openLog(installedHome);
+    const signal = stopSignal();
+    return runAgent({
+      ...folders(installedHome),
+      roles: undefined,
+      once: false,
+      serve: [],
+      kinds: taskKinds,
+      log,
+      signal,
+      enrol: (incarnation) => enrolInstalled({ home: installedHome, log, signal }, installed, incarnation),
+    });
+  }
   const { imageSettings } = await import('./boot/image-settings.ts');
   const { bootRecord } = await import('./facts/image.ts');
   const log = openLog(home);
   const signal = stopSignal();
   return runAgent({
-    home,
-    installDir: join(home, 'install'),
-    tftpDir: join(home, 'tftpboot'),
+    ...folders(home),
     roles: undefined,
     once: imageSettings().mode === 'once',
     serve: [],
@@ -92,6 +107,10 @@ async function boot(): Promise<number> {
     signal,
     enrol: (incarnation) => enrolBooted({ home, log, signal, commandLine: kernelCommandLine() }, incarnation),
   });
+}
+
+function folders(home: string): { home: string; installDir: string; tftpDir: string } {
+  return { home, installDir: join(home, 'install'), tftpDir: join(home, 'tftpboot') };
 }
 
 async function bootFiles(): Promise<number> {

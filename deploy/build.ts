@@ -1,8 +1,9 @@
 import { chmod, cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { type Plugin, build } from 'esbuild';
 import { bundleText } from './bundle-text.ts';
+import { leaveOut } from './left-out.ts';
 
 /*
  * Makes dist/: three programs, each one file that runs with Node alone, CommonJS because that starts faster from one
@@ -18,6 +19,7 @@ interface Program {
   /** Agents run on Node 18 too: that is what Debian 12 has. */
   readonly target: string;
   readonly external: readonly string[];
+  readonly plugins?: readonly Plugin[];
   /** What env is asked to run, when it is not just node. */
   readonly interpreter?: string;
 }
@@ -32,7 +34,7 @@ const programs: readonly Program[] = [
     // Left alone, glibc keeps what LevelDB and gRPC gave back after a burst: 60 MB at ten thousand nodes.
     interpreter: '-S MALLOC_TRIM_THRESHOLD_=131072 node',
   },
-  { name: 'hostler-agent', entry: 'agent/main.ts', target: 'node18', external: [] },
+  { name: 'hostler-agent', entry: 'agent/main.ts', target: 'node18', external: [], plugins: [leaveOut] },
 ];
 
 /** Optional accelerators that we do without, and that would only be looked for at run time. */
@@ -53,7 +55,7 @@ async function bundle(program: Program, version: string, folder: string): Promis
     banner: { js: `#!/usr/bin/env ${program.interpreter ?? 'node'}` },
     define: { __HOSTLER_VERSION__: JSON.stringify(version), 'import.meta.url': '__fileUrl' },
     inject: [join(root, 'deploy/bundle-shim.js')],
-    plugins: [bundleText],
+    plugins: [bundleText, ...(program.plugins ?? [])],
     absWorkingDir: root,
   });
   await chmod(join(folder, program.name), 0o755);

@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { HostlerError } from '../shared/errors/error.ts';
+import { parseBrokers } from '../shared/broker/address.ts';
 import { isRole, roles as knownRoles } from '../shared/identity/names.ts';
 import { type LogLevel, logLevels } from '../shared/log/log.ts';
 import { which } from '../shared/process/which.ts';
@@ -11,6 +12,9 @@ export interface ManagerOptions {
   readonly home: string;
   /** Where agents and remote people connect, besides the socket. */
   readonly listen?: { readonly host: string; readonly port: number };
+  /** The link over NATS: a broker of our own, or the addresses (HOST:PORT) of one that is there. */
+  readonly nats?:
+    { readonly embedded: { readonly host: string; readonly port: number } } | { readonly servers: readonly string[] };
   /** Roles of the agent on this machine, as they are now; undefined: no agent is started. */
   readonly agentRoles: (() => readonly string[]) | undefined;
   readonly folders: Folders;
@@ -19,7 +23,10 @@ export interface ManagerOptions {
   readonly logLevel: LogLevel;
 }
 
-export type Call = { readonly what: 'help' | 'version' } | { readonly what: 'run'; readonly options: ManagerOptions };
+export type Call =
+  | { readonly what: 'help' | 'version' }
+  | { readonly what: 'nats-config'; readonly home: string }
+  | { readonly what: 'run'; readonly options: ManagerOptions };
 
 /** What the agent on the manager's machine offers unless told otherwise. */
 const defaultRoles = ['build', 'boot', 'store'] as const;
@@ -36,6 +43,10 @@ Decides what happens on a cluster: keeps the definitions, runs the commands, tel
 
   --home DIR           everything is kept here (default: HOSTLER_HOME, else ~/.hostler)
   --listen HOST:PORT   serve agents and people on TCP too, over mutual TLS; without it only DIR/manager.sock
+  --nats embedded      start a broker (nats-server) too, and let agents come by way of it; or
+  --nats URL           use one that is there: nats://HOST:PORT, several with commas. It has to trust this manager:
+  --nats-config        print what stands in the configuration of such a broker, and leave
+  --nats-listen HOST:PORT  where the embedded broker listens (default: the host of --listen, else 127.0.0.1; port 4222)
   --no-agent           do not start an agent on this machine
   --agent-roles a,b    what that agent offers to do (default: ${defaultRoles.join(',')}, and nim on a NIM master; there are ${knownRoles.join(' ')})
   --install-dir DIR    images, package lists, postscripts (default: DIR/install; under systemd: /install)
@@ -56,6 +67,8 @@ const known = {
   'hosts-file': { type: 'string' },
   user: { type: 'string' },
   nats: { type: 'string' },
+  'nats-config': { type: 'boolean' },
+  'nats-listen': { type: 'string' },
   'log-level': { type: 'string' },
   version: { type: 'boolean', short: 'v' },
   help: { type: 'boolean', short: 'h' },
@@ -68,20 +81,18 @@ export function parseCall(argv: readonly string[], env: NodeJS.ProcessEnv): Call
   const values = parse(argv);
   if (values.help === true) return { what: 'help' };
   if (values.version === true) return { what: 'version' };
-  if (values.nats !== undefined) {
-    throw new HostlerError(
-      'unimplemented',
-      'The link over NATS is not there yet: agents connect with --listen HOST:PORT.',
-    );
-  }
   const home = homeOf(values, env);
+  if (values['nats-config'] === true) return { what: 'nats-config', home };
+  const listen = values.listen === undefined ? undefined : addressOf('--listen', values.listen);
+  const nats = natsOf(values, listen?.host ?? '127.0.0.1');
   // Checked now; looked for again while the manager runs.
   rolesOf(values['agent-roles'], env);
   return {
     what: 'run',
     options: {
       home,
-      ...(values.listen !== undefined && { listen: addressOf(values.listen) }),
+      ...(listen !== undefined && { listen }),
+      ...(nats !== undefined && { nats }),
       agentRoles: values['no-agent'] === true ? undefined : () => rolesOf(values['agent-roles'], env),
       folders: foldersOf(values, home, env),
       ...(values.user !== undefined && { user: values.user }),
@@ -118,10 +129,17 @@ function foldersOf(values: Values, home: string, env: NodeJS.ProcessEnv): Folder
   };
 }
 
-function addressOf(text: string): { host: string; port: number } {
+function natsOf({ nats, 'nats-listen': at }: Values, host: string): ManagerOptions['nats'] {
+  if (nats !== 'embedded' && at !== undefined) throw wrong('--nats-listen belongs to --nats embedded');
+  if (nats === undefined) return undefined;
+  if (nats !== 'embedded') return { servers: parseBrokers(nats) };
+  return { embedded: at === undefined ? { host, port: 4222 } : addressOf('--nats-listen', at) };
+}
+
+function addressOf(option: string, text: string): { host: string; port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
-  if (match === null || port > 65_535) throw wrong(`--listen '${text}' is not HOST:PORT`);
+  if (match === null || port > 65_535) throw wrong(`${option} '${text}' is not HOST:PORT`);
   return { host: match[1] ?? match[2] ?? '', port };
 }
 

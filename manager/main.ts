@@ -1,6 +1,7 @@
 import { HostlerError } from '../shared/errors/error.ts';
 import { programVersion } from '../shared/text/version.ts';
 import { type ManagerOptions, parseCall, usage } from './arguments.ts';
+import { brokerTrustText } from './broker/open.ts';
 import { homePaths } from './home.ts';
 import { giveBackMemory } from './idle-memory.ts';
 import { LocalAgent, agentProgram } from './local-agent.ts';
@@ -79,6 +80,7 @@ async function main(): Promise<number> {
   const call = parseCall(process.argv.slice(2), process.env);
   if (call.what === 'help') process.stdout.write(usage);
   if (call.what === 'version') process.stdout.write(`hostler-manager ${programVersion()}\n`);
+  if (call.what === 'nats-config') process.stdout.write(await brokerTrustText(call.home));
   if (call.what !== 'run') return 0;
   const { options } = call;
   const isRoot = process.getuid?.() === 0;

@@ -12,6 +12,7 @@ import { openApiServer } from './api/server.ts';
 import { ApiService } from './api/service.ts';
 import { userName } from './api/users.ts';
 import type { ManagerOptions } from './arguments.ts';
+import { prepareBroker } from './broker/open.ts';
 import { createFleet } from './fleet/fleet.ts';
 import { openGrpcLink } from './fleet/links/grpc.ts';
 import { openListener } from './fleet/listener.ts';
@@ -81,7 +82,9 @@ async function open(
   await populate(registry, options, server);
 
   const version = programVersion();
-  const fleet = await createFleet({ registry, home, log, version });
+  const broker = options.nats === undefined ? undefined : await prepareBroker(options.nats, home, log);
+  opened.add(async () => broker?.close());
+  const fleet = await createFleet({ registry, home, log, version, ...(broker !== undefined && { broker }) });
   opened.add(() => fleet.close());
   const imageKey = await openImageKey(home);
   const { sign } = imageKey;
@@ -105,6 +108,7 @@ async function open(
   const api = openApiServer(
     new ApiService({ registry, jobs, fleet: fleet.admin, log, isSecret, identify, owner, status }),
   );
+  await broker?.open(fleet);
   const link = openGrpcLink(fleet, log);
   const listening = await openListener(
     { socketPath: paths.socket, ...(options.listen !== undefined && { tcp: options.listen }) },

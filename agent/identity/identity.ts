@@ -1,5 +1,5 @@
 import { HostlerError } from '../../shared/errors/error.ts';
-import { pause } from '../../shared/session/signals.ts';
+import { Changes, pause } from '../../shared/session/signals.ts';
 import type { EnrolmentReply__Output } from '../../shared/wire/generated/hostler/v1/EnrolmentReply.ts';
 import { Backoff } from '../link/backoff.ts';
 import type { LinkLog } from '../link/link.ts';
@@ -108,6 +108,8 @@ async function enrolOnce(
 
 export interface KeptIdentity {
   current(): Identity;
+  /** A new one is wanted before its time: the broker does not accept what came with this one. At most once a minute. */
+  soon(): void;
   stop(): Promise<void>;
 }
 
@@ -122,14 +124,21 @@ export function keepRenewed(
   const stopping = new AbortController();
   const stopped = (): boolean => stopping.signal.aborted;
   let current = identity;
+  const wanted = new Changes();
+  let hurry = false;
+  let lastHurry = 0;
 
   async function run(): Promise<void> {
     const backoff = new Backoff(10_000, 3600_000);
     let due = renewalDue(current);
     while (!stopped()) {
       // setTimeout takes 31 bits, and machines sleep: look at least once a day.
-      await pause(Math.min(Math.max(due - Date.now(), 1_000), 24 * 3600_000), stopping.signal);
-      if (stopped() || Date.now() < due) continue;
+      await Promise.race([
+        pause(Math.min(Math.max(due - Date.now(), 1_000), 24 * 3600_000), stopping.signal),
+        wanted.next(stopping.signal),
+      ]);
+      if (stopped() || (Date.now() < due && !isHurried())) continue;
+      hurry = false;
       try {
         current = await renewIdentity(current, options, stopping.signal);
         due = renewalDue(current);
@@ -144,9 +153,20 @@ export function keepRenewed(
     }
   }
 
+  /** Asked again after waiting. */
+  function isHurried(): boolean {
+    return hurry;
+  }
+
   const running = run();
   return {
     current: () => current,
+    soon() {
+      if (Date.now() - lastHurry < 60_000) return;
+      lastHurry = Date.now();
+      hurry = true;
+      wanted.notify();
+    },
     async stop() {
       stopping.abort();
       await running;

@@ -6,13 +6,21 @@ import { Changes, pause } from '../../shared/session/signals.ts';
 import type { FromAgent } from '../../shared/wire/generated/hostler/v1/FromAgent.ts';
 import type { ToAgent__Output } from '../../shared/wire/generated/hostler/v1/ToAgent.ts';
 import { Backoff } from './backoff.ts';
+import { Depot } from './depot.ts';
 import type { Outbox } from './outbox.ts';
 import type { AgentLink, HelloFacts, LinkListener } from './types.ts';
 
-/** One attempt to reach the manager: gRPC, later NATS, in tests memory. Need not be connected when it returns. */
-export type Carrier = (
-  signal: AbortSignal,
-) => Duplex<ToAgent__Output, FromAgent> | Promise<Duplex<ToAgent__Output, FromAgent>>;
+/** One attempt to reach the manager: gRPC, NATS, in tests memory. Need not be connected when it returns. */
+export interface Carrier {
+  (signal: AbortSignal): Duplex<ToAgent__Output, FromAgent> | Promise<Duplex<ToAgent__Output, FromAgent>>;
+  /**
+   * Lays reports down where they outlive this agent, for a manager that is away; absent where there is no such place.
+   * Throws HostlerError when they are not safe there.
+   */
+  readonly keep?: (incarnation: string, messages: readonly FromAgent[]) => Promise<void>;
+  /** Such a place is there now. */
+  readonly canKeep?: () => boolean;
+}
 
 /** The part of a pino logger that is used. */
 export interface LinkLog {
@@ -41,6 +49,7 @@ export function openLink(deps: LinkDeps): AgentLink {
   const connection = new Changes();
   const [first, most] = deps.pauses ?? defaultPauses;
   const backoff = new Backoff(first, most, deps.random);
+  const depot = new Depot(deps);
   let session: AgentSession | undefined;
   let received = 0;
 
@@ -59,6 +68,7 @@ export function openLink(deps: LinkDeps): AgentLink {
 
   async function connectOnce(): Promise<void> {
     const hello = await deps.hello();
+    depot.incarnation = hello.incarnation;
     const duplex = await deps.carrier(stopping.signal);
     session = new AgentSession(duplex, deps.outbox, events, received, deps.random);
     try {
@@ -96,6 +106,7 @@ export function openLink(deps: LinkDeps): AgentLink {
         wait = stopped() ? 0 : pauseAfter(thrown);
       }
       if (wait === undefined) return;
+      await depot.keep(stopping.signal);
       await pause(wait, stopping.signal);
     }
   }

@@ -2,9 +2,9 @@ import { randomBytes, sign } from 'node:crypto';
 import type { Msg, NatsConnection, NatsError } from 'nats';
 import { type BrokerLogin, connectBroker, leaveBroker } from '../../shared/broker/connection.ts';
 import { HostlerError } from '../../shared/errors/error.ts';
-import { downSubject, toAll, upSubject } from '../../shared/identity/subjects.ts';
+import { type SubjectOwner, downSubject, keptSubject, toAll, upSubject } from '../../shared/identity/subjects.ts';
 import { Framed } from '../../shared/session/framed.ts';
-import { frameCodec, fromAgentCodec, toAgentCodec } from '../../shared/wire/definitions.ts';
+import { frameCodec, fromAgentCodec, keptReportsCodec, toAgentCodec } from '../../shared/wire/definitions.ts';
 import type { FromAgent } from '../../shared/wire/generated/hostler/v1/FromAgent.ts';
 import type { ToAgent__Output } from '../../shared/wire/generated/hostler/v1/ToAgent.ts';
 import type { Identity } from '../identity/identity-files.ts';
@@ -75,7 +75,7 @@ export function natsCarrier(options: NatsCarrierOptions): Carrier {
     return fresh;
   }
 
-  return async (signal) => {
+  const connect = async (signal: AbortSignal): Promise<Framed<ToAgent__Output, FromAgent>> => {
     const { broker, serial, open } = await hold(signal);
     const owner = { name: options.identity().name, serial };
     const connection = randomBytes(9).toString('base64url');
@@ -100,6 +100,48 @@ export function natsCarrier(options: NatsCarrierOptions): Carrier {
     open.add(framed);
     return framed;
   };
+
+  const canKeep = (): boolean => held?.broker.isClosed() === false;
+  const keep: Carrier['keep'] = async (incarnation, messages) => {
+    if (held === undefined) throw new HostlerError('unavailable', 'There is no connection to a broker.');
+    const owner = { name: options.identity().name, serial: held.serial };
+    await layDown(held.broker, owner, keptReportsCodec.encode({ incarnation, messages: [...messages] }));
+  };
+  return Object.assign(connect, { keep, canKeep });
+}
+
+/** How long the broker may take to say that it keeps something, in milliseconds. */
+const keepTimeout = 10_000;
+
+/** Resolves when the broker has it on its disk. Throws `resource_exhausted` when there is no room. */
+async function layDown(broker: NatsConnection, owner: SubjectOwner, bytes: Buffer): Promise<void> {
+  const most = broker.info?.max_payload ?? 0;
+  if (bytes.length > most) {
+    const sentence = `A report of ${bytes.length} bytes is too long for the broker to keep (${most} at most).`;
+    throw new HostlerError('resource_exhausted', sentence);
+  }
+  // A subject of its own: the usual inboxes are not this agent's to listen on.
+  const reply = downSubject(owner, `kept-${randomBytes(9).toString('base64url')}`);
+  const answer = new Promise<Msg>((resolve, reject) => {
+    broker.subscribe(reply, {
+      max: 1,
+      timeout: keepTimeout,
+      callback: (error, message) => {
+        if (error === null) resolve(message);
+        else reject(new HostlerError('unavailable', `The broker does not say that it keeps reports: ${error.message}`));
+      },
+    });
+  });
+  broker.publish(keptSubject(owner), bytes, { reply });
+  const { headers, data } = await answer;
+  if (headers?.code === 503) throw new HostlerError('unavailable', 'The broker keeps no reports.');
+  interface Answer {
+    readonly error?: { readonly description?: string };
+  }
+  const { error } = JSON.parse(Buffer.from(data).toString()) as Answer;
+  if (error === undefined) return;
+  const why = error.description ?? 'for no reason that it told';
+  throw new HostlerError('resource_exhausted', `The broker does not keep reports any more: ${why}.`);
 }
 
 function arrived(framed: Framed<ToAgent__Output, FromAgent>, error: NatsError | null, message: Msg): void {

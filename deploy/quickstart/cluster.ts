@@ -30,7 +30,13 @@ export class Cluster {
     this.commands = commands;
   }
 
-  static async start(dir: string, dist: string, network: LabNetwork, signal: AbortSignal): Promise<Cluster> {
+  static async start(
+    dir: string,
+    dist: string,
+    network: LabNetwork,
+    link: 'grpc' | 'nats',
+    signal: AbortSignal,
+  ): Promise<Cluster> {
     const home = join(dir, 'manager');
     // Every run begins with an empty registry and new certificates; only caches stay.
     await rm(home, { recursive: true, force: true });
@@ -47,6 +53,7 @@ export class Cluster {
         join(dir, 'hosts'),
       ],
       ...['--agent-roles', 'boot,store'],
+      ...(link === 'nats' ? ['--nats', 'embedded'] : []),
     ]);
     showCommand(argv);
     const manager = Program.start('hostler-manager', argv, join(dir, 'logs', 'manager.log'), { [startedBy]: dir });

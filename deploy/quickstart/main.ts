@@ -50,7 +50,7 @@ async function quickstart(options: QuickstartOptions, signal: AbortSignal): Prom
   print(
     `    private network ${network.name}: ${network.bridge} ${network.address}/24, nothing of it reaches this machine's own network`,
   );
-  const cluster = await Cluster.start(dir, dist, network, signal);
+  const cluster = await Cluster.start(dir, dist, network, options.link, signal);
   seen.cluster = cluster;
   undo.push({ what: 'manager and agents', how: () => cluster.stop() });
   await cluster.joinBuilder(dist, signal);
@@ -90,7 +90,8 @@ async function quickstart(options: QuickstartOptions, signal: AbortSignal): Prom
   const state = await timed('boot', watchBoot(commands, definitions.node, vm, signal));
 
   step(5, 'What the node says, checked');
-  for (const line of await verify({ commands, definitions, state, vm, signal })) print(`    ${line}`);
+  for (const line of await verify({ commands, definitions, state, vm, link: options.link, signal }))
+    print(`    ${line}`);
 
   step(6, 'The boot, stage by stage');
   print(timelineText(milestones(state), poweredOn));

@@ -10,11 +10,18 @@ interface Evidence {
   readonly definitions: Definitions;
   readonly state: State;
   readonly vm: Vm;
+  readonly link: 'grpc' | 'nats';
   readonly signal: AbortSignal;
 }
 
+interface AgentShown {
+  readonly name: string;
+  readonly state: string;
+  readonly link: string;
+}
+
 /** Everything that cannot be had by pretending. One line for each thing found true; throws at the first that is not. */
-export async function verify({ commands, definitions, state, vm, signal }: Evidence): Promise<string[]> {
+export async function verify({ commands, definitions, state, vm, link, signal }: Evidence): Promise<string[]> {
   const { node, nonce, image } = definitions;
   const wanted = new RegExp(`quickstart: nonce ${nonce}, trace (.*)`);
   const [, trace = ''] = await vm.console.waitFor(wanted, { timeoutMs: 20_000, signal });
@@ -33,15 +40,16 @@ export async function verify({ commands, definitions, state, vm, signal }: Evide
   );
   lines.push(`the digest that the node computed is the published one: ${computed}`);
 
-  await eventually(
-    `the agent of ${node} is dismissed`,
-    async () =>
-      ((await commands.json('hostler', 'agents')) as { name: string; state: string }[]).find(
-        ({ name }) => name === node,
-      )?.state === 'away',
-    { timeoutMs: 20_000, signal },
-  );
+  const agent = async (): Promise<AgentShown | undefined> =>
+    ((await commands.json('hostler', 'agents')) as AgentShown[]).find(({ name }) => name === node);
+  await eventually(`the agent of ${node} is dismissed`, async () => (await agent())?.state === 'away', {
+    timeoutMs: 20_000,
+    signal,
+  });
   lines.push(`the agent on ${node} has left (nodeagent=once)`);
+  const used = (await agent())?.link ?? 'nothing';
+  expect(used === link, `the agent of ${node} was to come over ${link}, and came over ${used}`);
+  lines.push(`it came over ${link === 'nats' ? 'NATS' : 'gRPC'}`);
   lines.push(`kernel ${state['hostler.kernel'] ?? ''}, boot id ${state['hostler.bootid'] ?? ''}`);
   return lines;
 }

@@ -20,13 +20,15 @@ const longestPause = 30_000;
 const patience = 15_000;
 /** A broker that lived so long had started well. */
 const healthy = 30_000;
+const daily = 24 * 3600_000;
 
 export interface BrokerOptions extends Omit<BrokerSettings, 'tls' | 'store'> {
   /** Everything of the broker lies here; 0700. */
   readonly folder: string;
   /** Bytes that kept reports may take. */
   readonly mostBytes: number;
-  readonly identity: TlsIdentity;
+  /** The broker's certificate: asked for at each start of a manager, and when two thirds of its life are over. */
+  readonly identity: () => Promise<TlsIdentity & { readonly expiresAt: number }>;
   readonly log: FleetLog;
 }
 
@@ -47,12 +49,19 @@ export class Broker {
   readonly #digest: string;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
+  readonly #daily: NodeJS.Timeout;
   #pid = 0;
+  #renewAt: number;
 
-  private constructor(options: BrokerOptions, program: string, digest: string, earlier: Started | undefined) {
+  private constructor(options: BrokerOptions, program: string, written: Written, earlier: Started | undefined) {
     this.#options = options;
     this.#program = program;
-    this.#digest = digest;
+    this.#digest = written.digest;
+    this.#renewAt = written.renewAt;
+    this.#daily = setInterval(() => {
+      if (Date.now() > this.#renewAt)
+        this.renew().catch((err: unknown) => options.log.error({ err }, "cannot renew the broker's certificate"));
+    }, daily).unref();
     this.#running = this.#keep(earlier);
   }
 
@@ -65,9 +74,9 @@ export class Broker {
         `There is no nats-server on this machine: ${installHint('nats-server')}, or leave --nats away.`,
       );
     }
-    const digest = await writeConfiguration(options);
+    const written = await writeConfiguration(options);
     const earlier = readStarted(options.folder);
-    const usable = earlier?.digest === digest;
+    const usable = earlier?.digest === written.digest;
     if (earlier !== undefined && !usable) await endProcess(earlier);
     if (!usable && (await answers(options.listen))) {
       const { host, port } = options.listen;
@@ -76,7 +85,7 @@ export class Broker {
         `Somebody else listens on ${host}:${port} already. Choose another --nats-listen.`,
       );
     }
-    const broker = new Broker(options, program, digest, usable ? earlier : undefined);
+    const broker = new Broker(options, program, written, usable ? earlier : undefined);
     try {
       await broker.#listens();
     } catch (thrown) {
@@ -91,7 +100,14 @@ export class Broker {
     return this.#pid;
   }
 
+  /** A new certificate. nats-server 2.9 closes all connections when it reads it; they come back by themselves. */
+  async renew(): Promise<void> {
+    this.#renewAt = (await writeConfiguration(this.#options)).renewAt;
+    this.#signal('SIGHUP');
+  }
+
   async stop(): Promise<void> {
+    clearInterval(this.#daily);
     this.#stopping.abort();
     this.#signal('SIGTERM');
     const forced = setTimeout(() => this.#signal('SIGKILL'), patience);
@@ -176,9 +192,17 @@ function logFile(folder: string): string {
   return join(folder, 'nats-server.log');
 }
 
-/** All files of the broker, 0600; returns a digest of what it is told. */
-async function writeConfiguration(options: BrokerOptions): Promise<string> {
-  const { folder, identity, mostBytes } = options;
+interface Written {
+  /** Of what the broker is told. */
+  readonly digest: string;
+  /** When its certificate is to be replaced, milliseconds since the epoch. */
+  readonly renewAt: number;
+}
+
+/** All files of the broker, 0600. */
+async function writeConfiguration(options: BrokerOptions): Promise<Written> {
+  const { folder, mostBytes } = options;
+  const identity = await options.identity();
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const tls = {
     certificate: join(folder, 'server.pem'),
@@ -194,7 +218,8 @@ async function writeConfiguration(options: BrokerOptions): Promise<string> {
   // Signatures and times differ each time; what counts is who is trusted.
   const { trust, ...rest } = options;
   const told = { ...rest, identity: undefined, log: undefined, trust: Object.keys(trust.accounts) };
-  return createHash('sha256').update(JSON.stringify(told)).digest('hex');
+  const digest = createHash('sha256').update(JSON.stringify(told)).digest('hex');
+  return { digest, renewAt: identity.expiresAt - (identity.expiresAt - Date.now()) / 3 };
 }
 
 function readStarted(folder: string): Started | undefined {
@@ -202,6 +227,7 @@ function readStarted(folder: string): Started | undefined {
     const started = JSON.parse(readFileSync(join(folder, 'nats-server.pid'), 'utf8')) as Started;
     return isAlive(started.pid, started.startTime) ? started : undefined;
   } catch {
+    // None, or one that was torn: nothing to take over.
     return undefined;
   }
 }

@@ -7,6 +7,7 @@ import type { Duplex } from '../../shared/session/duplex.ts';
 import type { ProtocolRange } from '../../shared/session/protocol.ts';
 import type { FromAgent__Output } from '../../shared/wire/generated/hostler/v1/FromAgent.ts';
 import type { ToAgent } from '../../shared/wire/generated/hostler/v1/ToAgent.ts';
+import type { KeptReports__Output } from '../../shared/wire/generated/hostler/v1/KeptReports.ts';
 import type { Registry } from '../registry/types.ts';
 import { Admission } from './admission.ts';
 import { Authority, type Lifetimes, defaultLifetimes } from './authority/authority.ts';
@@ -28,7 +29,7 @@ const newcomersPerSecond = 500;
 const newcomersAtOnce = 2_500;
 
 export interface FleetDeps {
-  readonly registry: Pick<Registry, 'space' | 'view' | 'observe'>;
+  readonly registry: Pick<Registry, 'commit' | 'space' | 'view' | 'observe'>;
   /** The manager's home; the authority lives in `<home>/authority`. */
   readonly home: string;
   readonly log: FleetLog;
@@ -50,6 +51,8 @@ export interface FleetRoom extends Fleet {
   readonly enrolment: Enrolment;
   /** Serves one connection, whatever carries it, until it ends. TLS has checked the peer's chain. Never rejects. */
   serve(duplex: Duplex<FromAgent__Output, ToAgent>, peer: AgentIdentity, link: string): Promise<void>;
+  /** Applies reports of an agent that were laid down somewhere while the manager was away; durable when it resolves. */
+  kept(peer: AgentIdentity, reports: KeptReports__Output): Promise<void>;
   /** Opens a byte stream to a connected agent; throws `unavailable` when it is not. */
   openChannel(agent: string, id: string): Channel;
   /** Told of channels that agents open. */
@@ -175,6 +178,8 @@ class TheFleet implements FleetRoom {
     await serving;
     this.#serving.delete(serving);
   };
+
+  kept: FleetRoom['kept'] = (peer, reports) => this.#sessions.kept(peer, reports);
 
   openChannel: FleetRoom['openChannel'] = (agent, id) => {
     const session = this.#roster.get(agent)?.session;

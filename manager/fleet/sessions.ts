@@ -6,6 +6,7 @@ import type { Duplex } from '../../shared/session/duplex.ts';
 import { type Accepted, ManagerSession } from '../../shared/session/manager-session.ts';
 import { type ProtocolRange, spoken } from '../../shared/session/protocol.ts';
 import type { FromAgent__Output } from '../../shared/wire/generated/hostler/v1/FromAgent.ts';
+import type { KeptReports__Output } from '../../shared/wire/generated/hostler/v1/KeptReports.ts';
 import type { Hello__Output } from '../../shared/wire/generated/hostler/v1/Hello.ts';
 import type { TaskLog__Output } from '../../shared/wire/generated/hostler/v1/TaskLog.ts';
 import type { ToAgent } from '../../shared/wire/generated/hostler/v1/ToAgent.ts';
@@ -66,7 +67,32 @@ export class Sessions {
       one.left(broke);
     }
   }
+
+  /**
+   * Reports that were laid down while the manager was away. Durable when it resolves. Throws `unauthenticated` when the
+   * agent's certificate does not count any more.
+   */
+  async kept(peer: AgentIdentity, { incarnation, messages }: KeptReports__Output): Promise<void> {
+    const { enrolment, roster, log } = this.#deps;
+    const member = roster.of(enrolment.admitted(peer).name);
+    // An agent that is here sends them itself.
+    if (member.newest !== undefined) return;
+    if (member.life?.incarnation !== incarnation) {
+      log.warn({ agent: member.name, incarnation }, 'reports of a life of the agent that is over were left out');
+      return;
+    }
+    await new OneSession(this.#deps, nowhere, peer, 'nats').applyKept(member, messages);
+  }
 }
+
+/** Stands for the connection of an agent whose reports came without it. */
+const nowhere: Duplex<FromAgent__Output, ToAgent> = {
+  incoming: {
+    [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true as const, value: undefined }) }),
+  },
+  send: () => Promise.reject(new HostlerError('unavailable', 'The agent is not connected.')),
+  close: () => undefined,
+};
 
 /** One connection of one agent. */
 class OneSession {
@@ -95,6 +121,25 @@ class OneSession {
 
   run(speaks: ProtocolRange): Promise<void> {
     return this.#session.run(speaks);
+  }
+
+  async applyKept(member: Member, messages: readonly FromAgent__Output[]): Promise<void> {
+    this.#member = member;
+    await member.keeping;
+    let through = member.applied;
+    for (const message of messages) {
+      if (message.sequence <= through) continue;
+      if (message.sequence !== through + 1) {
+        this.#deps.log.warn(
+          { agent: member.name, have: through, came: message.sequence },
+          'a gap before reports that were kept; the agent has to send them itself',
+        );
+        break;
+      }
+      await this.#apply(message);
+      through = message.sequence;
+    }
+    if (through > member.applied) await this.#keep(through);
   }
 
   left(broke: boolean): void {

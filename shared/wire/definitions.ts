@@ -37,3 +37,4 @@ function codec<Input, Output>(type: {
 export const fromAgentCodec = codec(wire.FromAgent);
 export const toAgentCodec = codec(wire.ToAgent);
 export const frameCodec = codec(wire.Frame);
+export const keptReportsCodec = codec(wire.KeptReports);

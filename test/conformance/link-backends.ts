@@ -16,7 +16,7 @@ import type { FromAgent, FromAgent__Output } from '../../shared/wire/generated/h
 import type { ToAgent, ToAgent__Output } from '../../shared/wire/generated/hostler/v1/ToAgent.ts';
 import { clientOptions, mutualCredentials } from '../../agent/link/grpc-client.ts';
 import { Metadata } from '@grpc/grpc-js';
-import { startBroker } from '../sim/broker.ts';
+import { simKeeps, startBroker } from '../sim/broker.ts';
 import { until } from '../sim/engine.ts';
 import { type LogLine, type SimManager, collectLog } from '../sim/manager.ts';
 
@@ -139,6 +139,7 @@ export const nats: Backend = {
         const link = openNatsLink({
           fleet: {
             enrolment: manager.fleet.enrolment,
+            kept: () => Promise.resolve(),
             serve: (end) => {
               arrive(end);
               return new Promise(() => undefined);
@@ -146,6 +147,7 @@ export const nats: Backend = {
           },
           login: async () => manager.nats.managerLogin([broker.address], await manager.fleet.authority.issueManager()),
           log: collectLog([]),
+          mostKept: simKeeps,
         });
         closers.push(() => link.close());
         await until('the link listens', () => link.open);

@@ -192,7 +192,8 @@ test.each([
   [['--home', `/tmp/${'x'.repeat(120)}`], /too long a path for a socket/],
   [['--agent-roles', 'builder'], /no role 'builder'/],
   [['--listen', 'nonsense'], /not HOST:PORT/],
-  [['--nats', 'nats://x'], /NATS is not there yet/],
+  [['--nats', 'http://x'], /no address of a broker/],
+  [['--nats-listen', '127.0.0.1:4222'], /belongs to --nats embedded/],
   [['extra'], /Try 'hostler-manager --help'/],
 ])('%j is refused with a sentence', async (args, message) => {
   await expect(startManager([...args, '--no-agent'])).rejects.toThrow(message);

@@ -3,6 +3,9 @@ import { mkdir } from 'node:fs/promises';
 import { Broker, type BrokerOptions } from '../../manager/broker/broker.ts';
 import { type LogLine, type SimManager, collectLog } from './manager.ts';
 
+/** What kept reports may take in a simulated broker, in bytes. */
+export const simKeeps = 64 * 1024 * 1024;
+
 export interface SimBroker {
   /** HOST:PORT */
   readonly address: string;
@@ -26,8 +29,8 @@ export async function startBroker(
     folder,
     listen: { host: '127.0.0.1', port },
     trust: await manager.nats.trust(),
-    mostBytes: 64 * 1024 * 1024,
-    identity: await manager.fleet.authority.issueManager(),
+    mostBytes: simKeeps,
+    identity: () => manager.fleet.authority.issueBroker(),
     log: collectLog(lines),
     ...more,
   });

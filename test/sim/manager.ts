@@ -57,6 +57,7 @@ export class SimManager {
   #natsLink: NatsLink | undefined;
   #nats: NatsAuthority | undefined;
   #broker: readonly string[] = [];
+  #mostKept = 0;
 
   private constructor(options: SimManagerOptions, registry: Registry) {
     this.#options = options;
@@ -96,8 +97,9 @@ export class SimManager {
   }
 
   /** From now on (and again after a restart) agents can come over NATS as well. HOST:PORT each. */
-  attach(servers: readonly string[]): void {
+  attach(servers: readonly string[], mostKept = 64 * 1024 * 1024): void {
     this.#broker = servers;
+    this.#mostKept = mostKept;
     this.#openNats(this.fleet);
   }
 
@@ -107,6 +109,7 @@ export class SimManager {
       fleet,
       login: async () => this.nats.managerLogin(this.#broker, await fleet.authority.issueManager()),
       log: collectLog(this.lines),
+      mostKept: this.#mostKept,
     });
   }
 

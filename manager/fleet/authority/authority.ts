@@ -14,6 +14,7 @@ const day = 24 * 3600 * 1000;
 export interface Lifetimes {
   readonly authority: number;
   readonly manager: number;
+  readonly broker: number;
   readonly service: number;
   readonly node: number;
 }
@@ -21,6 +22,7 @@ export interface Lifetimes {
 export const defaultLifetimes: Lifetimes = {
   authority: 20 * 365 * day,
   manager: 30 * day,
+  broker: 365 * day,
   service: 30 * day,
   node: day / 2,
 };
@@ -88,9 +90,18 @@ export class Authority {
   }
 
   /** A fresh server identity; kept in memory only, so that there is nothing to lose or to renew on disk. */
-  async issueManager(): Promise<TlsIdentity & { readonly expiresAt: number }> {
+  issueManager(): Promise<TlsIdentity & { readonly expiresAt: number }> {
+    return this.#issueServer(this.#lifetimes.manager);
+  }
+
+  /** The same for the broker, which answers in the manager's name: a new one makes all its clients connect again. */
+  issueBroker(): Promise<TlsIdentity & { readonly expiresAt: number }> {
+    return this.#issueServer(this.#lifetimes.broker);
+  }
+
+  async #issueServer(lifetime: number): Promise<TlsIdentity & { readonly expiresAt: number }> {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const issued = await issueManager(this.#issuer, publicKey, this.#now(), this.#lifetimes.manager);
+    const issued = await issueManager(this.#issuer, publicKey, this.#now(), lifetime);
     return {
       key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
       // The authority goes along: an agent that knows but its fingerprint finds it in the handshake.

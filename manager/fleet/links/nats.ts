@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Msg, NatsConnection, NatsError } from 'nats';
-import { type BrokerLogin, connectBroker, leaveBroker } from '../../../shared/broker/connection.ts';
+import { type BrokerLogin, connectBroker, connectionError, leaveBroker } from '../../../shared/broker/connection.ts';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import {
   type SubjectOwner,
@@ -20,12 +20,17 @@ import type { FromAgent__Output } from '../../../shared/wire/generated/hostler/v
 import type { ToAgent } from '../../../shared/wire/generated/hostler/v1/ToAgent.ts';
 import type { FleetRoom } from '../fleet.ts';
 import type { FleetLog } from '../log.ts';
+import { KeptReports } from './kept-reports.ts';
 
 /** Connections of one agent at a time: the one that works, and one that takes over. */
 const mostOfOne = 4;
 
 /** Ended connections of one agent that are remembered: what comes late must not begin them again. */
 const rememberedOfOne = 8;
+
+/** How often it is looked for kept reports, in milliseconds; and what they may take of the disk, in bytes. */
+const drainEvery = 60_000;
+const defaultMostKept = 1024 * 1024 * 1024;
 
 /** Milliseconds of the first and the longest pause before the broker is tried again. */
 const pauses = [250, 10_000] as const;
@@ -51,7 +56,9 @@ export interface NatsLink {
 }
 
 export interface NatsLinkDeps {
-  readonly fleet: Pick<FleetRoom, 'serve'> & { readonly enrolment: Pick<FleetRoom['enrolment'], 'holder'> };
+  readonly fleet: Pick<FleetRoom, 'serve' | 'kept'> & { readonly enrolment: Pick<FleetRoom['enrolment'], 'holder'> };
+  /** What reports that wait for this manager may take of the broker's disk, in bytes; absent: 1 GiB. */
+  readonly mostKept?: number;
   /** Asked anew for each connection to the broker. */
   readonly login: () => Promise<BrokerLogin>;
   readonly log: FleetLog;
@@ -132,8 +139,30 @@ class TheNatsLink implements NatsLink {
       return;
     }
     this.#broker = broker;
+    try {
+      await this.#listen(broker);
+    } catch (thrown) {
+      await broker.close();
+      this.#broker = undefined;
+      throw connectionError(thrown, 'its address');
+    }
+    const closed = await broker.closed();
+    this.#listening = false;
+    this.#broker = undefined;
+    const why = closed instanceof Error ? `: ${closed.message}` : '';
+    const error = new HostlerError('unavailable', `The connection to the broker was lost${why}.`);
+    if (!this.#isStopped()) log.warn({ err: closed }, error.message);
+    for (const { open } of this.#agents.values()) for (const { framed } of open.values()) framed.break(error);
+  }
+
+  async #listen(broker: NatsConnection): Promise<void> {
+    const { log, fleet, mostKept } = this.#deps;
     const { server_id: server = '', version } = broker.info ?? {};
     broker.subscribe(brokerNews, { callback: (error, message) => this.#news(error, message) });
+    // Before any hello: a new life of an agent ends what its earlier one had to say.
+    const reports = new KeptReports(broker, { fleet, log, mostBytes: mostKept ?? defaultMostKept });
+    await reports.prepare();
+    const kept = await reports.drain();
     // First, so that what begins from now on is not meant.
     broker.publish(managerCame, randomBytes(8));
     broker.subscribe(allUp, { callback: (error, message) => this.#arrived(error, message) });
@@ -142,17 +171,15 @@ class TheNatsLink implements NatsLink {
       () => {
         if (broker.isClosed()) return;
         this.#listening = true;
-        log.info({ server, version }, 'connected to the broker');
+        log.info({ server, version, kept }, 'connected to the broker');
       },
       () => undefined,
     );
-    const closed = await broker.closed();
-    this.#listening = false;
-    this.#broker = undefined;
-    const why = closed instanceof Error ? `: ${closed.message}` : '';
-    const error = new HostlerError('unavailable', `The connection to the broker was lost${why}.`);
-    if (!this.#isStopped()) log.warn({ err: closed }, error.message);
-    for (const { open } of this.#agents.values()) for (const { framed } of open.values()) framed.break(error);
+    const later = setInterval(() => {
+      // Laid down while the manager was on its way; their agents send them again, but the stream is to be emptied.
+      reports.drain().catch((err: unknown) => log.warn({ err }, 'cannot look for reports that the broker kept'));
+    }, drainEvery);
+    void broker.closed().then(() => clearInterval(later));
   }
 
   #arrived(error: NatsError | null, message: Msg): void {

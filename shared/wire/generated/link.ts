@@ -9,6 +9,7 @@ import type { Frame as _hostler_v1_Frame, Frame__Output as _hostler_v1_Frame__Ou
 import type { FromAgent as _hostler_v1_FromAgent, FromAgent__Output as _hostler_v1_FromAgent__Output } from './hostler/v1/FromAgent.ts';
 import type { Heartbeat as _hostler_v1_Heartbeat, Heartbeat__Output as _hostler_v1_Heartbeat__Output } from './hostler/v1/Heartbeat.ts';
 import type { Hello as _hostler_v1_Hello, Hello__Output as _hostler_v1_Hello__Output } from './hostler/v1/Hello.ts';
+import type { KeptReports as _hostler_v1_KeptReports, KeptReports__Output as _hostler_v1_KeptReports__Output } from './hostler/v1/KeptReports.ts';
 import type { LinkClient as _hostler_v1_LinkClient, LinkDefinition as _hostler_v1_LinkDefinition } from './hostler/v1/Link.ts';
 import type { NodeEvent as _hostler_v1_NodeEvent, NodeEvent__Output as _hostler_v1_NodeEvent__Output } from './hostler/v1/NodeEvent.ts';
 import type { OpenTask as _hostler_v1_OpenTask, OpenTask__Output as _hostler_v1_OpenTask__Output } from './hostler/v1/OpenTask.ts';
@@ -37,6 +38,7 @@ export interface ProtoGrpcType {
       FromAgent: MessageTypeDefinition<_hostler_v1_FromAgent, _hostler_v1_FromAgent__Output>
       Heartbeat: MessageTypeDefinition<_hostler_v1_Heartbeat, _hostler_v1_Heartbeat__Output>
       Hello: MessageTypeDefinition<_hostler_v1_Hello, _hostler_v1_Hello__Output>
+      KeptReports: MessageTypeDefinition<_hostler_v1_KeptReports, _hostler_v1_KeptReports__Output>
       Link: SubtypeConstructor<typeof grpc.Client, _hostler_v1_LinkClient> & { service: _hostler_v1_LinkDefinition }
       NodeEvent: MessageTypeDefinition<_hostler_v1_NodeEvent, _hostler_v1_NodeEvent__Output>
       OpenTask: MessageTypeDefinition<_hostler_v1_OpenTask, _hostler_v1_OpenTask__Output>

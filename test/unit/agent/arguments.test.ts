@@ -27,6 +27,7 @@ test('the usual calls', () => {
     once: false,
     serve: [],
     relay: [],
+    choice: {},
     token: undefined,
   });
   expect(
@@ -62,6 +63,13 @@ test('a token from a file, the environment or, if it must be, an argument', () =
   }
 });
 
+test('which link to take', () => {
+  expect(options('--link', 'nats')).toMatchObject({ choice: { link: 'nats' } });
+  expect(options('--nats', 'nats://b1,tls://[fd00::1]:4333')).toMatchObject({
+    choice: { link: 'nats', brokers: ['b1:4222', '[fd00::1]:4333'] },
+  });
+});
+
 test('what is wrong is named', () => {
   const wrong: [string[], RegExp][] = [
     [['--manager', 'mn:1'], /--home/],
@@ -70,7 +78,9 @@ test('what is wrong is named', () => {
     [[...base, '--name', '../x'], /cannot be the name/],
     [[...base, '--frobnicate'], /frobnicate/],
     [[...base, 'extra'], /'extra'/],
-    [[...base, '--nats', 'nats://x'], /NATS/],
+    [[...base, '--nats', 'http://x'], /no address of a broker/],
+    [[...base, '--link', 'pigeon'], /grpc or nats/],
+    [[...base, '--link', 'grpc', '--nats', 'b:1'], /exclude/],
     [[...base, '--serve', 'x'], /no address/],
     [['task'], /folder/],
   ];

@@ -1,0 +1,30 @@
+import { HostlerError } from '../errors/error.ts';
+
+const defaultPort = 4222;
+
+/**
+ * `nats://HOST:PORT`, `tls://HOST:PORT` or `HOST:PORT`, several with commas, as HOST:PORT each (IPv6 in brackets). The
+ * link is over TLS whatever the word says. Throws `invalid_argument`.
+ */
+export function parseBrokers(text: string): string[] {
+  return text.split(',').map((one) => {
+    const match = /^(?:(?:nats|tls):\/\/)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?\/?$/.exec(one.trim());
+    const port = Number(match?.[2] ?? defaultPort);
+    if (match?.[1] === undefined || port < 1 || port > 65_535) {
+      throw new HostlerError('invalid_argument', `'${one}' is no address of a broker: give nats://HOST:PORT.`);
+    }
+    return `${match[1]}:${port}`;
+  });
+}
+
+/** What an agent makes of `:PORT`: the broker is where the manager is. `manager`: HOST:PORT, or a socket on this machine. */
+export function atManager(servers: readonly string[], manager: string): string[] {
+  const host = manager.startsWith('unix:') ? '127.0.0.1' : manager.replace(/:\d+$/, '');
+  return servers.map((server) => (server.startsWith(':') ? `${host}${server}` : server));
+}
+
+/** What agents are told of a broker that listens there. */
+export function toldAddress({ host, port }: { readonly host: string; readonly port: number }): string {
+  if (host === '0.0.0.0' || host === '::') return `:${port}`;
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Facts } from '../../shared/task/facts.ts';
 import { disksOf } from './disks.ts';
 import { emulates } from './emulates.ts';
-import { bootRecord, notesOf } from './image.ts';
+import { bootRecord, installedDigest, notesOf } from './image.ts';
 import { nicsOf } from './nics.ts';
 import { bootIdOf, machineFacts, osFacts } from './system.ts';
 import { toolsFound } from './tools.ts';
@@ -25,6 +25,7 @@ export async function collectFacts(options: FactsOptions): Promise<Facts> {
   const cache = join(options.home, 'cache');
   if (options.tools !== false) await mkdir(cache, { recursive: true, mode: 0o700 }).catch(() => undefined);
   const image = bootRecord(root);
+  const digest = image?.digest ?? installedDigest(root);
   const notes = notesOf(root);
   return {
     ...machineFacts(root),
@@ -34,7 +35,7 @@ export async function collectFacts(options: FactsOptions): Promise<Facts> {
     nics: nicsOf(root),
     tools: options.tools === false ? {} : await toolsFound(join(cache, 'tools.json')),
     emulates: emulates(root),
-    ...(image !== undefined && { imageDigest: image.digest }),
+    ...(digest !== undefined && { imageDigest: digest }),
     ...(options.store !== undefined && { store: options.store }),
     ...(Object.keys(notes).length > 0 && { notes }),
   };

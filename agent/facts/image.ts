@@ -37,6 +37,11 @@ export function bootRecord(root: string): BootRecord | undefined {
   }
 }
 
+/** sha256 of the golden tree that a machine was installed from; the installer left it there. */
+export function installedDigest(root: string): string | undefined {
+  return /"image":"([0-9a-f]{64})"/.exec(textOf(join(root, 'var/lib/hostler/installed.json')))?.[1];
+}
+
 const mostNotes = 32;
 const longestNote = 500;
 

@@ -1,4 +1,4 @@
-import { bootStages, nimStages, nodeTroubles } from '../../shared/task/node-events.ts';
+import { bootStages, installStages, nimStages, nodeTroubles } from '../../shared/task/node-events.ts';
 import type { NodeEvent__Output } from '../../shared/wire/generated/hostler/v1/NodeEvent.ts';
 import type { Registry } from '../registry/types.ts';
 import { printable } from './authority/boot-authority.ts';
@@ -9,7 +9,7 @@ import type { AgentRecord } from './records.ts';
 /** Machines nobody knows that are remembered, newest last. */
 const mostStrangers = 200;
 
-const stages: ReadonlySet<string> = new Set([...bootStages, ...nodeTroubles, ...nimStages]);
+const stages: ReadonlySet<string> = new Set([...bootStages, ...installStages, ...nodeTroubles, ...nimStages]);
 
 /** A machine that asked a boot server for something and is no node. */
 export interface Stranger {
@@ -22,12 +22,12 @@ export interface Stranger {
 
 /** Turns what agents saw of nodes into reported state of these nodes. */
 export class NodeEvents {
-  readonly #registry: Pick<Registry, 'observe' | 'view'>;
+  readonly #registry: Pick<Registry, 'commit' | 'observe' | 'view'>;
   readonly #log: FleetLog;
   readonly #now: () => number;
   readonly #strangers = new Map<string, Stranger>();
 
-  constructor(registry: Pick<Registry, 'observe' | 'view'>, log: FleetLog, now: () => number) {
+  constructor(registry: Pick<Registry, 'commit' | 'observe' | 'view'>, log: FleetLog, now: () => number) {
     this.#registry = registry;
     this.#log = log;
     this.#now = now;
@@ -60,6 +60,20 @@ export class NodeEvents {
       return;
     }
     this.observe(event.node, { stage: event.stage, at: event.at, bootId: printable(event.bootId), detail });
+    if (event.stage === 'installed') this.#installed(event.node, from.name);
+  }
+
+  /** The node starts from its disk from now on: it is never wiped again unless somebody asks for it. */
+  #installed(node: string, server: string): void {
+    const currstate = this.#registry.view.row('node', node)?.['chain.currstate'] ?? '';
+    if (!currstate.startsWith('sysclone')) return;
+    const info = { user: `agent:${server}`, command: 'installed', correlation: node, at: this.#now() };
+    const values = { 'chain.currstate': 'boot', 'chain.currchain': null };
+    this.#registry
+      .commit(info, [{ type: 'node', name: node, values, expected: { 'chain.currstate': currstate } }])
+      .catch((error: unknown) =>
+        this.#log.warn({ node, err: error }, 'the node is installed, but its state is not noted'),
+      );
   }
 
   /** What the manager itself knows of a node. */

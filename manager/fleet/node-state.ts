@@ -1,4 +1,4 @@
-import { bootStages } from '../../shared/task/node-events.ts';
+import { bootStages, installStages } from '../../shared/task/node-events.ts';
 import { readTimeline, type Timeline } from '../../shared/task/timeline.ts';
 import { statusTime } from '../../shared/text/status-time.ts';
 import type { Row } from '../../shared/verb/view.ts';
@@ -12,7 +12,8 @@ export interface SeenEvent {
   readonly detail: string;
 }
 
-const rank: ReadonlyMap<string, number> = new Map(bootStages.map((stage, index) => [stage, index]));
+const order = bootStages.flatMap((stage) => (stage === 'initrd' ? [stage, ...installStages] : [stage]));
+const rank: ReadonlyMap<string, number> = new Map(order.map((stage, index) => [stage, index]));
 const rankOf = (stage: string): number => rank.get(stage) ?? -1;
 
 /**
@@ -46,6 +47,9 @@ export function nodeStateAfter(
     'boot.id': bootId === '' ? null : bootId,
     ...(fresh && known['boot.id'] !== undefined ? { 'boot.previous': known['boot.id'] } : {}),
     ...(error === undefined ? {} : { 'boot.error': error }),
+    // How far it is, for people; and that scripts of a fresh installation are still to be run.
+    ...(event.stage === 'installing' ? { 'boot.detail': event.detail } : {}),
+    ...(event.stage === 'installed' ? { 'boot.detail': null, 'hostler.freshinstall': 'yes' } : {}),
     ...(event.stage === 'dhcp' ? { 'boot.lease': String(event.at) } : {}),
     ...(status === known['nodelist.status'] && !fresh
       ? {}
@@ -71,7 +75,7 @@ function carriedOver(before: Timeline, event: SeenEvent, known: Row): Timeline {
 /** xCAT's words: netbooting or installing (by what nodeset asked for), booted. */
 function statusOf(timeline: Timeline, currstate: string): string {
   if ('booted' in timeline) return 'booted';
-  if (/^install/.test(currstate)) return 'installing';
+  if (/^(?:install|sysclone)/.test(currstate)) return 'installing';
   return /^(netboot|statelite|diskless|dataless)/.test(currstate) ? 'netbooting' : 'booting';
 }
 

@@ -86,7 +86,10 @@ function arrived(asked: Asked, known: View, state: State): Step<State | null> {
       ...notes(asked, known.reported('node', node) ?? {}),
     },
   };
-  if (postscripts.length + postbootscripts.length === 0) {
+  // Scripts of an installed machine ran when it was installed; what lives in memory needs them at every boot.
+  const onDisk = known.row('node', node)?.['chain.currstate'] === 'boot' && running === wanted && running !== undefined;
+  const fresh = known.reported('node', node)?.['hostler.freshinstall'] === 'yes';
+  if (postscripts.length + postbootscripts.length === 0 || (onDisk && !fresh)) {
     return end(...said, observed, ...ended(state, known, asked.at, undefined));
   }
   const spec: ScriptsSpec = {
@@ -162,6 +165,7 @@ function ended(state: State, known: View, at: number, failure: string | undefine
         'nodelist.statustime': statusTime(at),
         'boot.timeline': JSON.stringify({ ...before, postscripts: at, ...last }),
         'boot.error': failure ?? null,
+        ...(failure === undefined && { 'hostler.freshinstall': null }),
       },
     },
     { do: 'say', text: line, error: failure !== undefined },

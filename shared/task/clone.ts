@@ -40,6 +40,8 @@ export interface CloneEnrolment {
   readonly authority: string;
   readonly node: string;
   readonly mac: string;
+  /** sha256 of the packed tree that the machine was filled with. */
+  readonly image: string;
   readonly token: string;
   /** HOST:PORT */
   readonly manager: string;

@@ -4,8 +4,6 @@ export const bootStages = [
   'loader', // the boot loader asked for its script
   'kernel', // the kernel was fetched
   'initrd', // the initrd runs
-  'installing', // an installer works on the disks; told again and again, with how far it is
-  'installed', // it has ended, and the machine starts over from its disk
   'image', // the image was fetched and its digest is right
   'switched', // root switched to the image
   'registered', // the agent has its certificate and its link
@@ -13,7 +11,13 @@ export const bootStages = [
   'booted',
 ] as const;
 
-export type BootStage = (typeof bootStages)[number];
+/** What follows `initrd` on a machine that is installed, before it starts over from its disk. */
+export const installStages = [
+  'installing', // told again and again, with how far it is
+  'installed',
+] as const;
+
+export type BootStage = (typeof bootStages)[number] | (typeof installStages)[number];
 
 /** Other things worth telling about a node. */
 export const nodeTroubles = ['failed', 'refused', 'unknown-node'] as const;

@@ -156,16 +156,17 @@ async function report(
 }
 
 /** A new token, since the one of this boot may be old when the machine starts from disk; the manager takes each once. */
-function enrolment(parts: InstallParts, { found, mac, token }: Session): CloneEnrolment {
+function enrolment(parts: InstallParts, { found, clone, mac, token }: Session): CloneEnrolment {
   const issuedAt = Date.now();
   const lookup = parts.lookup();
-  const { settings } = found.profile.clone ?? { settings: { server: '', secure: '' } };
+  const { server, secure } = clone.settings;
   return {
-    server: settings.server,
-    secure: settings.secure,
+    server,
+    secure,
     authority: lookup?.state.service.authority ?? '',
     node: found.name,
     mac,
+    image: clone.tree,
     manager: lookup?.state.service.manager ?? '',
     token: signBootToken(
       {

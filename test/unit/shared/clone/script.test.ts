@@ -1,0 +1,178 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkedFacts } from '../../../../shared/clone/facts.ts';
+import type { CloneFacts } from '../../../../shared/clone/facts.ts';
+import { loaderLines } from '../../../../shared/clone/loader.ts';
+import { networkFiles } from '../../../../shared/clone/network.ts';
+import { checkedCloneNode } from '../../../../shared/clone/node.ts';
+import type { CloneNode } from '../../../../shared/clone/node.ts';
+import { installScript } from '../../../../shared/clone/script.ts';
+import { planDisks } from '../../../../shared/layout/plan.ts';
+import { counted, disk, gib, lvm, mirror } from '../layout/samples.ts';
+
+const node: CloneNode = {
+  name: 'n1',
+  domain: 'cluster.test',
+  ip: '10.0.0.7',
+  bits: 24,
+  gateway: '10.0.0.1',
+  nameservers: ['10.0.0.2'],
+  mac: '52:54:00:00:00:07',
+  protect: [],
+  smaller: false,
+};
+
+const facts: CloneFacts = {
+  format: 1,
+  tree: { digest: 'a'.repeat(64), bytes: 1000, files: 3 },
+  layout: lvm,
+  osvers: 'debian12',
+  arch: 'x86_64',
+  fstab: 'UUID=ABCD-1234 /boot/efi vfat umask=0077 0 1\n',
+  crypttab: '',
+  network: 'ifupdown',
+  loader: { family: 'debian', bios: true, uefi: true, vendor: 'debian' },
+  mdadmConf: '',
+};
+
+const planned = (layout = lvm) =>
+  planDisks(
+    layout,
+    { firmware: layout.firmware, groups: [], disks: [disk('sda', 9 * gib), disk('sdb', 9 * gib)] },
+    { protect: [], smaller: false },
+    counted(),
+    '/target',
+  );
+
+/** What the installer brings, and what it finds in its /bin: here each only says what it was given. */
+const names = [
+  ...['step', 'wait_for', 'fill', 'put', 'away', 'own_name', 'own_keys', 'new_ids', 'raid_table', 'in_target'],
+  ...['fallback_loader', 'finish', 'wipefs', 'sfdisk', 'lvm', 'mdadm', 'mkfs.vfat', 'mkfs.ext4', 'mkfs.xfs'],
+  ...['mkfs.btrfs', 'mkswap', 'mkdir', 'mount', 'umount', 'btrfs'],
+];
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'hostler-script-'));
+  const stub = `#!/bin/sh\nprintf '%s' "\${0##*/}"\n[ $# -eq 0 ] || printf '\\037%s' "$@"\nprintf '\\036'\n`;
+  for (const name of names) writeFileSync(join(folder, name), stub, { mode: 0o755 });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What a shell makes of the script: the words of each call. */
+function calls(script: string): string[][] {
+  const output = execFileSync('/bin/sh', ['-eu'], { input: script, env: { PATH: folder } }).toString();
+  return output
+    .split('\x1e')
+    .slice(0, -1)
+    .map((call) => call.split('\x1f'));
+}
+
+describe('the script of an installation', () => {
+  it('writes nothing before the disks are there, fits everything before the loader, and tells the server last', () => {
+    const order = calls(installScript(facts, node, planned())).map(([name]) => name);
+    const first = (name: string): number => order.indexOf(name);
+    for (const [before, after] of [
+      ['sfdisk', 'lvm'],
+      ['lvm', 'mkfs.xfs'],
+      ['mkfs.xfs', 'mount'],
+      ['mount', 'fill'],
+      ['fill', 'put'],
+      ['put', 'in_target'],
+      ['in_target', 'finish'],
+    ] as const) {
+      expect(first(before), `${before} before ${after}`).toBeGreaterThanOrEqual(0);
+      expect(first(before), `${before} before ${after}`).toBeLessThan(first(after));
+    }
+    expect(order.at(-1)).toBe('finish');
+  });
+
+  it('makes RAID tables where there is a RAID, on every disk a boot loader', () => {
+    const script = installScript(
+      { ...facts, layout: mirror, mdadmConf: '/etc/mdadm/mdadm.conf' },
+      node,
+      planned(mirror),
+    );
+    const all = calls(script);
+    expect(all).toContainEqual(['raid_table', '/etc/mdadm/mdadm.conf']);
+    expect(
+      all.filter(([name, program]) => name === 'in_target' && program === 'grub-install').map((call) => call.at(-1)),
+    ).toEqual(['/dev/sda', '/dev/sdb']);
+  });
+
+  it('carries any table of a captured machine as it is: no word of it means anything to the shell', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'grapheme', maxLength: 60 }).filter((text) => !/[\0\n\x1e\x1f]/.test(text)),
+        (text) => {
+          const table = `# ${text}'"$(touch /tmp/no)\`id\` \\`;
+          const found = calls(installScript({ ...facts, fstab: table }, node, planned())).find(
+            (call) => call[2] === '/etc/fstab',
+          );
+          expect(found?.[3]).toBe(table);
+        },
+      ),
+      { numRuns: 5 },
+    );
+  });
+
+  it('has the id of each file system replaced', () => {
+    const call = calls(installScript(facts, node, planned())).find(([name]) => name === 'new_ids');
+    expect(call).toContain('abcd-1234');
+    expect((call?.length ?? 0) % 2).toBe(1);
+  });
+});
+
+describe('a boot loader', () => {
+  it('that the golden image does not have is said before anything is written', () => {
+    expect(() => installScript({ ...facts, loader: { ...facts.loader, uefi: false } }, node, planned())).toThrow(
+      /n1 starts by UEFI, and the golden image has no boot loader for UEFI \(grub-efi\). Nothing was written/,
+    );
+  });
+
+  it('of signed programs is taken as it was captured', () => {
+    expect(
+      loaderLines({ family: 'redhat', bios: false, uefi: true, vendor: 'rocky' }, 'uefi', ['/dev/sda'], 'n1'),
+    ).toEqual(['fallback_loader rocky', 'in_target grub2-mkconfig -o /boot/grub2/grub.cfg']);
+  });
+});
+
+describe('the network of a clone', () => {
+  it.each([
+    ['ifupdown', '/etc/network/interfaces', 'auto /mac/52:54:00:00:00:07=boot'],
+    ['networkd', '/etc/systemd/network/10-hostler.network', 'PermanentMACAddress=52:54:00:00:00:07'],
+    ['netplan', '/etc/netplan/50-hostler.yaml', 'macaddress: "52:54:00:00:00:07"'],
+    ['networkmanager', '/etc/NetworkManager/system-connections/hostler.nmconnection', 'mac-address=52:54:00:00:00:07'],
+    ['ifcfg', '/etc/sysconfig/network-scripts/ifcfg-hostler', 'HWADDR=52:54:00:00:00:07'],
+  ] as const)('is written for %s, known by its card, with its address', (kind, path, line) => {
+    const { files, away } = networkFiles(kind, node);
+    const file = files.find((one) => one.path === path);
+    expect(file?.text).toContain(line);
+    expect(file?.text).toContain('10.0.0.7');
+    expect(file?.text).toContain('10.0.0.1');
+    expect(away.length).toBeGreaterThan(0);
+    // NetworkManager and netplan do not read what others could.
+    expect(file?.mode).toBe(kind === 'networkmanager' || kind === 'netplan' ? 0o600 : 0o644);
+  });
+});
+
+describe('what comes from outside', () => {
+  it.each([
+    ['name', 'n1; reboot'],
+    ['gateway', '10.0.0.1 x'],
+    ['mac', '52:54:00:00:00'],
+    ['domain', 'a b'],
+  ])('is refused as %s: %s', (field, value) => {
+    expect(() => checkedCloneNode({ ...node, [field]: value })).toThrow(`clone.${field}`);
+  });
+
+  it('comes back as it is where it is right', () => {
+    expect(checkedCloneNode(JSON.parse(JSON.stringify(node)))).toEqual(node);
+    expect(checkedFacts(JSON.parse(JSON.stringify(facts)))).toEqual(facts);
+    expect(() => checkedFacts({ ...facts, mdadmConf: '/etc/passwd' })).toThrow('mdadm.conf');
+  });
+});

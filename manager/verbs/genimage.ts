@@ -5,11 +5,21 @@ import { imageBuildKind } from '../../shared/task/image-build.ts';
 import type { ImageBuildResult, ImageBuildSpec } from '../../shared/task/image-build.ts';
 import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
 import type { Asked } from '../../shared/verb/asked.ts';
-import type { Effect, Json, Report } from '../../shared/verb/effect.ts';
+import type { Change, Effect, Json, Report } from '../../shared/verb/effect.ts';
 import { end } from '../../shared/verb/verb.ts';
 import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
-import { builderColumn, describe, environment, notNetboot, refusal, rootimgdirOf, words } from './image/description.ts';
+import {
+  builderColumn,
+  describe,
+  describeProfile,
+  environment,
+  notNetboot,
+  refusal,
+  rootimgdirOf,
+  usualPkgdir,
+  words,
+} from './image/description.ts';
 import type { Description } from './image/description.ts';
 import { dryrunLine, legacyDryrunLine } from './image/dryrun.ts';
 
@@ -17,6 +27,8 @@ interface State {
   readonly image: string;
   readonly server: string;
   readonly rootimgdir: string;
+  /** Attributes that the images get which -o -a -p defines in the end; none: the image is there. */
+  readonly define?: Readonly<Record<string, string>>;
   readonly [key: string]: Json;
 }
 
@@ -49,6 +61,12 @@ export const genimage: Verb<State | null> = {
   },
   on(state, report, known) {
     if (state === null || report.about === 'cancel') return { state, effects: [] };
+    if (report.about === 'commit' && report.key === 'define') {
+      const failed = report.outcome === 'done' ? undefined : `Error: [${state.server}]: ${report.message}`;
+      return failed === undefined
+        ? end({ do: 'done', exit: 0 })
+        : end({ do: 'refuse', code: 'aborted', message: failed, exit: 1 });
+    }
     if (report.about === 'commit') {
       // What was given on the command line is written while the build runs; a build is not worth less without it.
       return report.outcome === 'done'
@@ -71,10 +89,8 @@ function fromImage(asked: Asked, known: View, name: string, before: readonly Eff
     );
   }
   if (provmethod !== 'netboot' && provmethod !== 'statelite') return refuse(notNetboot(name));
-  const modes = optionValue(asked, 'm');
-  if (modes !== undefined && !/^(?:ubuntu|debian|fedora12)/.test(osvers)) {
-    return refuse('-m flag is valid for Ubuntu, Debian and Fedora12 only.');
-  }
+  const wrong = wrongMode(asked, osvers);
+  if (wrong !== undefined) return refuse(wrong);
   if (image.value('pkglist') === '') {
     return refuse(`A .pkglist file must be specified for image '${name}' in the linuximage table.`);
   }
@@ -82,34 +98,74 @@ function fromImage(asked: Asked, known: View, name: string, before: readonly Eff
     ([option, attr]) => hasFlag(asked, option) && optionValue(asked, option) !== image.value(attr),
   );
   const remarks: Effect[] = changed.map(([, , text]) => ({ do: 'say', text: `${text}\n` }));
-  if (hasFlag(asked, 'dryrun')) return end(...before, ...remarks, ...dryrun(asked, image), { do: 'done', exit: 0 });
+  const values = Object.fromEntries(changed.map(([option, attr]) => [attr, optionValue(asked, option) ?? '']));
+  const commit: Effect[] =
+    changed.length === 0
+      ? []
+      : [{ do: 'commit', key: 'options', changes: [changeFor(known, 'osimage', name, values)] }];
+  return build(asked, known, image, { before: [...before, ...remarks], commit });
+}
 
+interface Around {
+  readonly before: readonly Effect[];
+  readonly commit: readonly Effect[];
+  readonly define?: Readonly<Record<string, string>>;
+}
+
+/** What is the same for an image that is defined and one that will be. */
+function build(asked: Asked, known: View, image: Description, around: Around): Step<State | null> {
+  const { before, commit, define } = around;
+  const refuse = (message: string): Step<null> => end(...before, refusal(asked.server, message));
+  const osvers = image.value('osvers');
+  if (hasFlag(asked, 'dryrun')) return end(...before, ...dryrun(asked, image), { do: 'done', exit: 0 });
   const arch = architectureOf(image.value('osarch'))?.name ?? '';
   const unknown = unbuildable(osvers, image.value('osarch'), siteValue(known, `noderuntime.${arch}`));
   if (unknown !== undefined) return refuse(unknown);
-  const effects: Effect[] = [...before, ...remarks];
-  for (const option of ['l', 't']) {
-    if (!hasFlag(asked, option)) continue;
-    const text = `Warning: [${asked.server}]: -${option} has no effect: the writable layer of a node takes up to half of its memory. Put hostler.rootsize=SIZE into addkcmdline for another limit.\n`;
-    effects.push({ do: 'say', text, error: true });
-  }
-  if (changed.length > 0) {
-    const values = Object.fromEntries(changed.map(([option, attr]) => [attr, optionValue(asked, option) ?? '']));
-    effects.push({ do: 'commit', key: 'options', changes: [changeFor(known, 'osimage', name, values)] });
-  }
-  const spec = specOf(asked, known, image);
-  effects.push({
-    do: 'run',
-    task: {
-      key: 'build',
-      kind: imageBuildKind,
-      title: `Build ${name}`,
-      on: { role: 'build', arch: spec.arch, cross: true },
-      spec: { ...spec },
-      deadline,
-    },
-  });
-  return { state: { image: name, server: asked.server, rootimgdir: spec.rootimgdir }, effects };
+  const spec = specOf(asked, known, image, define !== undefined);
+  return {
+    state: { image: image.name, server: asked.server, rootimgdir: spec.rootimgdir, ...(define && { define }) },
+    effects: [
+      ...before,
+      ...withoutEffect(asked),
+      ...commit,
+      {
+        do: 'run',
+        task: {
+          key: 'build',
+          kind: imageBuildKind,
+          title: `Build ${image.name}`,
+          on: { role: 'build', arch: spec.arch, cross: true },
+          spec: { ...spec },
+          deadline,
+        },
+      },
+    ],
+  };
+}
+
+function wrongMode(asked: Asked, osvers: string): string | undefined {
+  const wrong = hasFlag(asked, 'm') && !/^(?:ubuntu|debian|fedora12)/.test(osvers);
+  return wrong ? '-m flag is valid for Ubuntu, Debian and Fedora12 only.' : undefined;
+}
+
+/** Options that the original has and that change nothing here, with the reason. */
+const idle = [
+  ['m', 'every image can be booted stateless; statelite is not yet there.'],
+  ['interactive', 'a build has no terminal, so the package manager is answered yes.'],
+] as const;
+
+function withoutEffect(asked: Asked): Effect[] {
+  return idle.flatMap(([option, why]) =>
+    hasFlag(asked, option)
+      ? [
+          {
+            do: 'say',
+            text: `Warning: [${asked.server}]: -${option.length > 1 ? '-' : ''}${option} has no effect: ${why}\n`,
+            error: true,
+          },
+        ]
+      : [],
+  );
 }
 
 function dryrun(asked: Asked, image: Description): Effect[] {
@@ -161,7 +217,21 @@ function fromProfile(asked: Asked, known: View): Step<State | null> {
   ];
   if (hasFlag(asked, 'dryrun'))
     return end(...before, { do: 'say', text: `${legacyDryrunLine(osvers, arch, profile)}\n` }, { do: 'done', exit: 0 });
-  return fromImage(asked, known, `${osvers}-${arch}-netboot-${profile}`, before);
+  const name = `${osvers}-${arch}-netboot-${profile}`;
+  if (describe(known, name) !== undefined) return fromImage(asked, known, name, before);
+  const wrong = wrongMode(asked, osvers);
+  if (wrong !== undefined) return end(...before, refusal(asked.server, wrong));
+  const image = describeProfile(osvers, arch, profile, asked.folders.install);
+  const given = writtenBack.flatMap(([option, attr]) =>
+    hasFlag(asked, option) ? [[attr, optionValue(asked, option) ?? ''] as const] : [],
+  );
+  const attributes = ['imagetype', 'profile', 'osname', 'osvers', 'osarch', 'pkgdir', 'otherpkgdir', 'rootimgdir'];
+  const define = {
+    ...Object.fromEntries(attributes.map((attr) => [attr, image.value(attr)])),
+    permission: '755',
+    ...Object.fromEntries(given),
+  };
+  return build(asked, known, image, { before, commit: [], define });
 }
 
 /** The original asks on the terminal; a request has no terminal, so the answer is the one it gives at end of input. */
@@ -170,7 +240,7 @@ function asksForMore(asked: Asked): Step<null> {
   return end({ do: 'say', text }, { do: 'done', exit: 1 });
 }
 
-function specOf(asked: Asked, known: View, image: Description): ImageBuildSpec {
+function specOf(asked: Asked, known: View, image: Description, search: boolean): ImageBuildSpec {
   const given = (option: string, attr: string): string => optionValue(asked, option) ?? image.value(attr);
   const mode = siteValue(known, 'nodeagent');
   const arch = architectureOf(image.value('osarch'))?.name ?? image.value('osarch');
@@ -180,7 +250,9 @@ function specOf(asked: Asked, known: View, image: Description): ImageBuildSpec {
     arch,
     profile: image.value('profile'),
     rootimgdir: rootimgdirOf(image, asked),
-    pkgdir: image.list('pkgdir'),
+    pkgdir: words(
+      image.value('pkgdir') || usualPkgdir(image.value('osvers'), image.value('osarch'), asked.folders.install),
+    ),
     pkglist: image.list('pkglist'),
     otherpkgdir: image.list('otherpkgdir'),
     otherpkglist: image.list('otherpkglist'),
@@ -196,7 +268,7 @@ function specOf(asked: Asked, known: View, image: Description): ImageBuildSpec {
     rootlimit: optionValue(asked, 'l') ?? '',
     tmplimit: optionValue(asked, 't') ?? '',
     noderuntime: siteValue(known, `noderuntime.${arch}`),
-    search: false,
+    search,
     environment: environment(image.value('environvar')),
     // A service node serves others, so its agent stays.
     nodeagent: mode === 'stay' || image.value('profile') === 'service' ? 'stay' : 'once',
@@ -228,7 +300,19 @@ function ended(state: State, report: Extract<Report, { about: 'task' }>, known: 
   if (known.has('osimage', state.image)) {
     effects.push({ do: 'observe', type: 'osimage', name: state.image, values: { [builderColumn]: report.agent } });
   }
-  return end(...effects, { do: 'done', exit: 0 });
+  if (state.define === undefined) return end(...effects, { do: 'done', exit: 0 });
+  return { state, effects: [...effects, { do: 'commit', key: 'define', changes: definitions(state, known, result) }] };
+}
+
+/** The osimages of -o -a -p: `<osvers>-<arch>-netboot-<profile>` and the same for statelite (facts: genimage, command line). */
+function definitions(state: State, known: View, result: ImageBuildResult): Change[] {
+  return ['netboot', 'statelite'].map((provmethod) =>
+    changeFor(known, 'osimage', state.image.replace('-netboot-', `-${provmethod}-`), {
+      ...state.define,
+      ...result.found,
+      provmethod,
+    }),
+  );
 }
 
 function megabytes(bytes: number): string {

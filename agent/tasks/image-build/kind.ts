@@ -18,6 +18,7 @@ import { familyOf } from './families.ts';
 import type { PackageFamily } from './family.ts';
 import { LayerCache } from './layers/cache.ts';
 import { postinstallCalls, requirePostinstall } from './postinstall.ts';
+import { searchLists } from './search.ts';
 import { checkedBuild } from './spec.ts';
 import type { Build } from './spec.ts';
 import { Stages } from './stages.ts';
@@ -34,7 +35,11 @@ export const imageBuild: TaskKind = {
   kind: imageBuildKind,
   version: imageBuildVersion,
   roles: ['build'],
-  run: async (context) => await buildImage(await checkedBuild(context.spec), context),
+  run: async (context) => {
+    const { build, found } = await searchLists(await checkedBuild(context.spec), context);
+    const result = await buildImage(build, context);
+    return found === undefined ? result : { ...result, found };
+  },
   cleanUp: async (context) => {
     const build = await checkedBuild(context.spec).catch(() => undefined);
     if (build === undefined) return;

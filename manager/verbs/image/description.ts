@@ -1,3 +1,4 @@
+import { releaseOf } from '../../../shared/distro/release.ts';
 import { attributesOf, objectExists } from '../../../shared/objects/index.ts';
 import type { Asked } from '../../../shared/verb/asked.ts';
 import type { Effect } from '../../../shared/verb/effect.ts';
@@ -16,6 +17,29 @@ export function describe(known: View, name: string): Description | undefined {
   const values = attributesOf(known, 'osimage', name);
   const value = (attribute: string): string => values.get(attribute)?.value ?? '';
   return { name, value, list: (attribute) => words(value(attribute)) };
+}
+
+/** An image that is no object yet: what genimage -o -a -p builds and then defines. Attributes as copycds writes them. */
+export function describeProfile(osvers: string, osarch: string, profile: string, install: string): Description {
+  const values: Readonly<Record<string, string>> = {
+    imagetype: 'linux',
+    provmethod: 'netboot',
+    profile,
+    osname: 'Linux',
+    osvers,
+    osarch,
+    pkgdir: usualPkgdir(osvers, osarch, install),
+    otherpkgdir: `${install}/post/otherpkgs/${osvers}/${osarch}`,
+    rootimgdir: `${install}/netboot/${osvers}/${osarch}/${profile}`,
+  };
+  const value = (attribute: string): string => values[attribute] ?? '';
+  const name = `${osvers}-${osarch}-netboot-${profile}`;
+  return { name, value, list: (attribute) => words(value(attribute)) };
+}
+
+/** Debian's packages come from where the build host has its own; all others from where copycds puts a medium. */
+export function usualPkgdir(osvers: string, osarch: string, install: string): string {
+  return releaseOf(osvers)?.bootstrap === 'mmdebstrap' ? '' : `${install}/${osvers}/${osarch}`;
 }
 
 export function words(text: string): string[] {

@@ -166,6 +166,79 @@ describe('genimage', () => {
     });
   });
 
+  it('builds a profile that no osimage describes, and defines its osimages in the end', () => {
+    const options = { o: ['rocky9.4'], p: ['compute'], n: ['igb'] };
+    const { state, effects } = genimage.start(asked('genimage', { operands: [], options }), view());
+    expect(effects.find((effect) => effect.do === 'run')?.task.spec).toMatchObject({
+      ...{
+        image: 'rocky9.4-x86_64-netboot-compute',
+        osvers: 'rocky9.4',
+        profile: 'compute',
+        search: true,
+        pkglist: [],
+      },
+      ...{ pkgdir: ['/install/rocky9.4/x86_64'], rootimgdir: '/install/netboot/rocky9.4/x86_64/compute' },
+      ...{ otherpkgdir: ['/install/post/otherpkgs/rocky9.4/x86_64'], netdrivers: ['igb'] },
+    });
+    const found = { pkglist: '/s/compute.pkglist', exlist: '/s/compute.exlist' };
+    const result = { kernelver: '5.14', packages: 90, bytes: 5e8, stages: [], found };
+    const ended = genimage.on?.(state, { about: 'task', key: 'build', outcome: 'done', agent: 'b1', result }, view());
+    const commit = ended?.effects.find((effect) => effect.do === 'commit');
+    expect(commit?.changes.map((change) => change.name)).toEqual([
+      'rocky9.4-x86_64-netboot-compute',
+      'rocky9.4-x86_64-statelite-compute',
+    ]);
+    expect(commit?.changes[1]?.values).toMatchObject({
+      ...{ 'osimage.provmethod': 'statelite', 'osimage.osvers': 'rocky9.4', 'osimage.imagetype': 'linux' },
+      ...{ 'linuximage.pkglist': '/s/compute.pkglist', 'linuximage.exlist': '/s/compute.exlist' },
+      ...{ 'linuximage.netdrivers': 'igb', 'linuximage.permission': '755' },
+    });
+    const last = genimage.on?.(
+      ended?.state ?? null,
+      { about: 'commit', key: 'define', outcome: 'done', revision: 4 },
+      view(),
+    );
+    expect(last?.effects).toEqual([{ do: 'done', exit: 0 }]);
+  });
+
+  it.each([
+    ['debian12', []],
+    ['rocky9.4', ['/install/rocky9.4/x86_64']],
+    ['sles15.5', ['/install/sles15.5/x86_64']],
+  ])('packages of %s come from where they usually do', (osvers, pkgdir) => {
+    const run = start(view({ 'osimage.osvers': osvers }), ['img']).find((effect) => effect.do === 'run');
+    expect(run?.task.spec).toMatchObject({ pkgdir });
+  });
+
+  it('hands on every attribute and option that a build needs', () => {
+    const known = view({
+      ...{ 'linuximage.kerneldir': '/k', 'linuximage.driverupdatesrc': 'rpm:/d/one.rpm,rpm:/d/two.rpm' },
+      ...{ 'linuximage.nodebootif': 'eth0', 'linuximage.otherifce': 'eth1,ib0', 'linuximage.krpmver': '1.2' },
+      ...{ 'linuximage.otherpkglist': '/o/list', 'linuximage.otherpkgdir': '/o' },
+    });
+    const options = { l: ['2g'], t: ['512m'], ignorekernelchk: [''], noupdate: [''], permission: ['700'] };
+    expect(start(known, ['img'], options).find((effect) => effect.do === 'run')?.task.spec).toMatchObject({
+      ...{ kerneldir: '/k', driverupdatesrc: ['rpm:/d/one.rpm', 'rpm:/d/two.rpm'], ignorekernelchk: true },
+      ...{ interfaces: ['eth0', 'eth1', 'ib0'], krpmver: '1.2', otherpkglist: ['/o/list'], otherpkgdir: ['/o'] },
+      ...{ rootlimit: '2g', tmplimit: '512m', noupdate: true, permission: '700' },
+    });
+  });
+
+  it('says which options change nothing', () => {
+    const effects = start(view(), ['img'], { m: ['statelite'], interactive: [''] });
+    expect(said(effects)).toContain('Warning: [xcatmn]: -m has no effect: ');
+    expect(said(effects)).toContain('Warning: [xcatmn]: --interactive has no effect: ');
+  });
+
+  it('takes the Node.js of the site for a release whose own is too old', () => {
+    const noderuntime = `/srv/node.tar.xz sha256:${'ab'.repeat(32)}`;
+    const known = new MemoryView({
+      osimage: { img: { ...image, 'osimage.osvers': 'debian11' } },
+      site: { clustersite: { 'site.noderuntime.x86_64': noderuntime } },
+    });
+    expect(start(known, ['img']).find((effect) => effect.do === 'run')?.task.spec).toMatchObject({ noderuntime });
+  });
+
   const state = { image: 'img', server: 'xcatmn', rootimgdir: '/r' };
   const report = (stages: { name: string; seconds: number; cached: boolean }[]): Report => ({
     about: 'task',

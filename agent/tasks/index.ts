@@ -3,7 +3,10 @@ import { clonePack } from './clone/pack.ts';
 import { files } from './files/kind.ts';
 import { imageBuild } from './image-build/kind.ts';
 import { imageDiff } from './image-diff/kind.ts';
+import { imageExport } from './image-export/export.ts';
+import { imageImport } from './image-export/import.ts';
 import { imagePack } from './image-pack/kind.ts';
+import { imageRemove } from './image-remove/kind.ts';
 import { imageTest } from './image-test/kind.ts';
 import { media } from './media/kind.ts';
 import { scripts } from './scripts/kind.ts';
@@ -20,6 +23,9 @@ export const taskKinds: readonly TaskKind[] = [
   imagePack,
   imageDiff,
   imageTest,
+  imageExport,
+  imageImport,
+  imageRemove,
   storeCollect,
   storeVerify,
   media,

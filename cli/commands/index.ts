@@ -9,6 +9,9 @@ import { gettab } from './gettab.ts';
 import { image } from './image.ts';
 import { images, lsimage } from './images.ts';
 import { imgdiff } from './imgdiff.ts';
+import { imgexport } from './imgexport.ts';
+import { imgimport } from './imgimport.ts';
+import { rmimage } from './rmimage.ts';
 import { importCommand } from './import.ts';
 import { lsdef } from './lsdef.ts';
 import { lsxcatd } from './lsxcatd.ts';
@@ -75,6 +78,9 @@ const definitions: readonly CommandDefinition[] = [
   packimage,
   lsimage,
   imgdiff,
+  imgexport,
+  imgimport,
+  rmimage,
   gettab,
   chtab,
   tabch,

@@ -20,6 +20,9 @@ import { gettab } from './gettab.ts';
 import { image } from './image.ts';
 import { images, lsimage } from './images.ts';
 import { imgdiff } from './imgdiff.ts';
+import { imgexport } from './imgexport.ts';
+import { imgimport } from './imgimport.ts';
+import { rmimage } from './rmimage.ts';
 import { importDefinitions } from './import.ts';
 import { lsdef } from './lsdef.ts';
 import { lsxcatd } from './lsxcatd.ts';
@@ -83,6 +86,9 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     images,
     lsimage,
     imgdiff,
+    imgexport,
+    imgimport,
+    rmimage,
     nodes,
     rmdef,
     tabch,

@@ -220,6 +220,7 @@ function changesFor(state: State, version: string, result: ImagePackResult, agen
         'image.kernelver': result.kernelver,
         'image.arch': result.arch,
         'image.method': result.method,
+        'image.compress': result.compress ?? null,
         'image.checked': result.checked ? 'yes' : null,
         'image.store': state.store,
         'image.builtby': agent,

@@ -37,6 +37,7 @@ export interface ImagePackResult {
   readonly kernelver: string;
   readonly arch: string;
   readonly method: string;
+  readonly compress?: string;
   /** Nodes check the signature: the image has a program that can. */
   readonly checked: boolean;
   readonly [key: string]: Json;

@@ -10,11 +10,14 @@ import type { ImageManifest, ImagePackResult, ImagePackSpec } from '../../../sha
 import { programVersion } from '../../../shared/text/version.ts';
 import { readBuildRecord } from '../image-tree/build-record.ts';
 import type { BuildRecord } from '../image-tree/build-record.ts';
+import { handEdits, type HandEdit } from '../image-tree/edits.ts';
 import { explainingFullDisk } from '../image-tree/disk-full.ts';
 import { placesIn, refuseMounts } from '../image-tree/folder.ts';
 import { withFolderLock } from '../image-tree/lock.ts';
 import { installedPackages } from '../image-tree/packages.ts';
 import { removeTree, sweepFolder } from '../image-tree/remove.ts';
+import { requireWholeTree } from '../image-tree/tree-record.ts';
+import { walk } from '../image-tree/walk.ts';
 import type { TaskContext, TaskKind } from '../types.ts';
 import { Additions } from './additions.ts';
 import { archiveTools, archiveVersions, pack, productName, productPattern } from './archive.ts';
@@ -68,6 +71,7 @@ async function packImage(spec: Spec, context: TaskContext): Promise<ImagePackRes
     withFolderLock(rootimgdir, context.signal, async () => {
       await sweepFolder(rootimgdir);
       await refuseMounts(tree);
+      await requireWholeTree(rootimgdir);
       return packLocked(spec, context);
     }),
   );
@@ -83,7 +87,11 @@ async function packLocked(spec: Spec, context: TaskContext): Promise<ImagePackRe
   try {
     context.log(`Packing contents of ${tree}`);
     context.progress('stage', 'collecting what is packed');
-    const surveyed = survey(tree, exclusionTest(exlist));
+    const entries = walk(tree);
+    const surveyed = survey(tree, exclusionTest(exlist), entries);
+    // Looked for while the packing program works; what an old one links to changes no file.
+    const edits = handEdits(rootimgdir, context.signal, entries);
+    edits.catch(() => {}); // looked at when it is needed
     context.log(`${surveyed.kept.length} files and folders, ${surveyed.leftOut} left out`);
     const folder = join(work, 'added');
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -91,7 +99,11 @@ async function packLocked(spec: Spec, context: TaskContext): Promise<ImagePackRe
     const additions = await gather(spec, surveyed, new Additions(tree, surveyed, folder), context);
     const request = { method, compress, tree, survey: surveyed, additions: additions.list(), folder, work };
     await pack({ ...request, output: fresh }, context);
-    const result = await keepAll(spec, { surveyed, additions, record, work, fresh, product }, context);
+    const result = await keepAll(
+      spec,
+      { surveyed, additions, record, work, fresh, product, edits: (await edits) ?? [] },
+      context,
+    );
     // Of another method: nobody shall take an old one for this version.
     for (const name of await readdir(rootimgdir)) {
       if (productPattern.test(name) && join(rootimgdir, name) !== product)
@@ -137,6 +149,7 @@ interface Packed {
   readonly work: string;
   readonly fresh: string;
   readonly product: string;
+  readonly edits: readonly HandEdit[];
 }
 
 /** Everything of the version into the store; the manifest last, for it names the others. */
@@ -179,12 +192,12 @@ async function keepAll(spec: Spec, packed: Packed, context: TaskContext): Promis
     exlist: await digests(spec.exlist),
     synclists: await digests(spec.synclists),
     inputs: record.key,
-    edits: [],
+    edits: packed.edits.map(({ path, change, what }) => ({ path, change, what })),
     tools: { hostler: programVersion(), ...(await archiveVersions(method, compress)) },
     packages,
   };
   const kept = await made('manifest', manifest);
-  return { ...blobs, files, manifest: kept, kernelver: record.kernelver, arch, method, checked };
+  return { ...blobs, files, manifest: kept, kernelver: record.kernelver, arch, method, compress, checked };
 }
 
 /** The initrd with what checks the signature behind it. */

@@ -21,8 +21,11 @@ const secretFiles = /^\.\/etc\/ssh\/ssh_host_[^/]*key(?:\.pub)?$/;
 const firstProgram = /^\.(?:\/usr)?\/(?:sbin\/init|lib\/systemd\/systemd)$/;
 
 /** Throws `failed_precondition` when the exclude lists leave nothing that could be started. */
-export function survey(tree: string, excluded: (path: string) => boolean): Survey {
-  const entries = walk(tree);
+export function survey(
+  tree: string,
+  excluded: (path: string) => boolean,
+  entries: readonly TreeEntry[] = walk(tree),
+): Survey {
   const { kept, dropped } = choose(entries, (path) => secretFiles.test(path) || excluded(path));
   if (!kept.some(({ path }) => firstProgram.test(path))) {
     throw new HostlerError(

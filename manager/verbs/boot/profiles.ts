@@ -75,6 +75,7 @@ function imageProfile({ known, node, served, version, service }: ProfileParts): 
     httpsPort,
     authority,
     image: version.digest,
+    arch: version.image.value('osarch'),
     serialport: node.value('serialport'),
     serialspeed: node.value('serialspeed'),
     serialflow: node.value('serialflow'),

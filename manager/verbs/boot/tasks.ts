@@ -34,7 +34,11 @@ export function tasksFor(
   const troubles = new Map<string, string>();
   const byServer = new Map<string, Wanted[]>();
   for (const one of wanted) {
-    for (const server of one.served.servers) byServer.set(server, [...(byServer.get(server) ?? []), one]);
+    for (const server of one.served.servers) {
+      const its = byServer.get(server);
+      if (its === undefined) byServer.set(server, [one]);
+      else its.push(one);
+    }
   }
   const tasks: ServerTask[] = [];
   for (const [server, its] of [...byServer].sort(([a], [b]) => (a < b ? -1 : 1))) {

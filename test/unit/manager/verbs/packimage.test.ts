@@ -125,6 +125,7 @@ describe('packimage', () => {
       kernelver: '6.1.0-1',
       arch: 'x86_64',
       method: 'squashfs',
+      compress: 'zstd',
       checked: true,
     };
     const step = packimage.on?.(state, { about: 'task', key: 'pack', outcome: 'done', agent: 'b1', result }, known);
@@ -151,6 +152,7 @@ describe('packimage', () => {
       'image.kernelver': '6.1.0-1',
       'image.arch': 'x86_64',
       'image.method': 'squashfs',
+      'image.compress': 'zstd',
       'image.store': 's1',
       'image.packedat': '2026-01-01T00:00:00.000Z',
       'image.packedby': 'admin',

@@ -45,6 +45,10 @@ Install them as root: apt-get install --no-install-recommends$missing"
     fi
     rm -f "$log"
   fi
+  # Containers start without the table in which emulators of other architectures stand.
+  if [ "$(id -u)" = 0 ] && command -v update-binfmts >/dev/null 2>&1 && [ ! -e /proc/sys/fs/binfmt_misc/register ]; then
+    if mount -t binfmt_misc none /proc/sys/fs/binfmt_misc 2>/dev/null; then update-binfmts --enable || true; fi
+  fi
 else
   echo 'This is not a Debian system: install the equivalents of deploy/packages.txt by hand.' >&2
 fi

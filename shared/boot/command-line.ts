@@ -1,3 +1,4 @@
+import { architectureOf } from '../distro/architecture.ts';
 import { kernelWords } from '../identity/boot-token.ts';
 import { httpBase } from './address.ts';
 import { checkWords } from './ipxe.ts';
@@ -15,6 +16,8 @@ export interface CommandLineOptions {
   readonly serialport: string;
   readonly serialspeed: string;
   readonly serialflow: string;
+  /** xCAT's word; decides what the kernel calls its serial console. Default x86_64. */
+  readonly arch?: string;
   /** Words of the node and of the image, already joined; `R::` words are for installed systems and left out. */
   readonly addkcmdline: string;
 }
@@ -53,9 +56,30 @@ export function installCommandLine(options: Omit<CommandLineOptions, 'image'> & 
   return words;
 }
 
-function consoleWords(options: Pick<CommandLineOptions, 'serialport' | 'serialspeed' | 'serialflow'>): string[] {
+/**
+ * What Linux calls the serial console on which machines, by xCAT's word for the architecture. Arm servers have one kind
+ * of port or the other: both are named, the kernel takes the one that is there.
+ */
+const consoleNames: ReadonlyMap<string, readonly string[]> = new Map([
+  ['x86_64', ['ttyS']],
+  ['aarch64', ['ttyS', 'ttyAMA']],
+  ['riscv64', ['ttyS']],
+  ['ppc64le', ['hvc']],
+  ['ppc64', ['hvc']],
+  ['s390x', ['ttysclp']],
+]);
+
+function consoleWords({
+  arch = 'x86_64',
+  ...options
+}: Pick<CommandLineOptions, 'arch' | 'serialport' | 'serialspeed' | 'serialflow'>): string[] {
   if (options.serialport === '') return [];
   const speed = options.serialspeed === '' ? '115200' : options.serialspeed;
   const flow = /hard|cts/.test(options.serialflow) ? 'n8r' : '';
-  return ['console=tty0', `console=ttyS${options.serialport},${speed}${flow}`];
+  const names = consoleNames.get(architectureOf(arch)?.name ?? arch) ?? ['ttyS'];
+  // Hypervisor consoles have no line speed.
+  const words = names.map(
+    (name) => `console=${name}${options.serialport}${/^tty(?:S|AMA)$/.test(name) ? `,${speed}${flow}` : ''}`,
+  );
+  return ['console=tty0', ...words];
 }

@@ -41,6 +41,19 @@ describe('commandLine', () => {
     expect(words.slice(6)).toEqual(['console=tty0', 'console=ttyS0,115200n8r', 'quiet', 'selinux=0']);
   });
 
+  it.each([
+    ['x86_64', ['console=ttyS1,9600']],
+    ['aarch64', ['console=ttyS1,9600', 'console=ttyAMA1,9600']],
+    ['riscv64', ['console=ttyS1,9600']],
+    ['ppc64le', ['console=hvc1']],
+    ['ppc64el', ['console=hvc1']],
+    ['ppc64', ['console=hvc1']],
+    ['s390x', ['console=ttysclp1']],
+  ])('calls the serial console what the kernel of %s calls it', (arch, consoles) => {
+    const words = commandLine({ ...options, arch, serialport: '1', serialspeed: '9600' });
+    expect(words.slice(6)).toEqual(['console=tty0', ...consoles]);
+  });
+
   it.each(['a && b', 'x ${net0/ip}', 'a\u0001b', 'ü', '||'])('refuses %j', (addkcmdline) =>
     expect(() => commandLine({ ...options, addkcmdline })).toThrow(/kernel command line/),
   );

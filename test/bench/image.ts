@@ -5,7 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { commandsFor } from '../tools/commands.ts';
 import { RealManager, dist } from '../tools/real-manager.ts';
 import { step } from '../tools/step.ts';
-import type { Bench } from './measure.ts';
+import { median, type Bench } from './measure.ts';
+import { PeakMemory } from './peak-memory.ts';
 
 const image = 'bench-image';
 
@@ -58,12 +59,25 @@ async function measure(folder: string, manager: RealManager): Promise<Record<str
     ...['profile=compute', 'provmethod=netboot', `pkglist=${pkglist}`, `postinstall=${postinstall}`],
     `rootimgdir=${rootimgdir}`,
   );
+  // A task and all it starts know the folder of the task, which lies in the agent's home.
+  const memory = new PeakMemory(`HOSTLER_TASK_DIR=${manager.home}/`);
   const cold = await seconds('genimage', image);
-  const nothing = await seconds('genimage', image);
-  writeFileSync(postinstall, '#!/bin/sh\necho two >"$1/etc/bench"\n', { mode: 0o755 });
-  const oneFile = await seconds('genimage', image);
-  appendFileSync(pkglist, 'tree\n');
-  const onePackage = await seconds('genimage', image);
+  const coldMemory = memory.take();
+  const warm = async (times: number, change: (turn: number) => void): Promise<number> => {
+    const taken: number[] = [];
+    for (let turn = 0; turn < times; turn += 1) {
+      change(turn);
+      taken.push(await seconds('genimage', image));
+    }
+    return median(taken);
+  };
+  const nothing = await warm(3, () => {});
+  const oneFile = await warm(3, (turn) =>
+    writeFileSync(postinstall, `#!/bin/sh\necho ${String(turn)} >"$1/etc/bench"\n`, { mode: 0o755 }),
+  );
+  const onePackage = await warm(3, (turn) => appendFileSync(pkglist, `${['tree', 'file', 'lsof'][turn] ?? ''}\n`));
+  const warmMemory = memory.take();
+  memory.stop();
   const packimage = await seconds('packimage', '-m', 'squashfs', image);
 
   const root = join(rootimgdir, 'rootimg');
@@ -82,10 +96,16 @@ async function measure(folder: string, manager: RealManager): Promise<Record<str
     ([, name]) => name ?? '',
   );
   const sources = '/etc/apt/sources.list.d/debian.sources';
-  const plain = await bare([
-    ...['mmdebstrap', '--mode=root', '--variant=minbase', "--aptopt=Apt::Install-Recommends 'false'"],
-    ...[`--include=${packages.join(',')}`, 'bookworm', join(folder, 'plain'), sources],
-  ]);
+  const plainMemory = new PeakMemory('HOSTLER_BENCH=mmdebstrap');
+  const plain = await bare(
+    [
+      ...['mmdebstrap', '--mode=root', '--variant=minbase', "--aptopt=Apt::Install-Recommends 'false'"],
+      ...[`--include=${packages.join(',')}`, 'bookworm', join(folder, 'plain'), sources],
+    ],
+    { HOSTLER_BENCH: 'mmdebstrap' },
+  );
+  const mmdebstrapMemory = plainMemory.take();
+  plainMemory.stop();
   return {
     genimageColdSeconds: cold,
     mmdebstrapSeconds: plain,
@@ -97,6 +117,9 @@ async function measure(folder: string, manager: RealManager): Promise<Record<str
     oneFileChangedBudget: 4,
     onePackageAddedSeconds: onePackage,
     onePackageAddedBudget: 20,
+    coldPeakMiB: coldMemory,
+    warmPeakMiB: warmMemory,
+    mmdebstrapPeakMiB: mmdebstrapMemory,
     packimageSeconds: packimage,
     mksquashfsSeconds: level,
     packRatio: Number((packimage / level).toFixed(2)),
@@ -104,8 +127,8 @@ async function measure(folder: string, manager: RealManager): Promise<Record<str
   };
 }
 
-async function bare(argv: readonly string[]): Promise<number> {
-  const result = await step(argv, { bound: 900 });
+async function bare(argv: readonly string[], env: Record<string, string> = {}): Promise<number> {
+  const result = await step(argv, { bound: 900, env });
   if (!result.ok) throw new Error(`${argv[0] ?? ''}: ${result.reason}\n${result.output.slice(-2000)}`);
   return result.seconds;
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BlobStore } from '../../agent/store/blobs.ts';
+import { handEdits } from '../../agent/tasks/image-tree/edits.ts';
 import { mountsBelow } from '../../agent/tasks/image-tree/folder.ts';
 import { installedPackages } from '../../agent/tasks/image-tree/packages.ts';
 import { createNetwork, type LabNetwork } from '../../deploy/lab/network.ts';
@@ -55,7 +56,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images' : `images (needs
     );
     tasks = new ImageTasks(join(dir, 'home'), { HOSTLER_AGENT_PROGRAM: agent });
     await file('pkglist', '# what the test needs\niputils-ping\n#INCLUDE:more.pkglist#\n');
-    await file('more.pkglist', '#NEW_INSTALL_LIST#\n#ENV:LESSON=two#\nless\n');
+    await file('more.pkglist', 'less\n');
     await script(
       'post',
       'mkdir -p "$1/opt/hostler/report.d"',
@@ -75,9 +76,10 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images' : `images (needs
       expect(stages.map((stage) => [stage.name, stage.cached])).toEqual([
         ['bootstrap', false],
         ['packages', false],
-        ['agent', false],
-        ['configuration', false],
+        ['files', false],
         ['postinstall', false],
+        ['agent', false],
+        ['tree', false],
         ['initrd', false],
       ]);
       const installed = await installedPackages(inTree(''));
@@ -151,16 +153,65 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images' : `images (needs
     it('leaves the tree alone when nothing changed, edits included', async () => {
       await writeFile(inTree('etc/motd'), 'edited by hand\n');
       const { stages } = await (await build()).result;
-      expect(stages.filter((stage) => !stage.cached).map((stage) => stage.name)).toEqual(['initrd']);
+      expect(stages.filter((stage) => !stage.cached)).toEqual([]);
       expect(await readFile(inTree('etc/motd'), 'utf8')).toBe('edited by hand\n');
+      expect(await handEdits(image, new AbortController().signal)).toEqual([
+        { path: './etc/motd', change: 'changed', what: ['content'] },
+      ]);
+    });
+
+    it('installs one more package on top of the others', async () => {
+      const pkglist = [join(dir, 'pkglist'), await file('one-more', 'tree\n')];
+      const task = await build({ pkglist });
+      const { packages } = await task.result;
+      expect(packages).toBe((await first.result).packages + 1);
+      expect(task.logs.join('\n')).toMatch(/packages: 1 packages on top of the \d+ of an earlier build/);
+      expect(task.logs.filter((line) => line.startsWith('Setting up '))).toEqual([
+        expect.stringMatching(/^Setting up tree /) as string,
+      ]);
+      expect(existsSync(inTree('usr/bin/tree'))).toBe(true);
+      expect(existsSync(inTree('usr/sbin/policy-rc.d'))).toBe(false);
+      expect(await readFile(inTree('etc/motd'), 'utf8')).toBe('edited by hand\n');
+      expect(await mountsBelow(dir)).toEqual([]);
+    });
+
+    it('installs packages from elsewhere, pass by pass; one whose script fails is heard first', async () => {
+      const other = join(dir, 'other');
+      await deb(other, 'lab-one', 'echo "$LESSON" >/opt/one');
+      await deb(join(other, 'sub'), 'lab-two', 'echo "$LESSON" >/opt/two');
+      const otherpkglist = [
+        await file('other-list', '#ENV:LESSON=two#\nlab-one\n#NEW_INSTALL_LIST#\n#ENV:LESSON=three#\nsub/lab-two\n'),
+      ];
+      const task = await build({ otherpkgdir: [other], otherpkglist });
+      const { stages } = await task.result;
+      expect(stages.filter((stage) => stage.cached).map((stage) => stage.name)).toEqual([
+        'bootstrap',
+        'packages',
+        'initrd',
+      ]);
+      expect(await readFile(inTree('opt/one'), 'utf8')).toBe('two\n');
+      expect(await readFile(inTree('opt/two'), 'utf8')).toBe('three\n');
+      await deb(other, 'lab-bad', 'echo my own words; exit 3');
+      await file('other-list', 'lab-bad\n');
+      await expect((await build({ otherpkgdir: [other], otherpkglist })).result).rejects.toThrow(
+        /could not be installed:\n(?:.*\n)*my own words\ndpkg: error processing package lab-bad/,
+      );
+      expect(await readFile(inTree('opt/one'), 'utf8')).toBe('two\n');
+      expect(await mountsBelow(dir)).toEqual([]);
     });
 
     it('begins with the kept packages when only a script changed', async () => {
       const post = await script('post2', 'echo second >"$1/etc/second"');
       const { stages } = await (await build({ postinstall: [post] })).result;
-      expect(stages.filter((stage) => stage.cached).map((stage) => stage.name)).toEqual(['bootstrap', 'packages']);
+      expect(stages.filter((stage) => stage.cached).map((stage) => stage.name)).toEqual([
+        'bootstrap',
+        'packages',
+        'files',
+        'initrd',
+      ]);
       expect(await readFile(inTree('etc/second'), 'utf8')).toBe('second\n');
       expect(existsSync(inTree('opt/hostler/report.d'))).toBe(false);
+      expect(await readFile(inTree('etc/motd'), 'utf8')).toBe('edited by hand\n');
       expect(leftovers(image)).toEqual([]);
     });
 
@@ -471,6 +522,21 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images' : `images (needs
     );
   });
 });
+
+/** A package with that script in a flat repository. */
+async function deb(folder: string, name: string, postinst: string): Promise<void> {
+  const work = join(folder, `${name}.work`);
+  await mkdir(join(work, 'DEBIAN'), { recursive: true });
+  await writeFile(
+    join(work, 'DEBIAN/control'),
+    `Package: ${name}\nVersion: 1\nArchitecture: all\nMaintainer: Lab <lab@example.com>\nDescription: lab\n`,
+  );
+  await writeFile(join(work, 'DEBIAN/postinst'), `#!/bin/sh\n${postinst}\n`, { mode: 0o755 });
+  await run('dpkg-deb', ['--root-owner-group', '--build', work, join(folder, `${name}_1_all.deb`)]);
+  await rm(work, { recursive: true });
+  const { stdout } = await run('dpkg-scanpackages', ['.', '/dev/null'], { cwd: folder });
+  await writeFile(join(folder, 'Packages'), stdout);
+}
 
 /** Everything below a process, itself left out. */
 async function childrenOf(pid: number): Promise<number[]> {

@@ -2,6 +2,7 @@ import { bootApply } from './boot-apply/boot-apply.ts';
 import { clonePack } from './clone/pack.ts';
 import { files } from './files/kind.ts';
 import { imageBuild } from './image-build/kind.ts';
+import { imageCache } from './image-cache/kind.ts';
 import { imageDiff } from './image-diff/kind.ts';
 import { imageExport } from './image-export/export.ts';
 import { imageImport } from './image-export/import.ts';
@@ -21,6 +22,7 @@ export const taskKinds: readonly TaskKind[] = [
   scripts,
   imageBuild,
   imagePack,
+  imageCache,
   imageDiff,
   imageTest,
   imageExport,

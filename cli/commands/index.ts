@@ -7,6 +7,7 @@ import { genimage } from './genimage.ts';
 import { dumpxCATdb } from './dumpxcatdb.ts';
 import { gettab } from './gettab.ts';
 import { image } from './image.ts';
+import { imagecache } from './imagecache.ts';
 import { images, lsimage } from './images.ts';
 import { imgdiff } from './imgdiff.ts';
 import { imgexport } from './imgexport.ts';
@@ -101,7 +102,7 @@ const definitions: readonly CommandDefinition[] = [
 ];
 
 /** Verbs of our own: only as `hostler NAME`, for a link of that name would hide the real program. */
-const ownDefinitions: readonly CommandDefinition[] = [importCommand, undo, diff, nim, images, image, nodes];
+const ownDefinitions: readonly CommandDefinition[] = [importCommand, undo, diff, nim, images, image, imagecache, nodes];
 
 const byName = new Map([...definitions, ...ownDefinitions].map((definition) => [definition.name, definition]));
 

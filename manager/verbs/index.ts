@@ -18,6 +18,7 @@ import { genimage } from './genimage.ts';
 import { dumpxCATdb } from './dumpxcatdb.ts';
 import { gettab } from './gettab.ts';
 import { image } from './image.ts';
+import { imagecache } from './imagecache.ts';
 import { images, lsimage } from './images.ts';
 import { imgdiff } from './imgdiff.ts';
 import { imgexport } from './imgexport.ts';
@@ -83,6 +84,7 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     bootnode,
     packimage,
     image,
+    imagecache,
     images,
     lsimage,
     imgdiff,

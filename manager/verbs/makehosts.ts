@@ -9,7 +9,7 @@ import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { domainsOf } from './services/domains.ts';
 import { filesPlaced, type FilesState, placeFiles } from './services/files-task.ts';
-import { hostsOf, linkLocalOf } from './services/host-entries.ts';
+import { hostsOf, linkLocalOf, namesOf } from './services/host-entries.ts';
 import { orRefused } from './tables/answers.ts';
 
 /** Keeps the nodes' lines of the hosts file, in a block of its own; whatever stands around it stays. */
@@ -51,12 +51,7 @@ interface Outcome {
 /** All names and addresses of the nodes; without a node range, everything that is ours. */
 function removal(known: View, nodes: readonly string[] | undefined): Outcome {
   if (nodes === undefined) return { change: { clear: true, remove: [], put: [] }, warnings: [], errors: [] };
-  const domains = domainsOf(known);
-  const remove = nodes.flatMap((node) => [
-    node,
-    ...hostsOf(known, node, domains).entries.map(({ name }) => name.split('.')[0] ?? name),
-  ]);
-  return { change: { clear: false, remove: [...new Set(remove)], put: [] }, warnings: [], errors: [] };
+  return { change: { clear: false, remove: namesOf(known, nodes), put: [] }, warnings: [], errors: [] };
 }
 
 /** Nodes that were named are warned about when they have no address; when all are meant they are left out in silence. */

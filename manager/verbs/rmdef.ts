@@ -14,6 +14,7 @@ import { commit, endWith } from './definitions/finish.ts';
 import { isBare } from './definitions/options.ts';
 import { readRequest, type Request } from './definitions/request.ts';
 import { Talk } from './definitions/talk.ts';
+import { type Forgetting, forgetting, forgotten } from './services/forget-nodes.ts';
 
 interface Target {
   readonly type: string;
@@ -21,7 +22,7 @@ interface Target {
 }
 
 /** Removes definitions with everything that is kept with them. Facts on objects, section 14. */
-export const rmdef: Verb<null> = {
+export const rmdef: Verb<Forgetting | null> = {
   name: 'rmdef',
   version: 1,
   changes: true,
@@ -29,16 +30,21 @@ export const rmdef: Verb<null> = {
     if (isBare(asked)) return end({ do: 'done', exit: 0 });
     const talk = new Talk(asked);
     const request = readRequest('rmdef', known, talk);
-    if (request !== null) removeAll(request, known, talk);
-    return endWith(talk);
+    const removed = request === null ? [] : removeAll(request, known, talk);
+    const step = endWith(talk);
+    if (request?.options.cleanup !== true) return step;
+    const nodes = removed.filter(({ type }) => type === 'node').map(({ name }) => name);
+    return forgetting(asked, known, nodes, { hosts: false }, step);
   },
+  on: forgotten,
 };
 
-function removeAll(request: Request, view: View, talk: Talk): void {
+/** What was removed. */
+function removeAll(request: Request, view: View, talk: Talk): readonly Target[] {
   const { options } = request;
   if (options.all && !options.force) {
     talk.error("You must use the '-f' option when using the '-a' option.");
-    return;
+    return [];
   }
   const removed: Target[] = [];
   for (const target of targets(request, view)) {
@@ -47,11 +53,11 @@ function removeAll(request: Request, view: View, talk: Talk): void {
   }
   const set = new ChangeSet(view);
   for (const target of removed) remove(target, view, set);
-  if (!commit(view, talk, set, options.strict)) return;
+  if (!commit(view, talk, set, options.strict)) return [];
   talk.data({ removed: removed.map(({ type, name }) => ({ type, name })) });
   if (removed.length === 0) {
     talk.line('No objects have been removed from the xCAT database.');
-    return;
+    return [];
   }
   if (options.verbose) {
     talk.line('The following objects were removed:');
@@ -60,6 +66,7 @@ function removeAll(request: Request, view: View, talk: Talk): void {
     talk.line(`${removed.length} object definitions have been removed.`);
   }
   for (const target of removed) warnOfChildren(target, view, talk);
+  return removed;
 }
 
 function targets({ options, types, names }: Request, view: View): Target[] {

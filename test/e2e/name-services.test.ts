@@ -106,7 +106,8 @@ describe('services from definitions', () => {
     expect(await leaseOf('52:54:00:77:01:02')).toBe('10.77.0.22 24 n2 cluster.test');
     await ok('makedhcp', '-d', 'n2');
     expect(await leaseOf('52:54:00:77:01:02')).toBeUndefined();
-    await ok('chdef', 'n1', 'ip=');
+    await ok('noderm', 'n1');
+    expect(await leaseOf('52:54:00:77:01:01')).toBeUndefined();
   }, 90_000);
 
   test('makedns: names and addresses are found both ways', async () => {

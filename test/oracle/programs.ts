@@ -20,6 +20,9 @@ export function whyNotBuilt(): string | undefined {
   return missing === undefined ? undefined : `dist/${missing} is not there; run npm run build`;
 }
 
+/** Groups of commands that need somebody who writes files. */
+const withAgent: ReadonlySet<string> = new Set(['makehosts-makedns']);
+
 const environment: NodeJS.ProcessEnv = {
   LC_ALL: 'C',
   HOME: '/root',
@@ -41,10 +44,11 @@ export async function withPrograms<T>(body: (programs: string) => Promise<T>): P
 /** Replays one group the way people work: bash, the built programs, a manager of its own, all in a cell. */
 export async function replayPrograms(programs: string, cases: readonly Case[], state: StartState): Promise<Outcome[]> {
   const shown = { hostler: programs, node: dirname(process.execPath) };
+  const hasAgent = cases.some(({ group }) => withAgent.has(group));
   const manager = [
     '/opt/node/node',
     '/opt/hostler/hostler-manager',
-    ...['--home', '/tmp/home', '--no-agent'],
+    ...['--home', '/tmp/home', ...(hasAgent ? ['--agent-roles', 'boot'] : ['--no-agent'])],
     ...['--install-dir', '/install', '--tftp-dir', '/tftpboot', '--hosts-file', '/etc/hosts'],
   ];
   const cell = await Cell.open(recordedServer, shown, manager, environment);
@@ -55,6 +59,7 @@ export async function replayPrograms(programs: string, cases: readonly Case[], s
   try {
     await cell.until(async () => (await shell('test -S /tmp/home/manager.sock')).rc === 0, 30);
     await startFrom(state, shell);
+    if (hasAgent) await cell.until(async () => (await shell('hostler agents')).stdout.includes('connected'), 30);
     const outcomes: Outcome[] = [];
     for (const recorded of cases) {
       for (const line of recorded.setup) await shell(line);

@@ -3,7 +3,7 @@ import { macsOf } from '../boot/node-plan.ts';
 import { attributesOf, columnValue, shownNics } from '../../../shared/objects/index.ts';
 import { type HostEntry, linkLocal } from '../../../shared/services/hosts-file.ts';
 import type { View } from '../../../shared/verb/view.ts';
-import type { Domains } from './domains.ts';
+import { type Domains, domainsOf } from './domains.ts';
 
 /** What the hosts file says of one node: its own line first. `bad`: the address that is none. */
 export interface NodeHosts {
@@ -34,6 +34,16 @@ export function hostsOf(known: View, node: string, domains: Domains): NodeHosts 
   }
   if (own) entries.unshift({ ip, name: node, domain: domains.ofAddress(ip), others: aliases });
   return { entries, ip, bad: ip !== '' && !own };
+}
+
+/** All names that the hosts file may have of these nodes, short. */
+export function namesOf(known: View, nodes: readonly string[]): string[] {
+  const domains = domainsOf(known);
+  const found = nodes.flatMap((node) => [
+    node,
+    ...hostsOf(known, node, domains).entries.map(({ name }) => name.split('.')[0] ?? name),
+  ]);
+  return [...new Set(found)];
 }
 
 /** makehosts -m: the address that the node's first card gives itself. */

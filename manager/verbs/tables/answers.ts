@@ -39,14 +39,14 @@ export function committed(
  * Runs a verb's body with the nodes of a range. Names that stand for nothing end it with xCAT's words, and so does,
  * with the reason, a range that is refused.
  */
-export function withNodes(
+export function withNodes<State extends Json>(
   asked: Asked,
   known: View,
   range: string,
-  body: (nodes: readonly string[]) => Step<null>,
+  body: (nodes: readonly string[]) => Step<State>,
   verify = true,
-): Step<null> {
-  return orRefused(asked, () => {
+): Step<State | null> {
+  return orRefused(asked, (): Step<State | null> => {
     const { nodes, missing } = expandNoderange(known, range, { verify, files: asked.files });
     if (missing.length === 0) return body(nodes);
     return end({ do: 'say', text: missingNodesText(missing), error: true }, { do: 'done', exit: 1 });

@@ -126,7 +126,7 @@ function build(asked: Asked, known: View, image: Description, around: Around): S
     state: { image: image.name, server: asked.server, rootimgdir: spec.rootimgdir, ...(define && { define }) },
     effects: [
       ...before,
-      ...withoutEffect(asked),
+      ...withoutEffect(asked, osvers),
       ...commit,
       {
         do: 'run',
@@ -150,13 +150,14 @@ function wrongMode(asked: Asked, osvers: string): string | undefined {
 
 /** Options that the original has and that change nothing here, with the reason. */
 const idle = [
-  ['m', 'every image can be booted stateless; statelite is not yet there.'],
-  ['interactive', 'a build has no terminal, so the package manager is answered yes.'],
+  ['m', 'every image can be booted stateless; statelite is not yet there.', /./],
+  ['interactive', 'a build has no terminal, so the package manager is answered yes.', /./],
+  ['noupdate', 'apt takes all packages in their newest version from the start.', /^(?:debian|ubuntu)/],
 ] as const;
 
-function withoutEffect(asked: Asked): Effect[] {
-  return idle.flatMap(([option, why]) =>
-    hasFlag(asked, option)
+function withoutEffect(asked: Asked, osvers: string): Effect[] {
+  return idle.flatMap(([option, why, where]) =>
+    hasFlag(asked, option) && where.test(osvers)
       ? [
           {
             do: 'say',

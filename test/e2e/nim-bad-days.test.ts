@@ -9,15 +9,18 @@ import type { NimSite } from '../nim/support/site.ts';
 // looked through for what must never be there (see scenario.ts).
 
 const scenario = scenarios();
-const { fails, works } = scenario;
+const { fails, works, prepared } = scenario;
 let site: NimSite;
 beforeEach(() => {
   site = scenario.site();
 });
 
 const changing = (): string[] => site.commands().filter((line) => /^nim |^nim_master_setup|^cpcosi/.test(line));
-const stateless = (): Promise<string> => works(`mknimimage -r -t diskless -s ${site.media} img`);
-const standalone = (): Promise<string> => works(`mknimimage -s ${site.media} img`);
+const stateless = (): Promise<void> =>
+  prepared('stateless', () => works(`mknimimage -r -t diskless -s ${site.media} img`));
+const standalone = (): Promise<void> => prepared('standalone', () => works(`mknimimage -s ${site.media} img`));
+/** As it is done the first time, with everything that belongs to it. */
+const afresh = (): Promise<string> => works(`mknimimage -s ${site.media} img`);
 const objects = async (): Promise<string[]> => (await site.master.showAll()).map(({ name }) => name);
 
 describe('names are refused before anything is done', () => {
@@ -91,12 +94,12 @@ describe('making an image', () => {
   test('NIM cannot be set up', async () => {
     site.standIn.set({ failOnce: ['nim_master_setup'] });
     await fails(`mknimimage -s ${site.media} img`, /NIM could not be set up/);
-    await standalone();
+    await afresh();
   });
 
   test('NIM was set up by hand: it is not set up again', async () => {
     await site.master.tool('nimconfig', ['-a', 'pif_name=en0', '-a', 'netname=lan']);
-    await standalone();
+    await afresh();
     expect(site.commands().filter((line) => line.startsWith('nim_master_setup'))).toEqual([]);
   });
 
@@ -113,7 +116,7 @@ describe('making an image', () => {
     const before = process.env['LANG'];
     process.env['LANG'] = 'de_DE';
     try {
-      await standalone();
+      await afresh();
       expect(await works(`mknimimage -f -s ${site.media} img`)).toContain("Using existing spot resource named 'img'.");
     } finally {
       if (before === undefined) delete process.env['LANG'];
@@ -165,14 +168,14 @@ describe('making an image', () => {
 
   test('a warning with exit 0 is no failure and stands in the log', async () => {
     site.standIn.set({ noise: '0042-345 nim: warning: something is odd' });
-    await standalone();
+    await afresh();
     expect(site.log.join('\n')).toContain('something is odd');
   });
 
   test('a failure in the middle: the rerun goes on where it stopped', async () => {
     site.standIn.set({ failOnce: ['nim -o define -t spot'] });
     await fails(`mknimimage -s ${site.media} img`, /unexpected result/);
-    await standalone();
+    await afresh();
     expect(changing().filter((line) => line.includes('-t lpp_source'))).toHaveLength(1);
   });
 });

@@ -7,7 +7,7 @@ import type { NimSite } from '../nim/support/site.ts';
 // Updates and copies of AIX images, dataless machines, NFSv4, nimsh over SSL: their good days and their bad ones.
 
 const scenario = scenarios();
-const { fails, works } = scenario;
+const { fails, works, prepared } = scenario;
 let site: NimSite;
 beforeEach(() => {
   site = scenario.site();
@@ -28,7 +28,7 @@ async function bundle(name: string): Promise<void> {
 
 describe('updating the SPOT of an image', () => {
   beforeEach(async () => {
-    await works(`mknimimage -r -t diskless -s ${site.media} img`);
+    await prepared('stateless', () => works(`mknimimage -r -t diskless -s ${site.media} img`));
   });
 
   test('bundles and packages of the command line, then the shared root', async () => {
@@ -106,7 +106,7 @@ describe('updating the SPOT of an image', () => {
 
 describe('copies of images', () => {
   beforeEach(async () => {
-    await works(`mknimimage -t diskless -D -s ${site.media} img`);
+    await prepared('stateful', () => works(`mknimimage -t diskless -D -s ${site.media} img`));
   });
 
   test('-i copies the SPOT, makes a root, and shares the rest', async () => {
@@ -176,8 +176,10 @@ describe('NFSv4', () => {
 
 describe('nimsh over SSL', () => {
   beforeEach(async () => {
-    await works(`mknimimage -s ${site.media} img`);
-    await works('xcat2nim -t node node01');
+    await prepared('machine', async () => {
+      await works(`mknimimage -s ${site.media} img`);
+      await works('xcat2nim -t node node01');
+    });
   });
 
   test('not yet, then the master is prepared, then it is', async () => {

@@ -9,7 +9,7 @@ import type { NimSite } from '../nim/support/site.ts';
 // Several NIM masters: a prime, and service nodes that are masters of their own and are given what they lack.
 
 const scenario = scenarios();
-const { fails, works } = scenario;
+const { fails, works, prepared } = scenario;
 let site: NimSite;
 const others = new Map<string, StandIn>();
 
@@ -63,8 +63,10 @@ async function configured(name: string): Promise<void> {
 
 describe('a diskless image on a service node', () => {
   beforeEach(async () => {
-    await works(`mknimimage -r -t diskless -s ${site.media} img`);
-    await configured('sn1');
+    await prepared('stateless', async () => {
+      await works(`mknimimage -r -t diskless -s ${site.media} img`);
+      await configured('sn1');
+    });
   });
 
   test('the SPOT is copied, adopted and checked, places are made empty; then its nodes, each once', async () => {

@@ -1,4 +1,8 @@
-import { afterEach, beforeEach, expect } from 'vitest';
+import { cpSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, expect } from 'vitest';
+import type { Objects } from '../../unit/support/view.ts';
 import { nimSite, type Answer, type NimSite } from './site.ts';
 
 /**
@@ -9,8 +13,14 @@ export function scenarios(): {
   readonly site: () => NimSite;
   readonly fails: (line: string, text: RegExp) => Promise<Answer>;
   readonly works: (line: string) => Promise<string>;
+  /** What several tests begin with: done once, then copied with everything that it left. */
+  readonly prepared: (name: string, make: () => Promise<unknown>) => Promise<void>;
 } {
   let site: NimSite;
+  const kept = new Map<string, Kept>();
+  afterAll(() => {
+    for (const { folder } of kept.values()) rmSync(folder, { recursive: true, force: true });
+  });
   beforeEach(async () => {
     const nodes: Record<string, Record<string, string>> = {};
     for (const n of [1, 2, 3]) {
@@ -66,5 +76,46 @@ export function scenarios(): {
     return answer.out;
   }
 
-  return { site: () => site, fails, works };
+  async function prepared(name: string, make: () => Promise<unknown>): Promise<void> {
+    const there = kept.get(name);
+    if (there !== undefined) {
+      restore(there, site);
+      return;
+    }
+    await make();
+    const folder = mkdtempSync(join(tmpdir(), 'hostler-nim-kept-'));
+    cpSync(site.dir, folder, { recursive: true, verbatimSymlinks: true });
+    kept.set(name, { folder, was: site.dir, objects: site.view.objects() });
+  }
+
+  return { site: () => site, fails, works, prepared };
+}
+
+interface Kept {
+  readonly folder: string;
+  /** The folder that it was: its name stands in files. */
+  readonly was: string;
+  readonly objects: Objects;
+}
+
+function restore({ folder, was, objects }: Kept, site: NimSite): void {
+  // The programs are there already.
+  const filter = (path: string): boolean => !/\/bin(\/|$)|stand-in\.mjs$/.test(path.slice(folder.length));
+  cpSync(folder, site.dir, { recursive: true, verbatimSymlinks: true, force: true, filter });
+  for (const entry of readdirSync(site.dir, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (!entry.isFile() || path.endsWith('stand-in.mjs') || lstatSync(path).size > 1 << 20) continue;
+    const text = readFileSync(path, 'utf8');
+    if (text.includes(was)) writeFileSync(path, text.replaceAll(was, site.dir));
+  }
+  const moved = JSON.parse(JSON.stringify(objects).replaceAll(was, site.dir)) as Objects;
+  const before = site.view.objects();
+  site.view.commit([
+    ...Object.entries(before).flatMap(([type, named]) =>
+      Object.keys(named).map((name) => ({ type, name, remove: true }) as const),
+    ),
+    ...Object.entries(moved).flatMap(([type, named]) =>
+      Object.entries(named).map(([name, values]) => ({ type, name, values })),
+    ),
+  ]);
 }

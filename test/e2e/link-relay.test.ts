@@ -64,7 +64,9 @@ const runs = (): string[] => readFileSync(join(dir, 'runs'), 'utf8').trim().spli
 
 const root = process.getuid?.() === 0 && spawnSync('ip', ['netns', 'list']).status === 0;
 
-describe.skipIf(!root)('a relay on gRPC, in three network namespaces (needs root and iproute2)', () => {
+const links = ['grpc', 'nats'] as const;
+
+describe.skipIf(!root).each(links)('a relay over %s, in three network namespaces (needs root and iproute2)', (link) => {
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), 'hostler-relay-'));
     net = new Namespaces(['hub', 'relay', 'node']);
@@ -73,23 +75,28 @@ describe.skipIf(!root)('a relay on gRPC, in three network namespaces (needs root
       listen: '10.91.0.1:7441',
       heartbeat: 500,
       under: net.under('hub'),
+      args: link === 'nats' ? ['--broker', '0.0.0.0:4333'] : [],
     });
     const token = await manager.ask<string>({ ask: 'token', roles: ['relay', 'build'], uses: 2 });
     startAgent('relay', {
       manager: '10.91.0.1:7441',
       name: 'relay',
       roles: ['relay'],
+      link,
       token,
       relay: [{ host: '10.91.1.1', port: 7442 }],
     });
     await until('the relay is there', connected(1));
-    startAgent('node', { manager: '10.91.1.1:7442', name: 'node', roles: ['build'], token });
+    startAgent('node', { manager: '10.91.1.1:7442', name: 'node', roles: ['build'], link, token });
     await until('the node enrolled and came, through the relay', connected(2));
+    expect(await manager.ask({ ask: 'links' })).toEqual({ [link]: 2 });
   });
   afterEach(async () => {
     writeFileSync(join(dir, 'release'), '');
     for (const agent of agents.splice(0)) await kill9(agent);
+    const broker = await manager.ask<number>({ ask: 'broker' }).catch(() => 0);
     await manager.kill();
+    if (broker > 0) process.kill(broker, 'SIGKILL');
     net.remove();
     rmSync(dir, { recursive: true, force: true });
   });
@@ -125,6 +132,7 @@ describe.skipIf(!root)('a relay on gRPC, in three network namespaces (needs root
       manager: '10.91.0.1:7441',
       name: 'relay',
       roles: ['relay'],
+      link,
       relay: [{ host: '10.91.1.1', port: 7442 }],
     });
     await until('both are back', connected(2));

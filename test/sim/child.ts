@@ -27,7 +27,11 @@ export class Child<Ask extends object> {
       script,
       ...args,
     ];
-    const child = spawn(program, argv, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = spawn(program, argv, {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // As dist/hostler-manager runs.
+      env: { ...process.env, MALLOC_TRIM_THRESHOLD_: '131072' },
+    });
     this.#child = child;
     this.ready = new Promise((resolve, reject) => this.#waiting.set(0, { resolve, reject }));
     child.on('message', (message: Answer) => {

@@ -1,4 +1,3 @@
-import type { SimAgent } from './agent.ts';
 import type { SimEngine } from './engine.ts';
 
 /** What was asked of whom. */
@@ -14,7 +13,7 @@ export interface Asked {
 export function faultsIn(
   asked: readonly Asked[],
   engine: SimEngine,
-  agents: ReadonlyMap<string, Pick<SimAgent, 'spool'>>,
+  agents: ReadonlyMap<string, { readonly spool: { readonly begun: ReadonlyMap<string, number> } }>,
 ): string[] {
   const faults: string[] = [];
   const applied = new Map<string, number>();

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { openDiskStore } from '../../manager/registry/disk-store.ts';
 import { openRegistry } from '../../manager/registry/registry.ts';
-import { until } from './engine.ts';
-import { SimEngine } from './engine.ts';
+import { type SimBroker, startBroker } from './broker.ts';
+import { SimEngine, until } from './engine.ts';
 import { type GivenTask, Journal, readJournal } from './journal.ts';
 import { SimManager } from './manager.ts';
 
@@ -12,7 +12,10 @@ import { SimManager } from './manager.ts';
  * each message `{ number, ask, ... }` is answered with `{ number, value }` or `{ number, error }`.
  */
 export type Ask =
-  | { readonly ask: 'memory' | 'connected' | 'cpu' | 'round' | 'stop' | 'states' | 'ended' | 'departures' }
+  | {
+      readonly ask:
+        'memory' | 'connected' | 'cpu' | 'round' | 'stop' | 'states' | 'ended' | 'departures' | 'broker' | 'links';
+    }
   | { readonly ask: 'token'; readonly roles: readonly string[]; readonly uses: number }
   | { readonly ask: 'give'; readonly tasks: readonly ({ readonly id: string; readonly agent: string } & GivenTask)[] };
 
@@ -22,6 +25,8 @@ const { values } = parseArgs({
     listen: { type: 'string', default: '127.0.0.1:0' },
     /** Milliseconds; absent: what the product does. */
     heartbeat: { type: 'string' },
+    /** Where a nats-server beside it listens. */
+    broker: { type: 'string' },
   },
 });
 const home = values.home ?? '';
@@ -39,7 +44,17 @@ const manager = await SimManager.start({
   tcp: { host, port: Number(port) },
   ...(values.heartbeat === undefined ? { realHeartbeat: true } : { shortestHeartbeat: Number(values.heartbeat) }),
 });
+const broker = values.broker === undefined ? undefined : await brokerAt(values.broker);
 let rounds = 0;
+
+async function brokerAt(address: string): Promise<SimBroker> {
+  const [where = '', number = '0'] = address.split(':');
+  const started = await startBroker(manager, `${home}/broker`, { listen: { host: where, port: Number(number) } });
+  // As the product does: who listens everywhere is where the manager is.
+  if (where === '0.0.0.0') manager.attach([`127.0.0.1:${number}`], undefined, [`:${number}`]);
+  else manager.attach([address]);
+  return started;
+}
 
 function send(agent: string, incarnation: string, id: string, task: GivenTask): void {
   manager.fleet.send(agent, incarnation, {
@@ -109,10 +124,20 @@ async function answer(asked: Ask): Promise<unknown> {
       for (const { state = '' } of manager.fleet.admin.agents()) states[state] = (states[state] ?? 0) + 1;
       return states;
     }
+    case 'broker':
+      return broker?.pid() ?? 0;
+    case 'links': {
+      const links: Record<string, number> = {};
+      for (const { state, link = '' } of manager.fleet.admin.agents()) {
+        if (state === 'connected') links[link] = (links[link] ?? 0) + 1;
+      }
+      return links;
+    }
     case 'departures':
       return manager.logged(/^agent away$/).length;
     case 'stop':
       await manager.stop();
+      await broker?.stop();
       return 'stopped';
   }
 }

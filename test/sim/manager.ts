@@ -57,6 +57,8 @@ export class SimManager {
   #natsLink: NatsLink | undefined;
   #nats: NatsAuthority | undefined;
   #broker: readonly string[] = [];
+  /** What agents hear of it at enrolment. */
+  #told: readonly string[] = [];
   #mostKept = 0;
 
   private constructor(options: SimManagerOptions, registry: Registry) {
@@ -97,8 +99,9 @@ export class SimManager {
   }
 
   /** From now on (and again after a restart) agents can come over NATS as well. HOST:PORT each. */
-  attach(servers: readonly string[], mostKept = 64 * 1024 * 1024): void {
+  attach(servers: readonly string[], mostKept = 64 * 1024 * 1024, told = servers): void {
     this.#broker = servers;
+    this.#told = told;
     this.#mostKept = mostKept;
     this.#openNats(this.fleet);
   }
@@ -124,7 +127,7 @@ export class SimManager {
       log,
       version: '0.0.0-sim',
       ...(this.#options.realHeartbeat === true ? {} : { shortestHeartbeat: this.#options.shortestHeartbeat ?? 300 }),
-      broker: { authority: nats, servers: () => this.#broker },
+      broker: { authority: nats, servers: () => this.#told },
       ...(now === undefined ? {} : { now }),
       ...(lifetimes === undefined ? {} : { lifetimes }),
       ...(speaks === undefined ? {} : { speaks }),

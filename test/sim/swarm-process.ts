@@ -26,7 +26,7 @@ async function answer(asked: SwarmAsk): Promise<unknown> {
   switch (asked.ask) {
     case 'start': {
       const { manager, identities, brokers } = asked;
-      swarm = startSwarm({
+      swarm = await startSwarm({
         manager,
         identities,
         ...(brokers !== undefined && {

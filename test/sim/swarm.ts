@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Identity } from '../../agent/identity/identity-files.ts';
 import { grpcCarrier } from '../../agent/link/grpc.ts';
 import { type Carrier, openLink } from '../../agent/link/link.ts';
@@ -28,14 +30,27 @@ export interface Swarm {
   stop(): Promise<void>;
 }
 
-export function startSwarm(options: SwarmOptions): Swarm {
+/** So many begin to connect at a time: this process has to make all their handshakes. */
+const rampBy = 100;
+/** And the next lot does not wait longer than this for the one before, in milliseconds. */
+const rampWait = 5_000;
+
+/** Resolves when all have begun to connect. */
+export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   const counts = { begun: 0, troubles: 0 };
-  const links = options.identities.map((identity) => openOne(identity, options, counts));
+  const links: AgentLink[] = [];
+  const connected = (): number => links.filter((link) => link.connected).length;
+  for (let at = 0; at < options.identities.length; at += rampBy) {
+    for (const identity of options.identities.slice(at, at + rampBy)) links.push(openOne(identity, options, counts));
+    const late = Date.now() + rampWait;
+    while (connected() < links.length - rampBy / 4 && Date.now() < late) await delay(20);
+  }
   return {
-    connected: () => links.filter((link) => link.connected).length,
+    connected,
     begun: () => counts.begun,
     troubles: () => counts.troubles,
     async report(count, signal) {
+      setMaxListeners(0, signal);
       for (let number = 0; number < count; number++) {
         const nodeEvent = { node: 'none', stage: 'dhcp', at: number, mac: '', bootId: '', detail: '' };
         await links[number % links.length]?.report({ nodeEvent });

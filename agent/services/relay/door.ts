@@ -17,8 +17,10 @@ const mostConnections = 12_000;
 
 export interface RelayDeps {
   readonly at: readonly Address[];
-  /** Where this agent reaches the manager itself: `HOST:PORT` or `unix:PATH`; possibly another relay. */
-  readonly manager: string;
+  /** Where this agent reaches the manager, or the brokers, itself: `HOST:PORT` or `unix:PATH`; possibly another relay. */
+  readonly to: readonly string[];
+  /** gRPC begins with the agent's TLS handshake, NATS with a greeting of the broker. */
+  readonly speaksFirst: 'agent' | 'server';
   readonly log: (line: string) => void;
 }
 
@@ -31,17 +33,21 @@ export interface Relay {
 }
 
 /**
- * Carries the connections of agents that reach this machine alone to the manager, byte for byte. The TLS of an agent ends
- * at the manager and nowhere else: the relay holds no key of theirs, so it can neither read nor alter nor invent what they
+ * Carries the connections of agents that reach this machine alone to the manager or its broker, byte for byte. The TLS of an
+ * agent ends there and nowhere else: the relay holds no key of theirs, so it can neither read nor alter nor invent what they
  * say, and enrolment, links and renewals all pass the same way. It can only be slow, or cut.
  *
  * Reports that cannot get through wait where they were made, in the agent's own spool and outbox.
  */
 export async function openRelay(deps: RelayDeps): Promise<Relay> {
-  const target = parseManagerAddress(deps.manager);
+  const targets = deps.to.map(parseManagerAddress);
+  let turn = 0;
   const lines = new Set<Line>();
   const enter = (near: Socket): void => {
-    const line = new Line(near, target, () => lines.delete(line));
+    // Of several brokers each line takes the next: one that is away costs its agent an attempt.
+    const target = targets[turn++ % targets.length];
+    if (target === undefined) return;
+    const line = new Line(near, target, deps.speaksFirst, () => lines.delete(line));
     lines.add(line);
   };
   const servers: Server[] = [];
@@ -61,7 +67,7 @@ export async function openRelay(deps: RelayDeps): Promise<Relay> {
     await close();
     throw thrown;
   }
-  deps.log(`relay: carries links to ${deps.manager} for who connects to port ${ports.join(', ')}`);
+  deps.log(`relay: carries links to ${deps.to.join(', ')} for who connects to port ${ports.join(', ')}`);
   return { ports, open: () => lines.size, close };
 }
 
@@ -93,7 +99,7 @@ class Line {
   #far: Socket | undefined;
   #ended = false;
 
-  constructor(near: Socket, target: ManagerAddress, gone: () => void) {
+  constructor(near: Socket, target: ManagerAddress, speaksFirst: 'agent' | 'server', gone: () => void) {
     this.#near = near;
     this.#target = target;
     this.#gone = gone;
@@ -101,7 +107,8 @@ class Line {
     near.on('error', () => this.cut());
     near.on('close', () => this.cut());
     // The manager is troubled only by those who begin to speak TLS.
-    near.once('readable', () => this.#look());
+    if (speaksFirst === 'agent') near.once('readable', () => this.#look());
+    else this.#connect();
   }
 
   cut(): void {
@@ -120,6 +127,10 @@ class Line {
       return;
     }
     this.#near.unshift(first);
+    this.#connect();
+  }
+
+  #connect(): void {
     const far = connect({
       ...this.#target,
       allowHalfOpen: true,

@@ -1,3 +1,6 @@
+import { atManager } from '../../../shared/broker/address.ts';
+import type { Identity } from '../../identity/identity-files.ts';
+import type { LinkChoice } from '../../link/choose.ts';
 import type { Address } from '../../store/server.ts';
 import { openRelay } from './door.ts';
 
@@ -8,11 +11,18 @@ interface RelayAsked {
   readonly at: readonly Address[];
   /** HOST:PORT or unix:PATH */
   readonly manager: string;
+  readonly identity: () => Pick<Identity, 'nats'>;
+  readonly choice: LinkChoice;
   readonly log: { info(fields: object, line: string): void; warn(fields: object, line: string): void };
 }
 
-/** The relay of an agent whose certificate gives it that role and that was told where to listen; of others, nothing. */
-export async function relayOf({ roles, at, manager, log }: RelayAsked): Promise<{ close(): Promise<void> }> {
+/**
+ * The relay of an agent whose certificate gives it that role and that was told where to listen; of others, nothing. Where
+ * the manager has a broker, the relay carries links to that as well, on the broker's own port: an agent behind is told
+ * `:PORT` at enrolment and looks for the broker where it found the manager, which is here.
+ */
+export async function relayOf(asked: RelayAsked): Promise<{ close(): Promise<void> }> {
+  const { roles, at, manager, log } = asked;
   const nothing = { close: async (): Promise<void> => undefined };
   if (!roles.includes('relay')) {
     if (at.length > 0) log.warn({}, '--relay is left out: the certificate does not grant the role relay');
@@ -22,5 +32,21 @@ export async function relayOf({ roles, at, manager, log }: RelayAsked): Promise<
     log.warn({}, 'the role relay carries nothing as long as --relay HOST:PORT does not say where agents may connect');
     return nothing;
   }
-  return openRelay({ at, manager, log: (line) => log.info({}, line) });
+  const say = (line: string): void => log.info({}, line);
+  const relays = [await openRelay({ at, to: [manager], speaksFirst: 'agent', log: say })];
+  const close = async (): Promise<void> => {
+    for (const relay of relays) await relay.close();
+  };
+  const brokers = asked.choice.brokers ?? atManager(asked.identity().nats?.servers ?? [], manager);
+  const port = Number(brokers[0]?.split(':').at(-1));
+  if (brokers.length > 0) {
+    try {
+      const hosts = at.map(({ host }) => ({ host, port }));
+      relays.push(await openRelay({ at: hosts, to: brokers, speaksFirst: 'server', log: say }));
+    } catch (thrown) {
+      // The broker itself may be on this machine: then nobody needs it carried.
+      log.warn({ err: thrown }, 'the relay carries links to the manager, and none to its broker');
+    }
+  }
+  return { close };
 }

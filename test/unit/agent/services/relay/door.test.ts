@@ -18,7 +18,7 @@ describe('the relay hands through what begins as TLS', () => {
     const address = manager.address();
     const port = typeof address === 'object' ? address?.port : undefined;
     const at = [{ host: '127.0.0.1', port: 0 }];
-    relay = await openRelay({ at, manager: `127.0.0.1:${String(port)}`, log: () => undefined });
+    relay = await openRelay({ at, to: [`127.0.0.1:${String(port)}`], speaksFirst: 'agent', log: () => undefined });
   });
   afterEach(async () => {
     await relay.close();
@@ -70,6 +70,21 @@ describe('the relay hands through what begins as TLS', () => {
   });
 });
 
+it('a broker greets first: the relay does not wait for the agent', async () => {
+  const broker = createServer((socket) => socket.on('error', () => undefined).write('INFO {}'));
+  broker.listen(0, '127.0.0.1');
+  await once(broker, 'listening');
+  const address = broker.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  const to = [`127.0.0.1:${String(port)}`];
+  const at = [{ host: '127.0.0.1', port: 0 }];
+  const relay = await openRelay({ at, to, speaksFirst: 'server', log: () => undefined });
+  const [greeting] = (await once(connect(relay.ports[0] ?? 0, '127.0.0.1'), 'data')) as [Buffer];
+  expect(greeting.toString()).toBe('INFO {}');
+  await relay.close();
+  broker.close();
+});
+
 describe('an agent is a relay', () => {
   const said: string[] = [];
   const log = {
@@ -77,13 +92,15 @@ describe('an agent is a relay', () => {
     warn: (_: object, line: string) => said.push(line),
   };
 
+  const plain = { identity: () => ({}), choice: {} };
+
   it('only when its certificate says so and it was told where', async () => {
     const at = [{ host: '127.0.0.1', port: 0 }];
-    await (await relayOf({ roles: ['build'], at, manager: '127.0.0.1:1', log })).close();
+    await (await relayOf({ roles: ['build'], at, manager: '127.0.0.1:1', ...plain, log })).close();
     expect(said.splice(0).join()).toMatch(/does not grant the role relay/);
-    await (await relayOf({ roles: ['relay'], at: [], manager: '127.0.0.1:1', log })).close();
+    await (await relayOf({ roles: ['relay'], at: [], manager: '127.0.0.1:1', ...plain, log })).close();
     expect(said.splice(0).join()).toMatch(/--relay HOST:PORT does not say/);
-    await (await relayOf({ roles: ['relay'], at, manager: '127.0.0.1:1', log })).close();
+    await (await relayOf({ roles: ['relay'], at, manager: '127.0.0.1:1', ...plain, log })).close();
     expect(said.splice(0).join()).toMatch(/carries links to 127\.0\.0\.1:1/);
   });
 });

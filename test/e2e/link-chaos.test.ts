@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { chaos } from '../tools/chaos.ts';
+
+/*
+ * Manager, broker, relay and agents are killed with SIGKILL at random points under load. Longer in link-chaos.full.test.ts.
+ * HOSTLER_SEED=N plays one run again.
+ */
+const seed = Number(process.env['HOSTLER_SEED'] ?? Date.now() % 1_000_000);
+
+test.each(['grpc', 'nats'] as const)('whatever is killed, every task ends once, over %s', async (link) => {
+  const { faults, asked, kills } = await chaos({ link, seconds: 10, seed });
+  expect(faults, `HOSTLER_SEED=${String(seed)}`).toEqual([]);
+  expect(asked).toBeGreaterThan(0);
+  expect(Object.keys(kills).length).toBeGreaterThan(0);
+});

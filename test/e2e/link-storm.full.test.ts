@@ -1,0 +1,17 @@
+// bound: 3600 s
+import { expect, test } from 'vitest';
+import { which } from '../../shared/process/which.ts';
+import { storm } from '../tools/storm.ts';
+
+/*
+ * Ten thousand agents lose their manager, and their broker: nobody who is well is called gone, and two minutes after the
+ * manager is back all of them are. HOSTLER_STORM_AGENTS=N for another number.
+ */
+const agents = Number(process.env['HOSTLER_STORM_AGENTS'] ?? 10_000);
+
+test.each(['grpc', 'nats'] as const)('ten thousand over %s', { timeout: 1_800_000 }, async (link) => {
+  if (link === 'nats' && which('nats-server') === undefined) return;
+  const { calledGone, afterManager, afterBroker } = await storm(link, agents, 600);
+  process.stdout.write(`back after ${String(afterManager)} s, after the broker's end ${String(afterBroker)} s\n`);
+  expect(calledGone).toBe(0);
+});

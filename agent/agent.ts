@@ -114,7 +114,7 @@ async function linked(options: AgentOptions, incarnation: Incarnation, enrolled:
   const outbox = await Outbox.open(join(home, 'outbox'), incarnation.id, { odd: (message) => log.warn({}, message) });
   spool.wereReported(await resultsIn(outbox));
   const end = new End(options);
-  const relay = await relayOf({ roles, at: options.relay ?? [], manager: enrolled.manager, log });
+  const relay = await relayOf({ ...enrolled, roles, at: options.relay ?? [], log });
   // Before the link, so that the first hello says where the store answers.
   const services = await startServices({
     home,

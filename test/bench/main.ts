@@ -8,6 +8,7 @@ import { bootBench } from './boot.ts';
 import { cliBench } from './cli.ts';
 import { fleetBench, memoryBench } from './fleet.ts';
 import { imageBench } from './image.ts';
+import { linkBench } from './link.ts';
 import type { Bench } from './measure.ts';
 import { nimBench } from './nim.ts';
 import { vocabularyBench } from './vocabulary.ts';
@@ -18,6 +19,7 @@ const benches: readonly Bench[] = [
   agentBench,
   memoryBench,
   fleetBench,
+  linkBench,
   imageBench,
   bootBench,
   nimBench,

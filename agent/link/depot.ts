@@ -20,6 +20,11 @@ export class Depot {
     this.#deps = deps;
   }
 
+  /** The manager has everything up to this number. */
+  acknowledged(sequence: number): void {
+    this.#kept = Math.max(this.#kept, sequence);
+  }
+
   /** Whatever is not there yet. Never rejects: what could not be kept is tried again the next time. */
   async keep(signal: AbortSignal): Promise<void> {
     const { carrier, outbox, log } = this.#deps;

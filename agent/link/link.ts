@@ -62,7 +62,10 @@ export function openLink(deps: LinkDeps): AgentLink {
     task: (task) => deps.listener.task(task),
     cancel: (id, reason) => deps.listener.cancel(id, reason),
     dismiss: (reason) => deps.listener.dismiss(reason),
-    acknowledged: (sequence) => deps.listener.acknowledged(sequence),
+    acknowledged(sequence) {
+      depot.acknowledged(sequence);
+      deps.listener.acknowledged(sequence);
+    },
     ...(deps.listener.channel === undefined ? {} : { channel: deps.listener.channel.bind(deps.listener) }),
   };
 

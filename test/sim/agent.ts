@@ -74,6 +74,8 @@ export class SimAgent {
   readonly dismissed: string[] = [];
   readonly refusals: Refused[] = [];
   logOffsets: ReadonlyMap<string, number> = new Map();
+  /** Told of what the link warns about, with its reason. */
+  onWarning: ((message: string) => void) | undefined;
   onWelcome: ((offsets: ReadonlyMap<string, number>) => void) | undefined;
   readonly #options: SimAgentOptions;
   #acknowledged = 0;
@@ -96,7 +98,10 @@ export class SimAgent {
         once: options.once ?? false,
       }),
       listener: this.#listener(),
-      log: silent,
+      log: {
+        info: () => undefined,
+        warn: (fields, message) => this.onWarning?.('err' in fields ? String(fields.err) : message),
+      },
       pauses: options.pauses ?? [5, 50],
       ...(options.speaks === undefined ? {} : { speaks: options.speaks }),
     });

@@ -2,8 +2,8 @@ import { basename } from 'node:path';
 import { HostlerError } from '../shared/errors/error.ts';
 import { programVersion } from '../shared/text/version.ts';
 import type { CommandDefinition } from './command.ts';
-import { findCommand, linkNames } from './commands/index.ts';
-import { findSubCommand } from './hostler/index.ts';
+import { commandNames, findCommand, linkNames } from './commands/index.ts';
+import { findSubCommand, subCommands } from './hostler/index.ts';
 import { CommandLineError, parseCommandLine } from './parse/getopt.ts';
 import { helpText } from './parse/help.ts';
 import { shortCommand } from './run/request.ts';
@@ -27,7 +27,14 @@ async function dispatch(called: string, argv: readonly string[]): Promise<number
   if (sub !== undefined) return command(sub, `hostler ${name}`, rest);
   const definition = findCommand(name);
   if (definition !== undefined) return command(definition, fullName(name), rest);
-  process.stderr.write(`hostler: there is no command '${name}'. 'hostler --help' lists them.\n`);
+  return unknown(name);
+}
+
+async function unknown(name: string): Promise<number> {
+  const { nearest } = await import('../shared/text/nearest.ts');
+  const meant = nearest(name, [...subCommands().map((sub) => sub.name), ...commandNames()]);
+  const hint = meant.length === 0 ? '' : ` Did you mean ${meant.map((one) => `'${one}'`).join(' or ')}?`;
+  process.stderr.write(`hostler: there is no command '${name}'.${hint} 'hostler --help' lists them.\n`);
   return 1;
 }
 
@@ -43,8 +50,7 @@ async function overview(about: string | undefined): Promise<number> {
   const definition = sub ?? findCommand(about);
   if (definition !== undefined)
     return print(helpText(definition, sub === undefined ? fullName(about) : `hostler ${about}`));
-  process.stderr.write(`hostler: there is no command '${about}'. 'hostler --help' lists them.\n`);
-  return 1;
+  return unknown(about);
 }
 
 async function command(definition: CommandDefinition, called: string, argv: readonly string[]): Promise<number> {

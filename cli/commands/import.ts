@@ -16,7 +16,7 @@ export const importCommand: CommandDefinition = {
     { long: 'look', help: 'Only the summary', hidden: true },
     { long: 'quiet', help: 'No summary', hidden: true },
   ],
-  usageWhen: ({ operands }) => (operands.length === 2 ? undefined : 1),
+  usageWhen: ({ operands }) => (operands.length === 2 && operands[0] === 'xcat' ? undefined : 1),
   local: async (line, command) => (await import('../local/import.ts')).importFiles(importCommand, line, command),
   examples: ['hostler import xcat /root/xcat-dump --plan', 'hostler import xcat /root/xcat-dump'],
 };

@@ -104,6 +104,8 @@ describe('what can go wrong', () => {
     expect((await run('hostler', ['undo', '--help'], { env })).stdout).toContain('Usage: hostler undo REVISION');
     expect((await run('nodels', ['--version'], { env })).stdout).toMatch(/^Version \d/);
     expect(await run('hostler', ['nosuch'], { env })).toMatchObject({ exit: 1 });
+    expect((await run('hostler', ['histroy'], { env })).stderr).toContain("Did you mean 'history'?");
+    expect((await run('hostler', ['import', 'canteen', 'x'], { env })).stderr).toContain('Usage: hostler import xcat');
   });
 
   it('is a reader that leaves: no complaint', async () => {

@@ -1,6 +1,8 @@
 // bound: 240 s
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -179,6 +181,68 @@ test('a node that is set up is watched: nodestat shows the step, and that it is 
   await machineDoes('succeed node01');
   await until(async () => (await said('nodestat node01')).includes('node01: booted'));
 }, 200_000);
+
+test('a node registers and says how its postscripts ended; what is not its own word is refused', async () => {
+  const port = await freePort();
+  process.env['HOSTLER_NIM_REPORT'] = `127.0.0.1:${String(port)}`;
+  try {
+    await manager.dispose();
+    manager = await RealManager.start([]);
+  } finally {
+    delete process.env['HOSTLER_NIM_REPORT'];
+  }
+  await joined();
+  await said('mkdef -t network -o net1 net=127.0.0.0 mask=255.0.0.0 gateway=127.0.0.254');
+  await said('mkdef -t node -o node01 groups=all ip=127.0.0.1 mac=00:11:22:33:44:01 postscripts=own');
+  await said('mkdef -t node -o node02 groups=all ip=127.0.0.2 mac=00:11:22:33:44:02');
+  await said('tabch key=system,username=root passwd.password=open.sesame');
+  await said(make('img1'));
+  await said('nimnodeset -i img1 node01,node02');
+  const folder = join(manager.home, 'install/postscripts');
+  const list = readFileSync(join(folder, 'mypostscripts/mypostscript.node01'), 'utf8');
+  const [, agent = ''] = new RegExp(`^register 127\\.0\\.0\\.1 ${String(port)} (\\S+)$`, 'm').exec(list) ?? [];
+  expect(list).toMatch(/^register .*\n(run_if_there .*\n)*run own\n/m);
+  const ca = readFileSync(join(folder, 'hostler-ca.pem'), 'utf8');
+  const tell = (what: string, body: string): Promise<string> => post({ port, ca, agent }, `/nim/${what}`, body);
+  await until(() =>
+    tell('register', 'node node02\n').then(
+      (text) => text.includes('not the address'),
+      () => false,
+    ),
+  );
+  // From its own address, once: what was crypted from the password.
+  expect(await tell('register', 'node node01\nlevel 7200-05\n')).toMatch(/^ok\nroot \{ssha512\}10\$/);
+  await until(async () => (await said('nodestat node01')).includes('node01: postbooting'));
+  expect(await tell('status', 'node node01\nstate failed\ndetail postscripts failed: own\n')).toBe('ok\n');
+  await until(async () => (await said('nodestat node01')).includes('node01: failed'));
+  expect(await tell('register', 'node node01\n')).toBe('ok\n');
+  // Neither the job nor any log has the password.
+  for (const file of ['agent/agent.log', 'log/manager.log'])
+    expect(readFileSync(join(manager.home, file), 'utf8')).not.toMatch(/open\.sesame|ssha512/);
+}, 200_000);
+
+function post(to: { port: number; ca: string; agent: string }, path: string, body: string): Promise<string> {
+  return new Promise((done, fail) => {
+    const options = { host: '127.0.0.1', port: to.port, path, method: 'POST', ca: to.ca, servername: to.agent };
+    const asking = request(options, (response) => {
+      let text = '';
+      response.on('data', (piece: Buffer) => (text += piece.toString()));
+      response.on('end', () => {
+        done(text);
+      });
+    });
+    asking.once('error', fail);
+    asking.end(body);
+  });
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
+  const address = probe.address();
+  await new Promise((done) => probe.close(done));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
 
 function machineDoes(words: string): Promise<void> {
   const child = spawn(join(nim.bin, 'nim-client'), words.split(' '), { stdio: 'inherit' });

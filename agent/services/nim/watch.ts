@@ -18,9 +18,6 @@ export interface NimWatchOptions {
   readonly everyMs?: number;
 }
 
-/** So long a machine that NIM calls up may take to say so itself, where it is to. */
-const speaksWithinMs = 15 * 60_000;
-
 /** One lsnim for all of them; a big fleet is asked about less often. */
 export function lookEveryMs(machines: number): number {
   return machines <= 50 ? 15_000 : machines <= 500 ? 30_000 : 60_000;
@@ -34,8 +31,6 @@ export class NimWatch {
   readonly #options: NimWatchOptions;
   readonly #now: () => number;
   readonly #told = new Map<string, string>();
-  /** Node to when NIM was first seen to call it up. */
-  readonly #up = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
   #lastLook = 0;
@@ -79,27 +74,20 @@ export class NimWatch {
 
   async #tell(watched: Watched, machine: NimObject | undefined, at: number): Promise<void> {
     const { node } = watched;
-    const standing = standingOf(machine);
-    const { stage, detail, over } =
-      standing.stage === 'nim-booted' && watched.reports === true ? await this.#itself(watched, at) : standing;
+    const { stage, detail, over } = (await this.#hasSpoken(watched)) ? itsOwnWords : standingOf(machine);
     const news = `${String(watched.since)} ${stage ?? ''} ${detail}`;
     if (stage !== undefined && this.#told.get(node) !== news) {
       this.#options.report({ node, stage, at, mac: '', bootId: '', detail });
       this.#told.set(node, news);
     }
-    if (!over) return;
-    this.#up.delete(node);
-    await unwatchNode(this.#options.home, node, watched);
+    if (over) await unwatchNode(this.#options.home, node, watched);
   }
 
-  /** NIM calls the machine up before its scripts have run: what it says itself counts, for as long as it may take. */
-  async #itself({ node, name, since }: Watched, at: number): Promise<Standing> {
-    const spokeAt = (await readReporter(this.#options.home, name))?.spokeAt ?? 0;
-    if (spokeAt >= since) return { stage: undefined, detail: '', over: true };
-    const up = this.#up.get(node) ?? at;
-    this.#up.set(node, up);
-    return at - up < speaksWithinMs
-      ? { stage: 'nim-booting', detail: 'NIM calls it up; it has not registered yet', over: false }
-      : { stage: 'nim-booted', detail: 'NIM calls it up; it never registered itself', over: true };
+  /** NIM calls a machine up before its scripts have run: once it has spoken for itself, that counts. */
+  async #hasSpoken({ name, since, reports }: Watched): Promise<boolean> {
+    if (reports !== true) return false;
+    return ((await readReporter(this.#options.home, name))?.spokeAt ?? 0) >= since;
   }
 }
+
+const itsOwnWords: Standing = { stage: undefined, detail: '', over: true };

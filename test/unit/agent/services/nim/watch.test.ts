@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { lookEveryMs, NimWatch } from '../../../../../agent/services/nim/watch.ts';
 import { parseStanzas, type NimObject } from '../../../../../agent/tasks/nim/objects.ts';
 import { standingOf } from '../../../../../agent/tasks/nim/standing.ts';
+import { writeReporter } from '../../../../../agent/tasks/nim/reporters.ts';
 import { unwatchNode, watchedNodes, watchNode } from '../../../../../agent/tasks/nim/watched.ts';
 
 const machine = (type: string, ...lines: string[]): NimObject | undefined =>
@@ -134,6 +135,24 @@ describe('the watch', () => {
     nim(ready, ok);
     await open().look();
     expect(told).toEqual(['n1 nim-installing 10%', 'n1 nim-booted ']);
+  });
+
+  test('a node that speaks for itself: NIM’s word until then, and none after', async () => {
+    for (const spoke of [false, true]) {
+      told = [];
+      await writeReporter(home, {
+        node: 'n1',
+        name: 'n1',
+        address: '10.0.0.1',
+        since: now,
+        ...(spoke && { spokeAt: now + 1 }),
+      });
+      await watchNode(home, { node: 'n1', name: 'n1', since: now, reports: true });
+      nim(ready, ok);
+      await open().look();
+      expect(told).toEqual(spoke ? [] : ['n1 nim-booted ']);
+      expect(await watchedNodes(home, now)).toEqual([]);
+    }
   });
 
   test('forgets after a day, and what cannot be read', async () => {

@@ -316,6 +316,9 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images' : `images (needs
       try {
         await mkdir(join(small, 'image/rootimg'), { recursive: true });
         await writeFile(join(small, 'image/rootimg/earlier'), '');
+        // Of a version that kept no record of the tree.
+        const record = { format: 1, key: 'earlier', kernelver: '6.1.0', arch: 'x86_64' };
+        await writeFile(join(small, 'image/.build.json'), JSON.stringify(record));
         await expect((await build({}, join(small, 'image'))).result).rejects.toMatchObject({
           code: 'resource_exhausted',
           message: expect.stringMatching(/The build of img was stopped because the disk is full/) as string,

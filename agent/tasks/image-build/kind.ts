@@ -102,7 +102,10 @@ async function wholeImage(
   const entries = new Map([...made.record.paths].map(([path, { entry }]) => [path, entry]));
   for (const { path, change } of made.scan.edits) if (change === 'removed') entries.delete(path);
   for (const [path, entry] of made.scan.actual) entries.set(path, entry);
+  const synced = cache.sync(made.layers, context.signal);
+  synced.catch(() => {}); // awaited below, whatever happens first
   const kernelver = await makeBootFiles(build, tree, entries, cache, stages, context);
+  await synced;
   return { kernelver, packages: (await world.installed(tree)).length, bytes: made.scan.bytes };
 }
 

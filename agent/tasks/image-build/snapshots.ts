@@ -125,7 +125,9 @@ export class Snapshots {
   }
 
   async #seal(draft: Parameters<LayerCache['seal']>[0]): Promise<void> {
-    await this.cache.seal(draft, await readEntries(draft.tree, this.#context.signal));
+    // A socket is of the process that listened there; no archive holds one.
+    const entries = (await readEntries(draft.tree, this.#context.signal)).filter(({ kind }) => kind !== 's');
+    await this.cache.seal(draft, entries);
     this.made.push(draft.id);
   }
 

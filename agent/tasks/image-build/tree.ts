@@ -27,6 +27,8 @@ export interface MadeTree {
   readonly record: TreeRecord;
   readonly scan: Scan;
   readonly kernelver: string;
+  /** Layers that this build made. */
+  readonly layers: readonly string[];
 }
 
 /**
@@ -58,8 +60,7 @@ export async function makeTree(
   const record = { format: 1, key: last.key, kernelver, arch: build.arch } as const;
   const known = await readBuildRecord(build.rootimgdir);
   if (JSON.stringify(known) !== JSON.stringify(record)) await writeBuildRecord(build.rootimgdir, record);
-  await cache.sync(snapshots.made, context.signal);
-  return { ...made, kernelver };
+  return { ...made, kernelver, layers: snapshots.made };
 
   async function makeParts(name: StageName, parts: readonly TreePart[], below: StageResult): Promise<StageResult> {
     const input: Json[] = [];
@@ -120,7 +121,7 @@ export async function makeTree(
     );
   }
 
-  async function bring(last: StageResult): Promise<Omit<MadeTree, 'kernelver'>> {
+  async function bring(last: StageResult): Promise<Pick<MadeTree, 'record' | 'scan'>> {
     const folderOf = (id: string): string => cache.tree(id);
     const { rootimgdir } = build;
     const { signal, dir: scratch, id: taskId } = context;

@@ -46,6 +46,8 @@ export interface Draft {
 
 /** Others may still use what was used since then, when somebody builds while the cache is trimmed. */
 const restMs = 6 * 3_600_000;
+/** Lists of repositories that no build asked for since then go. */
+const listsMs = 30 * 24 * 3_600_000;
 const defaultBytes = 12 * 2 ** 30;
 const mostDebs = 4 * 2 ** 30;
 
@@ -62,6 +64,9 @@ export class LayerCache {
   readonly layers: string;
   readonly debs: string;
   readonly boots: string;
+  /** What families keep of repositories; and what an earlier version of this program kept. */
+  readonly #lists: readonly string[];
+  readonly #outdated: string;
   readonly #results: string;
   readonly #lock: string;
   readonly #boot: string;
@@ -72,6 +77,8 @@ export class LayerCache {
     this.#results = join(this.folder, 'results');
     this.boots = join(this.folder, 'initrds');
     this.debs = join(home, 'cache', 'debs');
+    this.#lists = [join(home, 'cache', 'apt'), join(home, 'cache', 'rpm')];
+    this.#outdated = join(home, 'cache', 'roots');
     this.#lock = join(this.folder, 'lock');
     this.#boot = bootId();
   }
@@ -166,7 +173,8 @@ export class LayerCache {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const busy = (): string => 'A build is running that uses the image cache. Try again when it has ended.';
     await withLock(this.#lock, busy, signal, async () => {
-      for (const folder of [this.#results, this.layers, this.boots, this.debs]) await removeTree(folder);
+      for (const folder of [this.#results, this.layers, this.boots, this.debs, ...this.#lists, this.#outdated])
+        await removeTree(folder);
     });
   }
 
@@ -220,6 +228,10 @@ export class LayerCache {
       const made = (await stat(join(this.layers, id)).catch(() => undefined))?.mtimeMs ?? now;
       if (made <= now - rest) await removeTree(join(this.layers, id));
     }
+    if (rest === 0) {
+      await removeTree(this.#outdated);
+      for (const folder of this.#lists) await removeUnused(folder, now - listsMs);
+    }
     await trimFolder(this.debs, mostDebs);
     await trimFolder(this.boots, 2 ** 30);
   }
@@ -258,6 +270,13 @@ function bootId(): string {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   } catch {
     return ''; // no such kernel: every machine start looks the same
+  }
+}
+
+async function removeUnused(folder: string, before: number): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const used = (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs;
+    if (used !== undefined && used < before) await removeTree(join(folder, name));
   }
 }
 

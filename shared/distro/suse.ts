@@ -51,7 +51,8 @@ function row(name: keyof typeof distributions, version: string, node: number): R
     codename: version,
     kernels,
     database: { folder: '/usr/lib/sysimage/rpm', backend: version === '15' ? 'bdb' : 'ndb' },
-    packages: [...base, release, ...(node >= 18 ? [`nodejs${node}`] : [])],
+    // An archive of nodejs.org is linked to the C++ library.
+    packages: [...base, release, node >= 18 ? `nodejs${node}` : 'libstdc++6'],
     node,
   };
 }

@@ -11,17 +11,17 @@ import type { FleetLog } from './log.ts';
 const handshakeRecord = 0x16;
 
 /** How long the first byte, and then the handshake, may take, in milliseconds. */
-const patience = 10_000;
+const patience = 20_000;
 
 /** Connections at a time, and how many of them may be before the end of their handshake. */
 const mostConnections = 25_000;
 const mostKnocking = 10_000;
 
 /**
- * Handshakes at a time: when a whole fleet comes at once, few that finish soon are better than all of them side by side, none
+ * Handshakes at a time: when a whole fleet comes at once, some that finish soon are better than all of them side by side, none
  * of which is done before its agent gives up. The others wait in line, as long as an agent waits.
  */
-const mostHandshakes = 128;
+const mostHandshakes = 1_024;
 const longestWait = 12_000;
 
 /** What Linux takes as the path of a socket, in bytes. */

@@ -3,6 +3,7 @@ import type { Facts } from '../../shared/task/facts.ts';
 import type { AgentSummary } from '../../shared/wire/generated/hostler/v1/AgentSummary.ts';
 import type { Candidate } from './placement.ts';
 import type { AgentRecord, LifeRecord, TaskRecord } from './records.ts';
+import type { Wave } from './wave.ts';
 
 /** A task in the agent's hands, or on its way. */
 export interface OpenTask {
@@ -27,7 +28,7 @@ export class Member {
   /** Without a session: until then the agent still counts as there. */
   expectedUntil = 0;
   /** When its connection broke, and with which others; until it is back. */
-  broke: { readonly at: number; readonly wave: { readonly count: number } } | undefined;
+  broke: { readonly at: number; readonly wave: Wave } | undefined;
   paceTold = 0;
   /** The last write of how far this agent's messages were applied; the next connection waits for it. */
   keeping: Promise<void> = Promise.resolve();

@@ -7,28 +7,10 @@ import type { Member } from './member.ts';
 import { heartbeatEvery, paceDiffers } from './pace.ts';
 import type { Roster } from './roster.ts';
 import { records } from './store.ts';
-
-/** An agent whose connection broke counts as there for this long, in milliseconds: most are back at once. */
-const comeBack = 10_000;
-
-/**
- * And this much longer for each one whose connection broke along with it, in milliseconds, up to a bound: when a broker, a
- * switch or a relay starts again, all of a crowd are well, and come back as fast as handshakes can be made.
- */
-const comeBackEach = 10;
-const comeBackMost = 120_000;
-
-/** Connections that break within this time of each other broke together, in milliseconds. */
-const together = 3_000;
+import { Wave } from './wave.ts';
 
 /** How often all agents are looked at, in milliseconds. */
 const round = 1_000;
-
-/** Connections that broke together. */
-export interface Wave {
-  last: number;
-  count: number;
-}
 
 /** Who is connected, by links and heartbeats. One timer for the whole fleet. */
 export class Presence {
@@ -40,7 +22,7 @@ export class Presence {
   readonly #shortest: number | undefined;
   readonly #timer: NodeJS.Timeout;
   /** The connections that broke last, all about the same time. */
-  #wave: Wave = { last: 0, count: 0 };
+  #wave = new Wave(0);
   /** When the round before was (monotonic), to know of time that this process did not have. */
   #looked = performance.now();
   /** How many are connected or expected back, as of the last round: they share the budget for heartbeats. */
@@ -80,6 +62,7 @@ export class Presence {
     member.serial = serial;
     member.lastSeen = this.#now();
     member.expectedUntil = 0;
+    member.broke?.wave.cameBack(member.lastSeen);
     member.broke = undefined;
     member.paceTold = this.pace();
     this.#log.info({ agent: member.name, incarnation: member.life?.incarnation }, 'agent connected');
@@ -95,18 +78,9 @@ export class Presence {
       return;
     }
     const now = this.#now();
-    if (now - this.#wave.last > together) this.#wave = { last: now, count: 0 };
-    this.#wave.last = now;
-    this.#wave.count++;
+    this.#wave = this.#wave.broke(now);
     member.broke = { at: now, wave: this.#wave };
-    member.expectedUntil = now + comeBack;
-  }
-
-  /** How long it may stay away, now that it is known how many broke along with it. */
-  #expected(member: Member): number {
-    if (member.broke === undefined) return member.expectedUntil;
-    const { at, wave } = member.broke;
-    return at + Math.min(comeBackMost, comeBack + wave.count * comeBackEach);
+    member.expectedUntil = this.#wave.expectedUntil(now);
   }
 
   /** One round over all agents. */
@@ -130,7 +104,8 @@ export class Presence {
           session.send({ pace: { heartbeatEvery: every } }).catch(() => undefined);
         }
       } else if (member.expectedUntil !== 0 && member.expectedUntil <= now) {
-        member.expectedUntil = this.#expected(member);
+        // Meanwhile it is known how many broke along with it, and whether they come back.
+        member.expectedUntil = member.broke?.wave.expectedUntil(member.broke.at) ?? 0;
         if (member.expectedUntil > now) continue;
         member.expectedUntil = 0;
         this.#away(member);

@@ -4,12 +4,7 @@ import type { Registry } from '../registry/types.ts';
 import { Member, candidateOf, rowOf, summaryOf } from './member.ts';
 import type { Candidate } from './placement.ts';
 import type { FleetState } from './store.ts';
-
-/**
- * After a restart of the manager, how long agents that were connected may take to come back, in milliseconds: their longest
- * pause between attempts (agent/link/link.ts), and the time that a fleet of the largest size takes to be let in.
- */
-const comeBackAfterRestart = 120_000;
+import { Wave } from './wave.ts';
 
 /** All agents that were ever enrolled, with what is known of them; and what the registry shows of it. */
 export class Roster {
@@ -24,9 +19,13 @@ export class Roster {
     this.#state = state;
     this.#registry = registry;
     this.#now = now;
+    const restart = new Wave(now(), true);
     for (const name of state.agents.keys()) {
       const member = this.#create(name);
-      if (member.life?.connected === true) member.expectedUntil = now() + comeBackAfterRestart;
+      if (member.life?.connected === true) {
+        member.broke = { at: now(), wave: restart };
+        member.expectedUntil = restart.expectedUntil(now());
+      }
       this.publish(name);
     }
   }

@@ -58,10 +58,24 @@ describe('agents whose connections break', () => {
       presence.look();
     }
     expect(away()).toBe(0);
-    now += 30_000;
+    now += 36_000;
     presence.look();
     // Those that never came.
     expect(away()).toBe(500);
+  });
+
+  it('a crowd that comes back slowly is waited for as long as it comes', () => {
+    come(members);
+    breakAll(members);
+    for (let second = 0; second < 300; second++) {
+      come(members.slice(second * 25, second * 25 + 25));
+      now += 1_000;
+      presence.look();
+    }
+    expect(away()).toBe(0);
+    now += 36_000;
+    presence.look();
+    expect(away()).toBe(2_500);
   });
 
   it('they are told to beat as a large fleet from the first one that is back', () => {

@@ -1,0 +1,57 @@
+/** How long an agent whose connection broke may take to come back, in milliseconds: most are back at once. */
+const comeBack = 10_000;
+
+/**
+ * And this much longer for each one whose connection broke along with it, up to a bound: when a broker, a switch or a relay
+ * starts again, all of a crowd are well, and come back as fast as handshakes can be made.
+ */
+const comeBackEach = 10;
+
+/** That bound; and what all may take after a restart of the manager, whose agents have been pausing for up to 30 s. */
+const comeBackMost = 120_000;
+
+/** Connections that break within this time of each other broke together. */
+const together = 3_000;
+
+/** Fewer than these are no crowd. */
+const alone = 20;
+
+/**
+ * As long as one of a crowd came back a moment ago, the others are still on their way: all that are well have tried within
+ * this time (the longest pause of agent/link/link.ts). But a crowd is not waited for longer than `longest`.
+ */
+const straggling = 35_000;
+const longest = 900_000;
+
+/** Connections that broke about the same time: who of their agents is late, and who is just one of many. Times in milliseconds. */
+export class Wave {
+  readonly #restart: boolean;
+  #last: number;
+  #count = 0;
+  #back = 0;
+
+  /** `restart`: they broke because this manager was started again. */
+  constructor(now: number, restart = false) {
+    this.#last = now;
+    this.#restart = restart;
+  }
+
+  /** One more connection broke; the wave that it belongs to. */
+  broke(now: number): Wave {
+    const wave = now - this.#last > together || this.#restart ? new Wave(now) : this;
+    wave.#last = now;
+    wave.#count++;
+    return wave;
+  }
+
+  cameBack(now: number): void {
+    this.#back = now;
+  }
+
+  /** Until when an agent whose connection broke `at` counts as there. */
+  expectedUntil(at: number): number {
+    const most = this.#restart ? comeBackMost : Math.min(comeBackMost, comeBack + this.#count * comeBackEach);
+    const crowd = this.#restart || this.#count > alone;
+    return Math.min(Math.max(at + most, crowd ? this.#back + straggling : 0), at + longest);
+  }
+}

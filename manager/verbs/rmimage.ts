@@ -42,7 +42,7 @@ export const rmimage: Verb<State | null> = {
     }
     const pinned = versionsOf(known, name).find(({ row }) => row['image.pinned'] !== undefined);
     if (pinned !== undefined) return refuse(`${name} cannot be removed: ${pinned.name} is pinned.`);
-    const builder = known.reported('osimage', name)?.[builderColumn];
+    const builder = known.reported('osimage', name)?.[builderColumn] ?? packer(known, name);
     const state: State = { image: name, server: asked.server, definition: hasFlag(asked, 'xcatdef'), collection: null };
     // Nothing was ever built: there is no tree on anybody's disk.
     if (builder === undefined) return treeGone(state, known, []);
@@ -66,6 +66,12 @@ export const rmimage: Verb<State | null> = {
     return forgotten(state, known);
   },
 };
+
+/** Who packed it has its tree. */
+function packer(known: View, osimage: string): string | undefined {
+  const packers = versionsOf(known, osimage).map(({ row }) => row['image.builtby'] ?? '');
+  return packers.find((agent) => known.reported('agent', agent) !== undefined);
+}
 
 /** No version is the current one any more, so that all may go. */
 function treeGone(state: State, known: View, before: readonly Effect[]): Step<State | null> {

@@ -13,6 +13,7 @@ const [name, dir = '', home = '', cleanUp] = process.argv.slice(2);
 /** Only the one that is wanted is loaded. */
 const kinds: Readonly<Record<string, () => Promise<TaskKind>>> = {
   'image-build': async () => (await import('../../agent/tasks/image-build/kind.ts')).imageBuild,
+  'image-test': async () => (await import('../../agent/tasks/image-test/kind.ts')).imageTest,
   'image-pack': async () => (await import('../../agent/tasks/image-pack/kind.ts')).imagePack,
 };
 const kind = await kinds[name ?? '']?.();

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { endChildren } from '../../shared/process/children.ts';
 import { imageBuildKind, type ImageBuildResult, type ImageBuildSpec } from '../../shared/task/image-build.ts';
+import { imageTestKind, type ImageTestResult, type ImageTestSpec } from '../../shared/task/image-test.ts';
 import { imagePackKind, type ImagePackResult, type ImagePackSpec } from '../../shared/task/image-pack.ts';
 
 interface Said {
@@ -85,6 +86,10 @@ export class ImageTasks {
       ...spec,
     };
     return this.#start(imagePackKind, whole);
+  }
+
+  test(spec: ImageTestSpec): Promise<RunningTask<ImageTestResult>> {
+    return this.#start(imageTestKind, spec);
   }
 
   /** What the spool does when a task's process died: ends its programs, then lets the kind clean up. */

@@ -43,6 +43,10 @@ export function isHidden(view: View, node: string): boolean {
   return columnValue(view, node, 'nodelist.hidden')?.value === '1';
 }
 
+/** Of an osimage: the packed version that nodeset gives to nodes. */
+const versionAttribute = 'imageversion';
+const versionColumn = 'hostler.version';
+
 /** Says one object in the form that was asked for. */
 export function showObject(object: ToShow): void {
   const { type, name, shown, talk } = object;
@@ -102,6 +106,11 @@ function valuesOf({ type, name, view, shown, template }: ToShow): Map<string, st
     for (const [attr, { value }] of attributesOf(view, type, name)) values.set(attr, value);
   }
   if (type === 'group') values.set('members', groupMembers(view, name).join(','));
+  // What Hostler keeps beside xCAT's attributes: for people, not for files that are read back.
+  const version = type === 'osimage' && shown.form !== 'stanza' ? view.row(type, name)?.[versionColumn] : undefined;
+  if (version !== undefined && template === undefined && (shown.attributes?.includes(versionAttribute) ?? true)) {
+    values.set(versionAttribute, version);
+  }
   if (type === 'node' && shown.form !== 'stanza') {
     for (const attr of ['postscripts', 'postbootscripts']) {
       const value = withDefaultScripts(view, attr, values.get(attr));
@@ -124,6 +133,7 @@ function namesToShow({ type, shown }: ToShow, values: ReadonlyMap<string, string
 /** `-V`: where the value is kept. */
 function origin({ type, name, view, shown, template }: ToShow, attr: string): string {
   if (!shown.verbose || template !== undefined || (type === 'group' && attr === 'members')) return '';
+  if (type === 'osimage' && attr === versionAttribute) return '';
   if (type === 'site') return `\t(Table:site - Key:${attr})`;
   if (type === 'monitoring') return '\t(Table:monsetting)';
   const kept = attribute(view, type, name, attr);

@@ -82,7 +82,7 @@ async function open(
   await populate(registry, options, server);
 
   const version = programVersion();
-  const broker = options.nats === undefined ? undefined : await prepareBroker(options.nats, home, log);
+  const broker = options.nats === undefined ? undefined : await prepareBroker(options.nats, options, log);
   opened.add(async () => broker?.close());
   const fleet = await createFleet({ registry, home, log, version, ...(broker !== undefined && { broker }) });
   opened.add(() => fleet.close());

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { BrokerLogin } from '../../shared/broker/connection.ts';
-import { toldAddress } from '../../shared/broker/address.ts';
+import { fullAddress, toldAddress } from '../../shared/broker/address.ts';
 import type { ManagerOptions } from '../arguments.ts';
 import type { EnrolmentBroker } from '../fleet/authority/enrolment.ts';
 import { NatsAuthority } from '../fleet/authority/nats-authority.ts';
@@ -23,11 +23,11 @@ export interface ManagedBroker extends EnrolmentBroker {
 
 export async function prepareBroker(
   nats: NonNullable<ManagerOptions['nats']>,
-  home: string,
+  { home, listen }: Pick<ManagerOptions, 'home' | 'listen'>,
   log: FleetLog,
 ): Promise<ManagedBroker> {
   const authority = await NatsAuthority.open(join(home, 'authority'));
-  const told = 'servers' in nats ? nats.servers : [toldAddress(nats.embedded)];
+  const told = 'servers' in nats ? nats.servers : [toldAddress(nats.embedded, listen?.host)];
   let broker: Broker | undefined;
   let link: NatsLink | undefined;
   return {
@@ -64,5 +64,5 @@ export async function brokerTrustText(home: string): Promise<string> {
 
 function ownAddress({ host, port }: { readonly host: string; readonly port: number }): string {
   const anywhere: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
-  return toldAddress({ host: anywhere[host] ?? host, port });
+  return fullAddress({ host: anywhere[host] ?? host, port });
 }

@@ -23,8 +23,20 @@ export function atManager(servers: readonly string[], manager: string): string[]
   return servers.map((server) => (server.startsWith(':') ? `${host}${server}` : server));
 }
 
-/** What agents are told of a broker that listens there. */
-export function toldAddress({ host, port }: { readonly host: string; readonly port: number }): string {
-  if (host === '0.0.0.0' || host === '::') return `:${port}`;
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export function fullAddress({ host, port }: Address): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/**
+ * What agents are told of a broker that listens there: where it shares the manager's address (`managerHost`), or listens
+ * everywhere, they find it wherever they find the manager, behind a relay too.
+ */
+export function toldAddress(broker: Address, managerHost: string | undefined): string {
+  const { host, port } = broker;
+  return host === '0.0.0.0' || host === '::' || host === managerHost ? `:${port}` : fullAddress(broker);
 }

@@ -36,6 +36,8 @@ export class AptFollower {
   /** Bytes to fetch, as apt says it, and fetched. */
   #wanted = 0;
   #fetched = 0;
+  /** Share of the packages that need not be fetched. */
+  #here = 0;
   #fetchBegan: number | undefined;
 
   /** `total`: packages that this stage brings. */
@@ -48,9 +50,10 @@ export class AptFollower {
 
   /** Undefined: the line means no progress. */
   line(text: string): AptProgress | undefined {
-    const need = /^Need to get ([\d.,]+) ([kMG]?B)/.exec(text);
+    const need = /^Need to get ([\d.,]+) ([kMG]?B)(?:\/([\d.,]+) ([kMG]?B))?/.exec(text);
     if (need !== null) {
       this.#wanted = bytesOf(need[1], need[2]);
+      this.#here = need[3] === undefined ? 0 : 1 - this.#wanted / Math.max(1, bytesOf(need[3], need[4]));
       this.#fetchBegan = this.#now();
       return this.#say('downloading');
     }
@@ -80,8 +83,11 @@ export class AptFollower {
 
   #say(text: string): AptProgress {
     let parts = 0;
-    for (const [, verb, weight] of packageLines)
-      parts += weight * Math.min(this.#total, this.#seen.get(verb)?.size ?? 0);
+    for (const [, verb, weight] of packageLines) {
+      const seen = this.#seen.get(verb)?.size ?? 0;
+      const before = verb === 'downloading' ? this.#here * this.#total : 0;
+      parts += weight * Math.min(this.#total, seen + before);
+    }
     const done = Math.min(this.#total, Math.floor(parts));
     return { stage: this.#stage, text: `${text}${this.#left(parts)}`, done, total: this.#total };
   }

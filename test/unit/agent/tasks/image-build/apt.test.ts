@@ -185,4 +185,17 @@ describe('what apt says', () => {
       total: 2,
     });
   });
+
+  it('counts what is there already as fetched', () => {
+    const follower = new AptFollower('packages', 4, () => 0);
+    expect(follower.line('Need to get 0 B/14.1 MB of archives.')).toMatchObject({ done: 0, total: 4 });
+    for (const name of ['a', 'b', 'c', 'd']) follower.line(`Unpacking ${name} (1) ...`);
+    for (const name of ['a', 'b', 'c']) follower.line(`Setting up ${name} (1) ...`);
+    expect(follower.line('Setting up d (1) ...')).toEqual({
+      stage: 'packages',
+      text: 'setting up d',
+      done: 4,
+      total: 4,
+    });
+  });
 });

@@ -6,6 +6,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { agentBench } from './agent.ts';
 import { bootBench } from './boot.ts';
 import { cliBench } from './cli.ts';
+import { crossBench } from './cross.ts';
 import { fleetBench, memoryBench } from './fleet.ts';
 import { imageBench } from './image.ts';
 import { linkBench } from './link.ts';
@@ -21,6 +22,7 @@ const benches: readonly Bench[] = [
   fleetBench,
   linkBench,
   imageBench,
+  crossBench,
   bootBench,
   nimBench,
 ];

@@ -7,6 +7,7 @@ import type { TaskContext } from '../../types.ts';
 import { confined } from '../../image-tree/confined.ts';
 import { buildEnvironment } from '../../image-tree/environment.ts';
 import type { Resolved } from '../family.ts';
+import { fillNative, nativeFolder, nativePath } from '../native-tools.ts';
 import type { Build } from '../spec.ts';
 import { explainApt } from './explain.ts';
 import { AptFollower } from './progress.ts';
@@ -49,15 +50,10 @@ export async function bootstrapTree(request: BootstrapRequest, context: TaskCont
   await writeFile(hook, hookText);
   await chmod(hook, 0o755);
   await writeFile(wanted, resolved.packages.map((line) => `${debFile(line)}\n`).join(''));
+  const native = nativeFolder(build.arch, context.dir);
+  if (native !== undefined) await fillNative(native);
   const follower = new AptFollower('bootstrap', resolved.packages.length);
-  const { program, args } = confined('mmdebstrap', [
-    ...treeOptions,
-    `--architectures=${build.architecture.debian}`,
-    ...['setup', 'extract', 'customize'].map((stage) => `--${stage}-hook=${hook}`),
-    build.release.codename,
-    target,
-    join(apt, 'sources.list.d', 'build.sources'),
-  ]);
+  const { program, args } = confined('mmdebstrap', bootstrapArguments(build, hook, apt, target));
   const proxies = Object.fromEntries(Object.entries(build.environment).filter(([name]) => network.test(name)));
   try {
     await run(program, args, {
@@ -72,6 +68,7 @@ export async function bootstrapTree(request: BootstrapRequest, context: TaskCont
         HOSTLER_APT: apt,
         HOSTLER_DEBS: debs,
         HOSTLER_WANTED: wanted,
+        ...(native !== undefined && { HOSTLER_NATIVE: native, PATH: nativePath }),
       }),
       onLine: (line) => {
         context.log(line);
@@ -86,6 +83,23 @@ export async function bootstrapTree(request: BootstrapRequest, context: TaskCont
     const what = `The packages that every image of ${build.osvers} has could not be installed`;
     throw explainApt(`${failure.stdout}\n${failure.stderr}`, what, error);
   }
+}
+
+/** The whole command line. `apt`: folder with the build's own sources. */
+export function bootstrapArguments(
+  build: Pick<Build, 'release' | 'architecture'>,
+  hook: string,
+  apt: string,
+  target: string,
+): string[] {
+  return [
+    ...treeOptions,
+    `--architectures=${build.architecture.debian}`,
+    ...['setup', 'extract', 'customize'].map((stage) => `--${stage}-hook=${hook}`),
+    build.release.codename,
+    target,
+    join(apt, 'sources.list.d', 'build.sources'),
+  ];
 }
 
 /** `libc6 1:2.36-9 amd64` as apt names its file. */

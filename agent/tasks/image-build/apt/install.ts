@@ -6,6 +6,7 @@ import type { TaskContext } from '../../types.ts';
 import { buildEnvironment } from '../../image-tree/environment.ts';
 import { removeInside, writeInside } from '../../image-tree/inside.ts';
 import type { PackageStage, Resolved } from '../family.ts';
+import { fillNative, nativeFolder, nativePath, nativePlace } from '../native-tools.ts';
 import type { Pass } from '../pkglist.ts';
 import type { Build } from '../spec.ts';
 import type { Mounts, TreeView } from '../view.ts';
@@ -29,9 +30,10 @@ export interface InstallRequest {
   readonly debs: string;
 }
 
-/** The build's own folder of package files, seen in the tree as apt's. */
-export function installMounts(apt: string): Mounts {
-  return { system: true, binds: [[join(apt, 'archives'), archives]] };
+/** The build's own folder of package files, seen in the tree as apt's; and what need not be emulated. */
+export function installMounts(apt: string, native: string | undefined): Mounts {
+  const tools = native === undefined ? [] : [[native, nativePlace] as const];
+  return { system: true, binds: [[join(apt, 'archives'), archives], ...tools] };
 }
 
 /** Passes one after the other: apt runs outside the tree, dpkg inside. */
@@ -40,6 +42,8 @@ export async function installPasses(request: InstallRequest, view: TreeView, con
   const own = join(apt, 'archives');
   await mkdir(join(own, 'partial'), { recursive: true, mode: 0o755 });
   for (const line of resolved.packages) await link(join(debs, debFile(line)), join(own, debFile(line))).catch(() => {});
+  const native = nativeFolder(build.arch, context.dir);
+  if (native !== undefined) await fillNative(native);
   const config = join(apt, 'install.conf');
   await writeFile(config, installConf(request, view), { mode: 0o600 });
   // Nothing that a package brings may start on this machine (man invoke-rc.d).
@@ -69,6 +73,7 @@ export async function installPasses(request: InstallRequest, view: TreeView, con
           INITRD: 'No',
           DEBIAN_FRONTEND: 'noninteractive',
           APT_CONFIG: config,
+          ...(native !== undefined && { PATH: nativePath }),
         }),
         onLine: (line) => {
           context.log(line);

@@ -35,10 +35,13 @@ setup)
   ;;
 extract)
   keep_debs
+  # Tools of this machine, for a tree of another architecture (native-tools.ts).
+  if [ -n "${HOSTLER_NATIVE-}" ]; then cp -r "$HOSTLER_NATIVE" "$root/run/hostler-native"; fi
   ;;
 essential) ;;
 customize)
   keep_debs
+  rm -rf "$root/run/hostler-native"
   rm -f "$root/etc/apt/apt.conf.d/00hostler-build" "$root/etc/apt/auth.conf.d/00hostler-build.conf"
   ;;
 esac

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { copyFile, link, lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, link, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { HostlerError } from '../../../../shared/errors/error.ts';
 import { run } from '../../../../shared/process/run.ts';
 import { archWord } from '../../../facts/system.ts';
 import { existsInside, writeInside } from '../../image-tree/inside.ts';
@@ -9,10 +8,13 @@ import { withLock } from '../../image-tree/lock.ts';
 import { installedPackages } from '../../image-tree/packages.ts';
 import type { TaskContext } from '../../types.ts';
 import type { PackageFamily, PackageWorld, Resolved, Wanted } from '../family.ts';
+import { nativeFolder } from '../native-tools.ts';
 import type { Pass } from '../pkglist.ts';
 import type { Build } from '../spec.ts';
 import { bootstrapTree, hookText, treeOptions } from './bootstrap.ts';
 import { placeSources } from './configure.ts';
+import { requireFolder } from './folder.ts';
+import { flatSource, withLists } from './flat.ts';
 import { installMounts, installPasses } from './install.ts';
 import { wantedOfApt } from './lists.ts';
 import { machineApt } from './machine.ts';
@@ -33,14 +35,7 @@ export const aptFamily: PackageFamily = {
     ...(build.arch === archWord() ? [] : ['arch-test']),
   ],
   check: async (build) => {
-    for (const folder of build.pkgdir.filter((entry) => entry.startsWith('/'))) {
-      const [path = ''] = folder.split(/\s+/);
-      if ((await lstat(join(path, 'dists')).catch(() => undefined)) !== undefined) continue;
-      throw new HostlerError(
-        'not_found',
-        `Need ${folder}/ available from a system that has ran copycds on ${build.osvers} ${build.arch} or correct web repo`,
-      );
-    }
+    for (const entry of build.pkgdir.filter((one) => one.startsWith('/'))) await requireFolder(entry, build);
   },
   wanted: wantedOfApt,
   open: openApt,
@@ -54,6 +49,8 @@ interface State {
   /** Folder with lists, sources and settings that nobody else changes while the build runs. */
   readonly snapshot: string;
   readonly debs: string;
+  /** Tools of this machine for a tree of another architecture. */
+  readonly native: string | undefined;
 }
 
 /** The lists are kept in the agent's cache and fetched only when they changed. */
@@ -67,7 +64,11 @@ async function openApt(build: Build, wanted: Wanted, context: TaskContext): Prom
       : sourcesFor(codename, machine.codename, machine.sources);
   requireSources(given, codename, machine.files);
   const others = wanted.otherpkgs.flatMap((pass) => pass.packages);
-  const { sources, netrc } = withoutCredentials([...given, ...sourcesOfOther(build.otherpkgdir, others, codename)]);
+  const folders = [
+    ...sourcesOfOther(build.otherpkgdir, others, codename),
+    ...(build.kerneldir === '' ? [] : [flatSource(build.kerneldir)]),
+  ];
+  const { sources, netrc } = withoutCredentials([...given, ...(await withLists(folders, context))]);
   const architecture = build.architecture.debian;
   const key = digest(JSON.stringify([architecture, sources])).slice(0, 16);
   const folder = join(context.home, 'cache', 'apt', `${codename}-${architecture}-${key}`);
@@ -94,11 +95,12 @@ async function openApt(build: Build, wanted: Wanted, context: TaskContext): Prom
     await copySmall(folder, snapshot);
     return { state, bootstrap, packages, otherpkgs };
   });
-  return worldOf({ build, wanted: plain, machine, sources, snapshot, debs }, state, resolved, tools);
+  const native = nativeFolder(build.arch, context.dir);
+  return worldOf({ build, wanted: plain, machine, sources, snapshot, debs, native }, state, resolved, tools);
 }
 
 async function worldOf(
-  { build, wanted, machine, sources, snapshot, debs }: State,
+  { build, wanted, machine, sources, snapshot, debs, native }: State,
   state: string,
   resolved: Readonly<Record<'bootstrap' | 'packages' | 'otherpkgs', Resolved>>,
   tools: readonly string[],
@@ -116,7 +118,7 @@ async function worldOf(
     },
     bootstrap: (target, context) =>
       bootstrapTree({ build, resolved: resolved.bootstrap, apt: snapshot, debs, target }, context),
-    mounts: () => installMounts(snapshot),
+    mounts: () => installMounts(snapshot, native),
     install: async (stage, view, context) => {
       const before = new Set(await aptInstalled(view.root));
       const target = resolved[stage];

@@ -1,0 +1,81 @@
+import { mkdirSync } from 'node:fs';
+import { chmod, copyFile, mkdir, realpath, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { run } from '../../../shared/process/run.ts';
+import { which } from '../../../shared/process/which.ts';
+import { archWord } from '../../facts/system.ts';
+
+/** Where a tree of another architecture finds them while packages are installed. In /run: nothing of it can stay. */
+export const nativePlace = 'run/hostler-native';
+
+/**
+ * What unpacking runs, and what scripts of packages run most: what these do to files is the same on every
+ * architecture. Shells, dpkg itself and everything that knows its architecture is not here: that is emulated.
+ */
+const tools = [
+  ...['dpkg-deb', 'dpkg-split', 'tar', 'gzip', 'xz', 'rm', 'cp', 'mv', 'ln', 'mkdir', 'rmdir', 'touch', 'install'],
+  ...['chmod', 'chown', 'chgrp', 'cat', 'cut', 'tr', 'sort', 'uniq', 'head', 'tail', 'tee', 'wc', 'cmp', 'diff'],
+  ...[
+    'sed',
+    'grep',
+    'find',
+    'xargs',
+    'readlink',
+    'realpath',
+    'basename',
+    'dirname',
+    'stat',
+    'mktemp',
+    'md5sum',
+    'date',
+  ],
+];
+
+/** The environment that lets programs in the tree find them, before the tree's own. */
+export const nativePath = `/${nativePlace}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
+
+/** The folder of one task; it is there, and empty until `fillNative`. Undefined: the tree is of this machine's kind. */
+export function nativeFolder(arch: string, taskDir: string): string | undefined {
+  if (arch === archWord()) return undefined;
+  const folder = join(taskDir, 'native');
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  return folder;
+}
+
+/**
+ * Copies this machine's tools into the folder, with the libraries they need and a loader that does not look for them in
+ * the tree. They are copies, for the scripts of packages may do to /run what they like. A tool that this machine does
+ * not have, or all of them where it has no static busybox to start them, is left to the emulator.
+ */
+export async function fillNative(folder: string): Promise<void> {
+  const launcher = which('busybox');
+  if (launcher === undefined || (await librariesOf(launcher)).length > 0) return;
+  for (const name of ['bin', 'real', 'lib']) await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
+  await copyFile(launcher, join(folder, 'busybox'));
+  await chmod(join(folder, 'busybox'), 0o755);
+  const copied = new Set<string>();
+  for (const tool of tools) {
+    const program = which(tool);
+    const libraries = program === undefined ? [] : await librariesOf(program);
+    const loader = libraries.find((file) => /^ld-linux|^ld64\.so/.test(basename(file)));
+    if (program === undefined || loader === undefined) continue;
+    for (const file of libraries) {
+      if (copied.has(file)) continue;
+      copied.add(file);
+      await copyFile(await realpath(file), join(folder, 'lib', basename(file)));
+    }
+    await copyFile(await realpath(program), join(folder, 'real', tool));
+    await chmod(join(folder, 'real', tool), 0o755);
+    await chmod(join(folder, 'lib', basename(loader)), 0o755);
+    const at = `/${nativePlace}`;
+    const words = `${at}/lib/${basename(loader)} --library-path ${at}/lib --argv0 ${tool} ${at}/real/${tool}`;
+    await writeFile(join(folder, 'bin', tool), `#!${at}/busybox sh\nexec ${words} "$@"\n`, { mode: 0o755 });
+    await chmod(join(folder, 'bin', tool), 0o755);
+  }
+}
+
+/** Paths of the shared libraries of a program, the loader among them; none: it is static, or a script. */
+async function librariesOf(program: string): Promise<string[]> {
+  const { stdout } = await run('ldd', [program], { allowExit: 'any', timeoutMs: 10_000 });
+  return [...stdout.matchAll(/(?:=> |^\s*)(\/\S+) \(0x/gm)].map((match) => match[1] ?? '');
+}

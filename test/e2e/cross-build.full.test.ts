@@ -1,0 +1,26 @@
+// The same for ppc64le: its own kernel file, console and machine. bound: 1200 s
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { archWord } from '../../agent/facts/system.ts';
+import { CrossSite, lackFor } from '../lab/cross-image.ts';
+
+const arch = 'ppc64le';
+const lack = archWord() === arch ? `a machine that is not ${arch}` : lackFor(arch);
+
+describe.skipIf(lack !== undefined)(lack === undefined ? arch : `${arch} (needs ${lack})`, () => {
+  let site: CrossSite;
+  beforeAll(async () => {
+    site = await CrossSite.open();
+  }, 60_000);
+  afterAll(() => site.close());
+
+  it('is built on another machine, and boots to the hello of its agent', async () => {
+    await site.define('power', arch);
+    await site.done('genimage', 'power');
+    // EM_PPC64
+    expect(readFileSync(join(site.dir, 'power/rootimg/usr/bin/node')).readUInt16LE(18)).toBe(21);
+    await site.done('packimage', 'power');
+    expect((await site.done('hostler', 'image', 'test', 'power')).stdout).toMatch(/hello/);
+  }, 1_200_000);
+});

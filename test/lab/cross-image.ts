@@ -1,0 +1,83 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { emulates } from '../../agent/facts/emulates.ts';
+import { machineFor } from '../../agent/tasks/image-test/machine.ts';
+import { eventually } from '../../deploy/lab/wait.ts';
+import { which } from '../../shared/process/which.ts';
+import { type Command, type Ended, commandsFor } from '../tools/commands.ts';
+import { RealManager } from '../tools/real-manager.ts';
+
+/** What this machine lacks to build an image of that architecture and to boot it; undefined: nothing. */
+export function lackFor(arch: string): string | undefined {
+  if (process.getuid?.() !== 0) return 'root';
+  const program = ['mmdebstrap', 'mksquashfs', 'zstd'].find((one) => which(one) === undefined);
+  if (program !== undefined) return program;
+  if (!emulates('/').includes(arch)) return `an emulator of ${arch} programs registered with the kernel`;
+  try {
+    machineFor(arch);
+  } catch {
+    return `a virtual machine of ${arch}`;
+  }
+  return undefined;
+}
+
+/** A site with one agent, which builds images of an architecture that is not its own. */
+export class CrossSite {
+  readonly dir: string;
+  readonly manager: RealManager;
+  readonly command: Command;
+
+  private constructor(dir: string, manager: RealManager) {
+    this.dir = dir;
+    this.manager = manager;
+    this.command = commandsFor(manager.env);
+  }
+
+  static async open(): Promise<CrossSite> {
+    const dir = await mkdtemp(join(tmpdir(), 'hostler-cross-'));
+    const manager = await RealManager.start(['--agent-roles', 'build,store', '--install-dir', join(dir, 'install')]);
+    const site = new CrossSite(dir, manager);
+    await eventually(
+      'the agent is connected',
+      async () => (await site.command('hostler', ['agents'])).stdout.includes('connected'),
+      { timeoutMs: 30_000 },
+    );
+    return site;
+  }
+
+  /** An osimage with nothing but what every image has, its tree in `<dir>/<name>`. */
+  async define(name: string, arch: string, more: readonly string[] = []): Promise<void> {
+    const lists = join(this.dir, 'lists');
+    await mkdir(lists, { recursive: true });
+    await writeFile(join(lists, 'pkglist'), '# nothing more\n');
+    // What is left boots, and is packed in seconds.
+    await writeFile(
+      join(lists, 'exlist'),
+      './usr/lib/modules/*\n./usr/share/doc/*\n./usr/share/locale/*\n./usr/share/man/*\n',
+    );
+    const { exit, stderr } = await this.command('mkdef', [
+      ...['-t', 'osimage', name, 'imagetype=linux', 'osname=Linux', 'osvers=debian12', `osarch=${arch}`],
+      ...['profile=compute', 'provmethod=netboot', `pkglist=${lists}/pkglist`, `exlist=${lists}/exlist`],
+      ...[`rootimgdir=${join(this.dir, name)}`, ...more],
+    ]);
+    if (exit !== 0) throw new Error(stderr);
+  }
+
+  /** One command to its end; throws what it said when it fails. */
+  async done(name: string, ...args: string[]): Promise<Ended> {
+    const ended = await this.command(name, args, { timeoutMs: 900_000 });
+    if (ended.exit !== 0) {
+      const log = await readFile(this.manager.log, 'utf8').catch(() => '');
+      throw new Error(
+        `${name} ${args.join(' ')}: exit ${ended.exit}\n${ended.stdout}${ended.stderr}${log.slice(-1000)}`,
+      );
+    }
+    return ended;
+  }
+
+  async close(): Promise<void> {
+    await this.manager.dispose();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+}

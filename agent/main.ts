@@ -12,6 +12,8 @@ import { say } from './log.ts';
  */
 
 async function main(): Promise<number> {
+  // What rsync calls in place of a remote shell; its other arguments are for a shell and mean nothing here.
+  if (process.argv[2] === 'pipe') return (await import('./pipe.ts')).pipeTo(process.argv[3] ?? '');
   const call = parseCall(process.argv.slice(2), process.env);
   // Nothing that is started from here has any business with it.
   delete process.env['HOSTLER_TOKEN'];

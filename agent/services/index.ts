@@ -1,5 +1,6 @@
 import type { TlsIdentity } from '../../shared/identity/tls.ts';
 import type { NodeEvent } from '../../shared/task/node-events.ts';
+import { joinCapture } from '../store/captures.ts';
 import { StoreServer, type Address } from '../store/server.ts';
 import { BootService } from './boot/service.ts';
 import { openNimServices } from './nim/index.ts';
@@ -61,6 +62,7 @@ async function startServers(context: ServicesContext): Promise<Services> {
     installDir: context.installDir,
     identity: context.identity,
     log: context.log,
+    upgrade: (request, socket, head, peer) => joinCapture(context.home, request, socket, head, peer),
     extra: async (request, response, peer) => (await boot?.route(request, response, peer)) ?? false,
   });
   try {

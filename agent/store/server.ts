@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { HostlerError } from '../../shared/errors/error.ts';
 import { peerIdentity } from '../../shared/identity/certificate.ts';
@@ -30,6 +31,13 @@ export interface StoreServerOptions {
   /** True when a certificate was revoked, where the agent knows. */
   readonly revoked?: (serial: string) => boolean;
   readonly extra?: ExtraRoute;
+  /** Takes connections that are to become something else than HTTP; without it they are refused. */
+  readonly upgrade?: (
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    peer: AgentIdentity | undefined,
+  ) => Promise<void>;
 }
 
 export interface Address {
@@ -137,6 +145,12 @@ export class StoreServer {
         });
       },
     );
+    const { upgrade } = this.#options;
+    if (upgrade !== undefined) {
+      server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+        upgrade(request, socket, head, this.#peer(request)).catch(() => socket.destroy());
+      });
+    }
     server.maxHeadersCount = 64;
     server.on('tlsClientError', (error) => this.#options.log(`store: TLS refused: ${error.message}`));
     return server;

@@ -1,4 +1,5 @@
 import { bootApply } from './boot-apply/boot-apply.ts';
+import { captureTasks } from './clone/capture/index.ts';
 import { clonePack } from './clone/pack.ts';
 import { files } from './files/kind.ts';
 import { imageBuild } from './image-build/kind.ts';
@@ -19,6 +20,7 @@ import type { TaskKind } from './types.ts';
 export const taskKinds: readonly TaskKind[] = [
   bootApply,
   clonePack,
+  ...captureTasks,
   scripts,
   imageBuild,
   imagePack,

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { Readable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { HostlerError } from '../errors/error.ts';
 import { recordChild } from './children.ts';
 import { groupLives } from './alive.ts';
@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly onLine?: ((line: string, from: 'out' | 'err') => void) | undefined;
   /** Standard output goes to this open file instead of `stdout` and `onLine`. The caller closes it. */
   readonly stdoutTo?: number | undefined;
+  /** Standard output goes there as it comes, no faster than it is taken; when it closes, the program is stopped. */
+  readonly output?: Writable | undefined;
   /** Bytes kept of each output stream, half from its head, half from its tail. Default 1 MiB. */
   readonly keepBytes?: number | undefined;
   /** Exit codes besides 0 that are no failure; `any`: all, and then also the end by a signal (exit 128 + n). */
@@ -112,7 +114,14 @@ class Running {
   }
 
   #listen(): void {
-    this.#read(this.#child.stdout, this.#out, 'out');
+    const { output } = this.#options;
+    if (output === undefined) this.#read(this.#child.stdout, this.#out, 'out');
+    else {
+      this.#child.stdout?.pipe(output, { end: false });
+      output.once('close', () =>
+        this.#stop(new HostlerError('aborted', `nobody takes the output of ${this.#program} any more`)),
+      );
+    }
     this.#read(this.#child.stderr, this.#err, 'err');
     const { stdin } = this.#child;
     if (stdin === null) return;

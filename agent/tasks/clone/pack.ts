@@ -48,7 +48,7 @@ async function checkedSpec(spec: Json): Promise<ClonePackSpec> {
   };
 }
 
-async function packTree(
+export async function packTree(
   spec: ClonePackSpec,
   context: TaskContext,
 ): Promise<ImagePackResult & { readonly [key: string]: Json }> {

@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import type { AgentIdentity } from '../../shared/identity/names.ts';
+import { isTicket } from '../../shared/task/capture.ts';
+
+/** Who may send into which running capture: one file a capture, written by its task. */
+export interface CaptureRecord {
+  /** Name of the agent on the golden client. */
+  readonly agent: string;
+  /** The task's unix socket. */
+  readonly socket: string;
+}
+
+export const captureFile = (home: string, ticket: string): string => join(home, 'store', 'captures', ticket);
+
+/**
+ * Joins the connection of a golden client to the task that receives: `GET /capture/<ticket>` with an upgrade, by mutual
+ * TLS. 403 whoever is not the agent that the capture is about, 410 when there is no such capture (any more).
+ */
+export async function joinCapture(
+  home: string,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  peer: AgentIdentity | undefined,
+): Promise<void> {
+  socket.on('error', () => socket.destroy());
+  const ticket = /^\/capture\/([0-9a-f]+)$/.exec(request.url ?? '')?.[1] ?? '';
+  const record = isTicket(ticket) ? await readRecord(home, ticket) : undefined;
+  if (record === undefined) {
+    refuse(socket, '410 Gone');
+    return;
+  }
+  if (peer?.name !== record.agent) {
+    refuse(socket, '403 Forbidden');
+    return;
+  }
+  const task = connect(record.socket);
+  task.once('error', () => refuse(socket, '410 Gone'));
+  task.once('connect', () => {
+    task.removeAllListeners('error');
+    task.on('error', () => socket.destroy());
+    socket.on('close', () => task.destroy());
+    task.on('close', () => socket.end());
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: hostler-capture\r\n\r\n');
+    if (head.length > 0) task.write(head);
+    socket.pipe(task).pipe(socket);
+  });
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+}
+
+async function readRecord(home: string, ticket: string): Promise<CaptureRecord | undefined> {
+  try {
+    const value = JSON.parse(await readFile(captureFile(home, ticket), 'utf8')) as Partial<CaptureRecord>;
+    const { agent, socket } = value;
+    return typeof agent === 'string' && typeof socket === 'string' ? { agent, socket } : undefined;
+  } catch {
+    return undefined;
+  }
+}

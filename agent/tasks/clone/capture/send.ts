@@ -1,0 +1,145 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { request as httpsRequest } from 'node:https';
+import type { IncomingMessage, RequestOptions } from 'node:http';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { HostlerError } from '../../../../shared/errors/error.ts';
+import { run } from '../../../../shared/process/run.ts';
+import { tlsOptionsFor } from '../../../../shared/identity/tls.ts';
+import { captureSendKind, captureVersion, moduleOf } from '../../../../shared/task/capture.ts';
+import type { CaptureMount, CaptureSendSpec } from '../../../../shared/task/capture.ts';
+import { readIdentity } from '../../../store/own-identity.ts';
+import type { TaskContext, TaskKind } from '../../types.ts';
+import { checkedSend } from './spec.ts';
+
+/** How long the image server may be out of reach before the capture is given up. */
+const patienceMs = 15 * 60_000;
+
+/**
+ * Makes mounts in a namespace of its own, read-only, each file system by itself: what lies below mount points is seen
+ * as it is on the disk, and nothing of the machine's own mounts changes. The text is fixed; all words are arguments.
+ */
+const viewer = `set -e
+while [ "$1" != -- ]; do mount --bind "$1" "$2"; mount -o remount,bind,ro "$2"; shift 2; done
+shift
+exec "$@"`;
+
+/** On a golden client: one rsync after the other reads this machine, each over a connection that we opened. */
+export const captureSend: TaskKind = {
+  kind: captureSendKind,
+  version: captureVersion,
+  roles: ['golden', 'node'],
+  run: async (context) => {
+    const spec = checkedSend(context.spec);
+    const config = await prepare(spec.mounts, context);
+    let since = Date.now();
+    let connections = 0;
+    for (let pause = 500; ; pause = Math.min(pause * 2, 15_000)) {
+      context.signal.throwIfAborted();
+      const outcome = await connection(spec, context);
+      // Before the first one it is the image server that is not ready yet.
+      if (outcome === 'over' && connections > 0) return { connections };
+      if (typeof outcome !== 'string') {
+        connections += 1;
+        since = Date.now();
+        pause = 500;
+        await serve(outcome, spec.mounts, config, context);
+      } else if (Date.now() - since > patienceMs) {
+        throw new HostlerError(
+          'unavailable',
+          `The image server ${spec.store.agent} was out of reach for too long: ${outcome}.`,
+        );
+      } else await delay(pause, undefined, { signal: context.signal });
+    }
+  },
+};
+
+/** rsyncd.conf(5): read-only, nothing but these folders, nothing said to anybody else. */
+async function prepare(mounts: readonly CaptureMount[], context: TaskContext): Promise<string> {
+  const lines = [
+    'use chroot = no',
+    'uid = 0',
+    'gid = 0',
+    'numeric ids = yes',
+    'read only = yes',
+    'list = no',
+    'munge symlinks = no',
+    'max verbosity = 0',
+  ];
+  for (const [index, mount] of mounts.entries()) {
+    await mkdir(viewOf(context, index), { recursive: true, mode: 0o700 });
+    context.log(`file system ${mount.at} as ${moduleOf(index)}`);
+    lines.push(`[${moduleOf(index)}]`, `path = ${viewOf(context, index)}`);
+  }
+  const file = join(context.dir, 'rsyncd.conf');
+  await writeFile(file, `${lines.join('\n')}\n`, { mode: 0o600 });
+  return file;
+}
+
+function viewOf(context: TaskContext, index: number): string {
+  return join(context.dir, 'view', String(index));
+}
+
+/** An open line to the image server; `over`: it needs nothing more; else why there is none. */
+async function connection(spec: CaptureSendSpec, context: TaskContext): Promise<Duplex | string> {
+  const tls = tlsOptionsFor(await readIdentity(context.home), spec.store.agent);
+  let reason = 'it has no address';
+  for (const endpoint of spec.store.endpoints) {
+    const where: RequestOptions = endpoint.startsWith('unix:')
+      ? { socketPath: endpoint.slice('unix:'.length) }
+      : { host: new URL(endpoint).hostname.replace(/^\[|\]$/g, ''), port: new URL(endpoint).port };
+    const answer = await new Promise<Duplex | string>((resolve) => {
+      const request = httpsRequest({
+        ...tls,
+        ...where,
+        path: `/capture/${spec.ticket}`,
+        headers: { Connection: 'Upgrade', Upgrade: 'hostler-capture' },
+        timeout: 30_000,
+        agent: false,
+        signal: context.signal,
+      });
+      request.once('upgrade', (_: IncomingMessage, socket: Duplex, head: Buffer) => {
+        if (head.length > 0) socket.unshift(head);
+        resolve(socket);
+      });
+      request.once('response', (response) => {
+        response.resume();
+        resolve(response.statusCode === 410 ? 'over' : `it answers ${response.statusCode ?? ''}`);
+      });
+      request.once('timeout', () => request.destroy(new Error('no answer')));
+      request.once('error', (error) => resolve(error.message));
+      request.end();
+    });
+    if (typeof answer !== 'string' || answer === 'over') return answer;
+    reason = answer;
+  }
+  return reason;
+}
+
+async function serve(
+  socket: Duplex,
+  mounts: readonly CaptureMount[],
+  config: string,
+  context: TaskContext,
+): Promise<void> {
+  const views = mounts.flatMap((mount, index) => [mount.from, viewOf(context, index)]);
+  const rsync = ['rsync', '--server', '--daemon', `--config=${config}`, '.'];
+  const args = ['--mount', '--propagation', 'private', 'sh', '-c', viewer, 'sh', ...views, '--', ...rsync];
+  try {
+    await run('unshare', args, {
+      input: Readable.from(socket),
+      output: socket,
+      signal: context.signal,
+      env: { LC_ALL: 'C' },
+      onLine: (line) => context.log(line),
+    });
+  } catch (error) {
+    context.signal.throwIfAborted();
+    // The line broke, or the other side has what it wanted; the next connection tells which.
+    context.log(HostlerError.from(error).message);
+  } finally {
+    socket.destroy();
+  }
+}

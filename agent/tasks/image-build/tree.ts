@@ -183,7 +183,7 @@ async function requireOwnTree(build: Build, tree: string): Promise<TreeRecord | 
   if (names.length === 0 || (await readBuildRecord(build.rootimgdir)) !== undefined) return undefined;
   throw new HostlerError(
     'failed_precondition',
-    `${tree} holds a tree that this genimage did not make. Move it away, or let genimage --fresh replace it; packimage packs it as it is.`,
+    `${tree} holds a tree that this genimage did not make. Move it away, or let genimage --fresh replace it.`,
   );
 }
 

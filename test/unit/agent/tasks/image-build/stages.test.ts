@@ -15,10 +15,8 @@ import { settleAccounts } from '../../../../../agent/tasks/image-build/accounts.
 import { placeSources } from '../../../../../agent/tasks/image-build/apt/configure.ts';
 import { normaliseApt } from '../../../../../agent/tasks/image-build/apt/normalise.ts';
 import { configureTree } from '../../../../../agent/tasks/image-build/configure.ts';
-import { requireRunnable } from '../../../../../agent/tasks/image-build/emulation.ts';
 import { postinstallCalls, requirePostinstall } from '../../../../../agent/tasks/image-build/postinstall.ts';
 import { checkedBuild } from '../../../../../agent/tasks/image-build/spec.ts';
-import { architectureOf } from '../../../../../shared/distro/architecture.ts';
 import { releaseOf, shareFamily, unbuildable } from '../../../../../shared/distro/release.ts';
 
 let root = '';
@@ -108,18 +106,6 @@ describe('postinstall', () => {
     await expect(requirePostinstall([{ script: at('nosuch'), args: [] }])).rejects.toThrow(
       `The postinstall_filename specified '${at('nosuch')}' does not exist!`,
     );
-  });
-});
-
-describe('requireRunnable', () => {
-  const s390x = architectureOf('s390x');
-  it('asks for an emulator that works in another root', () => {
-    if (s390x === undefined) throw new Error('no row');
-    expect(() => requireRunnable(s390x, root)).toThrow('Install qemu-user-static');
-    put('proc/sys/fs/binfmt_misc/qemu-s390x', 'enabled\nflags: P\n');
-    expect(() => requireRunnable(s390x, root)).toThrow('Install qemu-user-static');
-    put('proc/sys/fs/binfmt_misc/qemu-s390x', 'enabled\nflags: PF\n');
-    expect(() => requireRunnable(s390x, root)).not.toThrow();
   });
 });
 

@@ -1,5 +1,4 @@
 import type { Build } from '../spec.ts';
-import { zypperCache } from './settings.ts';
 
 /** A package as the package manager reckoned it, everything that tells it from another. */
 export interface Rpm {
@@ -130,5 +129,3 @@ export function exact(rpm: Rpm): string {
 export function zypperSpec(spec: string): string {
   return spec.startsWith('@') ? `pattern()=${spec.replace(/^@\^?/, '')}` : spec;
 }
-
-export { zypperCache };

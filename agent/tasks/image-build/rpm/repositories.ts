@@ -66,7 +66,7 @@ async function others(build: Build, folders: readonly string[]): Promise<Reposit
     }
     return found;
   }
-  for (const name of [...new Set(folders)].sort()) {
+  for (const [index, name] of [...new Set(folders)].sort().entries()) {
     const place = join(folder, name);
     if (!(await isFolder(place))) {
       // With addresses beside it, names without a folder may all come from there.
@@ -76,7 +76,8 @@ async function others(build: Build, folders: readonly string[]): Promise<Reposit
         `The folder ${place}, which the otherpkglist of ${build.image} takes packages from, does not exist.`,
       );
     }
-    found.push(await ofFolder(place, ['otherpkgdir', ...name.split('/')].filter((part) => part !== '').join('-')));
+    // The number keeps `a/b` and `a-b` apart.
+    found.push(await ofFolder(place, `otherpkgdir-${index}-${name}`));
   }
   return found;
 }
@@ -93,7 +94,7 @@ async function ofMedium(folder: string, id: string, build: Build): Promise<Repos
     }
     if (depth === deepest) return;
     for (const entry of (await readdir(place, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const usable = /^[A-Za-z0-9][\w.+-]*$/.test(entry.name) && (entry.isDirectory() || entry.isSymbolicLink());
+      const usable = /^[A-Za-z0-9][\w.-]*$/.test(entry.name) && (entry.isDirectory() || entry.isSymbolicLink());
       if (usable && (await isFolder(join(place, entry.name)))) {
         await look(join(place, entry.name), `${name}-${entry.name}`, depth + 1);
       }

@@ -23,7 +23,10 @@ export interface OptionDefinition {
   readonly path?: boolean;
   /** The command reads standard input when this option is there (mkdef -z). */
   readonly input?: boolean;
-  /** What completion offers for the value: an object type (`osimage`), or a list of words. */
+  /**
+   * What completion offers for the value: a list of words, an object type (`osimage`), or a kind that
+   * cli/hostler/offers.ts knows (`table`, `attribute`, `object` of the type that -t names ...).
+   */
   readonly complete?: string | readonly string[];
   /** One line. */
   readonly help: string;
@@ -54,7 +57,7 @@ export interface CommandDefinition {
   readonly operandFiles?: boolean;
   /** Operands are paths on the manager's machine: relative ones are taken from where the command was called. */
   readonly operandPaths?: boolean;
-  /** What completion offers for operands: an object type. */
+  /** What completion offers for operands, as for options; `node+column`: for the first one, and for those after it. */
   readonly complete?: string | readonly string[];
   /** True when the command may change something: it then has --plan. */
   readonly changes?: boolean;

@@ -13,7 +13,7 @@ export const chdef: CommandDefinition = {
   ],
   operands: 'A node range or names, and attributes with their values; ATTR= clears. What is not there is created.',
   nodeRange: 'first',
-  complete: 'node',
+  complete: 'definition',
   changes: true,
   options: definitionOptions({
     type: 'Type of the objects',

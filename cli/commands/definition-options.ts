@@ -43,9 +43,9 @@ const types = [
 
 const options = {
   type: { short: 't', value: 'TYPE', complete: types },
-  objects: { short: 'o', value: 'NAMES', nodeRange: true },
-  attributes: { short: 'i', value: 'ATTRIBUTES' },
-  where: { short: 'w', value: 'ATTR==VALUE', repeat: true },
+  objects: { short: 'o', value: 'NAMES', nodeRange: true, complete: 'object' },
+  attributes: { short: 'i', value: 'ATTRIBUTES', complete: 'attribute' },
+  where: { short: 'w', value: 'ATTR==VALUE', repeat: true, complete: 'assignment' },
   newName: { short: 'n', value: 'NAME' },
   all: { long: 'all', short: 'a' },
   compress: { long: 'compress', short: 'c' },

@@ -13,7 +13,7 @@ export const lsdef: CommandDefinition = {
   ],
   operands: 'A node range, or with another type a list of names.',
   nodeRange: 'first',
-  complete: 'node',
+  complete: 'object',
   options: definitionOptions({
     type: 'Types of the objects, separated by commas; node unless given',
     objects: 'Names of the objects; for nodes a node range',

@@ -13,6 +13,7 @@ export const mkdef: CommandDefinition = {
   operands:
     'A node range or names, and attributes with their values. Nodes need groups=. The type is node unless -t says otherwise.',
   nodeRange: 'first',
+  complete: 'assignment',
   changes: true,
   options: definitionOptions({
     type: 'Type of the objects',

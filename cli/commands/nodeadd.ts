@@ -5,6 +5,7 @@ export const nodeadd: CommandDefinition = {
   summary: 'Add nodes with values of their tables',
   usage: ['NODERANGE groups=LIST [TABLE.COLUMN=VALUE]...'],
   nodeRange: 'first',
+  complete: 'none+column',
   changes: true,
   options: [],
   usageWhen: ({ operands }) => (operands.length < 2 ? 1 : undefined),

@@ -7,7 +7,7 @@ export const nodech: CommandDefinition = {
   operands:
     'COLUMN=VALUE replaces, COLUMN,=VALUE puts items in front of a list, COLUMN^=VALUE takes them out, COLUMN=@VALUE takes VALUE as it is; ==, !=, =~ and !~ choose among the nodes.',
   nodeRange: 'first',
-  complete: 'node',
+  complete: 'node+column',
   changes: true,
   options: [{ long: 'delete', short: 'd', help: 'Delete the rows of the nodes from the tables' }],
   usageWhen: ({ operands }) => (operands.length < 2 ? 1 : undefined),

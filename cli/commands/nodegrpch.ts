@@ -4,7 +4,7 @@ export const nodegrpch: CommandDefinition = {
   name: 'nodegrpch',
   summary: 'Set columns for groups and clear them on the members',
   usage: ['GROUP[,GROUP]... TABLE.COLUMN=VALUE...'],
-  complete: 'group',
+  complete: 'group+column',
   changes: true,
   options: [],
   usageWhen: ({ operands }) => (operands.length < 2 ? 1 : undefined),

@@ -7,7 +7,7 @@ export const nodels: CommandDefinition = {
   operands:
     'Short names are groups, tags and mgt. With ==, !=, =~ or !~ a column chooses nodes instead of being shown. Without arguments: all nodes.',
   nodeRange: 'first',
-  complete: 'node',
+  complete: 'node+column',
   options: [
     { long: 'blame', short: 'b', help: 'Say which group a value is inherited from' },
     { long: 'with-fieldname', short: 'H', help: 'Show the name of the column even where there is only one' },

@@ -7,7 +7,7 @@ export const rmdef: CommandDefinition = {
   usage: ['[-t TYPE] {-o NAMES | NODERANGE} [-C]', '-a -f'],
   operands: 'A node range, or with another type a list of names.',
   nodeRange: 'first',
-  complete: 'node',
+  complete: 'object',
   changes: true,
   options: definitionOptions({
     type: 'Type of the objects; node unless given',

@@ -122,8 +122,8 @@ const man: SubCommand = {
 
 const names: SubCommand = {
   name: '__names',
-  summary: 'names of the objects of a type, for completion',
-  usage: ['TYPE'],
+  summary: 'what may stand at a place of a command line, for completion',
+  usage: ['-- COMMAND KIND WORD [WORD-BEFORE]...'],
   hidden: true,
   options: [],
   run: async (line) => (await import('./names.ts')).printNames(line),

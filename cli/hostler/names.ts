@@ -1,44 +1,58 @@
 import type { CommandDefinition, CommandLine } from '../command.ts';
+import { findCommand } from '../commands/index.ts';
 import { Manager } from '../connect/manager.ts';
 import { managerPlace } from '../connect/place.ts';
 import { runRequest } from '../run/request.ts';
+import { offersFor } from './offers.ts';
 
-/** Completion waits no longer. */
+/** Completion waits no longer for the manager. */
 const boundMs = 1_500;
+/** More offers help nobody. */
 const most = 5_000;
 
 const lsdef: CommandDefinition = {
   name: 'lsdef',
   summary: '',
   usage: [],
-  options: [{ long: 'type', short: 't', value: 'TYPE', help: '' }],
+  options: [{ short: 't', value: 'TYPE', help: '' }],
 };
 
 /**
- * Names of the objects of a type, one a line, for completion: whatever goes wrong, nothing is printed and nobody is
- * bothered.
+ * What completion offers, one a line: whatever goes wrong, nothing is printed and nobody is bothered. Operands: the
+ * command, the kind of word that its definition names, the word being typed, the words before it.
  */
 export async function printNames(line: CommandLine): Promise<number> {
+  const [command = '', kind = '', current = '', ...before] = line.operands;
+  const { names, words, lead } = offersFor(findCommand(command), kind, current, before);
+  const typed = current.slice(lead.length);
+  const fits = (name: string): boolean => name.startsWith(typed) && /^[\w.=-]+$/.test(name);
+  const found = words.filter(fits);
   const bound = AbortSignal.timeout(boundMs);
-  try {
-    const type = line.operands[0] ?? 'node';
-    const manager = new Manager(managerPlace(process.env), `completion ${type}`);
-    const request = runRequest(lsdef, { options: { type: [type] }, operands: [] }, '');
-    const names: string[] = [];
-    for await (const event of manager.stream((client, metadata) => client.run(request, metadata), bound)) {
-      if (event.finished || names.length > most) break;
-      if (event.output?.error === false)
-        names.push(...event.output.text.split('\n').map((text) => text.trim().split(/\s/)[0] ?? ''));
-    }
-    process.stdout.write(
-      names
-        .filter((name) => /^[\w.-]+$/.test(name))
-        .map((name) => `${name}\n`)
-        .join(''),
-    );
-    manager.close();
-  } catch {
-    return 1;
-  }
+  // What is known without the manager is offered all the same.
+  const answers = await Promise.allSettled(names.map((type) => namesOfType(type, bound)));
+  for (const answer of answers) if (answer.status === 'fulfilled') found.push(...answer.value.filter(fits));
+  const offered = [...new Set(found)].slice(0, most);
+  process.stdout.write(offered.map((name) => `${lead}${name}\n`).join(''));
   return 0;
+}
+
+async function namesOfType(type: string, bound: AbortSignal): Promise<string[]> {
+  const manager = new Manager(managerPlace(process.env), `completion ${type}`);
+  const names: string[] = [];
+  try {
+    const request = runRequest(lsdef, { options: { t: [type] }, operands: [] }, '');
+    for await (const event of manager.stream((client, metadata) => client.run(request, metadata), bound)) {
+      if (event.finished) break;
+      if (event.output?.error === false)
+        names.push(
+          ...event.output.text
+            .split('\n')
+            // `name  (type)`; anything else is a remark.
+            .flatMap((text) => /^(\S+) +\(\w+\)$/.exec(text)?.[1] ?? []),
+        );
+    }
+  } finally {
+    manager.close();
+  }
+  return names;
 }

@@ -1,5 +1,5 @@
 // bound: 120 s
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -54,6 +54,31 @@ describe('the commands, against a manager', () => {
     expect(exit).toBe(0);
     expect(JSON.stringify(JSON.parse(stdout))).toContain('52:54:00:00:00:01');
     expect(JSON.parse((await run('hostler', ['status', '--json'])).stdout)).toMatchObject({ home: manager.home });
+  });
+
+  it('are completed in bash: names, groups, attributes, tables', async () => {
+    await run('mkdef', ['-t', 'osimage', '-o', 'tabimage', 'imagetype=linux']);
+    const offered = (line: string): string => {
+      const words = line.split(' ');
+      const script =
+        `export PATH=${join(dist, 'bin')}:$PATH; source <(hostler completion bash); ` +
+        `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${String(words.length - 1)}; _hostler; ` +
+        'printf "%s " "${COMPREPLY[@]}"';
+      const env = { ...process.env, ...manager.env };
+      return spawnSync('bash', ['--norc', '-c', script], { env, encoding: 'utf8' }).stdout.trim();
+    };
+    for (const [line, offer] of [
+      ['lsdef n0', 'n01'],
+      ['nodels n01,com', 'n01,compute'],
+      ['lsdef -t osimage -o tab', 'tabimage'],
+      ['chdef n01 arc', 'arch='],
+      ['hostler lsdef n01 -i gro', 'groups'],
+      ['tabdump nodeli', 'nodelist'],
+      ['nodels n01 nodehm.mg', 'nodehm.mgt'],
+    ] as const) {
+      // Who types does not wait long: on a busy machine nothing may be offered for a while.
+      await expect.poll(() => offered(line), { timeout: 20_000, message: line }).toBe(offer);
+    }
   });
 
   it('tell who changed what', async () => {

@@ -114,7 +114,15 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the work tree' : `the wo
     rmSync(world.tree('usr/share/doc'), { recursive: true });
     writeFileSync(world.tree('opt/mine'), 'mine');
     world.write('pkglist', 'hello\nextra\n');
+    // Where a stage wants a folder, a hand has put a file; and a file of a package is a folder now.
+    writeFileSync(world.tree('etc/place'), 'a file');
+    rmSync(world.tree('usr/bin/tools'));
+    mkdirSync(world.tree('usr/bin/tools/in'), { recursive: true });
+    world.lab.has({ name: 'extra', files: { 'usr/bin/extra': 'extra 1\n', 'etc/place/deep/file': 'x' } });
+    await world.lab.publish();
     await world.build({ otherpkglist: [] });
+    expect(world.shown('etc/place')).toBe('a file');
+    expect(existsSync(world.tree('usr/bin/tools/in'))).toBe(true);
     expect(existsSync(world.tree('usr/share/doc'))).toBe(false);
     expect(world.shown('usr/bin/extra')).toBe('extra 1\n');
     expect(existsSync(world.tree('opt/other'))).toBe(false);

@@ -1,4 +1,3 @@
-import { lstatSync } from 'node:fs';
 import { rename, rmdir, unlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { assemble } from './assemble.ts';
@@ -8,6 +7,7 @@ import type { Entry } from './entries.ts';
 import type { Scan } from './edits.ts';
 import { placesIn } from './folder.ts';
 import { removeTree, swapTree } from './remove.ts';
+import { statOf } from './walk.ts';
 import { recordOf, stampOf, takeComing, writeApplying, writeTreeRecord } from './tree-record.ts';
 import type { Recorded, TreeRecord } from './tree-record.ts';
 
@@ -34,7 +34,8 @@ export async function putTree(application: Application): Promise<{ old: string |
     const old = await swapTree(rootimgdir, taskId);
     const root = record.paths.get('.');
     // Its move has changed the folder's own stamp.
-    if (root !== undefined) record.paths.set('.', { ...root, stamp: stampOf(lstatSync(tree)) });
+    const moved = statOf(tree);
+    if (root !== undefined && moved !== undefined) record.paths.set('.', { ...root, stamp: stampOf(moved) });
     await takeComing(rootimgdir);
     return { old, record };
   } catch (error) {
@@ -85,7 +86,7 @@ export async function applyStack(application: Application, before: TreeRecord, s
   for (const [path, { entry }] of stack) {
     const known = before.paths.get(path);
     if (restamped.has(path)) {
-      const info = lstatSync(join(tree, path), { throwIfNoEntry: false });
+      const info = statOf(join(tree, path));
       const edited = plan.edited.has(path) && !plan.taken.has(path);
       paths.set(path, { entry, stamp: info === undefined || edited ? undefined : stampOf(info) });
     } else
@@ -143,6 +144,8 @@ function planOf(stack: Stack, before: TreeRecord, scan: Scan): Plan {
     if (was === undefined ? after === undefined : after !== undefined && sameEntry(was, after)) continue;
     if (isEdited && !same(now, after)) {
       if (!same(was, after)) conflicts.push(path);
+      // What a stage would put below has no place there.
+      if (now?.kind !== 'd') closed.add(path);
       continue;
     }
     if (isEdited && now?.kind !== 'd') continue; // by hand already what it shall be
@@ -163,7 +166,7 @@ function same(a: Entry | undefined, b: Entry | undefined): boolean {
 async function remove(tree: string, path: string): Promise<void> {
   const file = join(tree, path);
   if (!inRealFolders(tree, path)) return;
-  const info = lstatSync(file, { throwIfNoEntry: false });
+  const info = statOf(file);
   if (info === undefined) return;
   if (!info.isDirectory()) await unlink(file);
   else {
@@ -177,10 +180,10 @@ async function remove(tree: string, path: string): Promise<void> {
 /** A folder that is new moves with all it holds; a file takes the place of the one before in one step. */
 async function place(building: string, tree: string, path: string): Promise<void> {
   const from = join(building, path);
-  const info = lstatSync(from, { throwIfNoEntry: false });
+  const info = statOf(from);
   if (info === undefined || !inRealFolders(tree, path)) return; // moved with its folder
   const to = join(tree, path);
-  const there = lstatSync(to, { throwIfNoEntry: false });
+  const there = statOf(to);
   if (info.isDirectory() && there?.isDirectory() === true) return;
   if (there?.isDirectory() === true) return; // holds what a hand put there
   await rename(from, to);
@@ -195,7 +198,7 @@ function inRealFolders(tree: string, path: string): boolean {
 }
 
 function isFolder(file: string): boolean {
-  return lstatSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
+  return statOf(file)?.isDirectory() === true;
 }
 
 function entriesIn(stack: Stack): Map<string, Entry> {

@@ -1,4 +1,3 @@
-import { lstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { lstat, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +5,7 @@ import { HostlerError } from '../../../shared/errors/error.ts';
 import { replaceFile } from '../../../shared/files/durable.ts';
 import { entriesOf, entryOf, plainEntry, sameButTime } from './entries.ts';
 import type { Entry } from './entries.ts';
-import { walk } from './walk.ts';
+import { statOf, walk } from './walk.ts';
 
 /** What the kernel says of a file that nobody has touched since: inode, time of change, of modification, size. */
 export type Stamp = readonly [ino: number, ctime: number, mtime: number, size: number];
@@ -106,10 +105,6 @@ async function reckonApply(rootimgdir: string, record: TreeRecord): Promise<void
         record.paths.set(path, { entry: target, stamp: stampOf(info) });
     }
   }
-}
-
-function statOf(file: string): Stats | undefined {
-  return lstatSync(file, { throwIfNoEntry: false });
 }
 
 export async function writeTreeRecord(rootimgdir: string, record: TreeRecord, next = false): Promise<void> {

@@ -9,6 +9,17 @@ export interface TreeEntry {
   readonly info: Stats;
 }
 
+/** Undefined for what is not there, also because something on the way to it is no folder. */
+export function statOf(file: string): Stats | undefined {
+  try {
+    return lstatSync(file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
 /** Everything in a tree, folders before what they hold, by name. Asks the kernel in order: quicker than in parallel. */
 export function walk(root: string): TreeEntry[] {
   const found: TreeEntry[] = [{ path: '.', info: lstatSync(root) }];

@@ -1,5 +1,6 @@
 import type { TlsIdentity } from '../../shared/identity/tls.ts';
 import type { NodeEvent } from '../../shared/task/node-events.ts';
+import { shareFolder } from '../tasks/media/lists.ts';
 import { joinCapture } from '../store/captures.ts';
 import { StoreServer, type Address } from '../store/server.ts';
 import { BootService } from './boot/service.ts';
@@ -51,6 +52,15 @@ export async function startServices(context: ServicesContext): Promise<Services>
   };
 }
 
+/** Empty where this program runs without one. */
+function shareOfProduct(): string {
+  try {
+    return shareFolder();
+  } catch {
+    return '';
+  }
+}
+
 async function startServers(context: ServicesContext): Promise<Services> {
   const isBoot = context.roles.includes('boot');
   if (!isBoot && !context.roles.includes('store')) {
@@ -60,6 +70,7 @@ async function startServers(context: ServicesContext): Promise<Services> {
   const store = new StoreServer({
     home: context.home,
     installDir: context.installDir,
+    share: shareOfProduct(),
     identity: context.identity,
     log: context.log,
     upgrade: (request, socket, head, peer) => joinCapture(context.home, request, socket, head, peer),

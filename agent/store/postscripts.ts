@@ -7,11 +7,18 @@ export function isPostscriptName(name: string): boolean {
   return name.length <= 255 && parts.length <= 8 && parts.every((part) => /^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/.test(part));
 }
 
-/** The file to send, links resolved; undefined when it is not there or a link leads out of the folder. */
-export async function postscriptFile(installDir: string, name: string): Promise<string | undefined> {
+/**
+ * The file to send, links resolved: the site's own, else the one that comes with this agent (`shared`: its share
+ * folder). Undefined when it is not there or a link leads out of the folder.
+ */
+export async function postscriptFile(installDir: string, name: string, shared = ''): Promise<string | undefined> {
   if (!isPostscriptName(name)) return undefined;
+  return (await fileIn(installDir, name)) ?? (shared === '' ? undefined : await fileIn(shared, name));
+}
+
+async function fileIn(above: string, name: string): Promise<string | undefined> {
   try {
-    const folder = await realpath(join(installDir, 'postscripts'));
+    const folder = await realpath(join(above, 'postscripts'));
     const file = await realpath(join(folder, name));
     return file.startsWith(folder + sep) ? file : undefined;
   } catch {

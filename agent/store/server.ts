@@ -25,6 +25,8 @@ export type ExtraRoute = (
 export interface StoreServerOptions {
   readonly home: string;
   readonly installDir: string;
+  /** Folder of what comes with the product; its postscripts are handed out where the site has none of that name. */
+  readonly share?: string;
   /** Asked again by `renew`. */
   readonly identity: () => TlsIdentity;
   readonly log: (line: string) => void;
@@ -171,7 +173,7 @@ export class StoreServer {
     }
     const script = /^\/postscripts\/(.+)$/.exec(path)?.[1];
     if (script !== undefined && isReading(request)) {
-      const file = await postscriptFile(this.#options.installDir, script);
+      const file = await postscriptFile(this.#options.installDir, script, this.#options.share);
       if (file === undefined) sendText(response, 404, 'no such postscript\n');
       else await sendFile(request, response, file);
       return;

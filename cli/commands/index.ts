@@ -10,6 +10,7 @@ import { image } from './image.ts';
 import { imagecache } from './imagecache.ts';
 import { images, lsimage } from './images.ts';
 import { imgdiff } from './imgdiff.ts';
+import { imgcapture } from './imgcapture.ts';
 import { imgexport } from './imgexport.ts';
 import { imgimport } from './imgimport.ts';
 import { rmimage } from './rmimage.ts';
@@ -79,6 +80,7 @@ const definitions: readonly CommandDefinition[] = [
   packimage,
   lsimage,
   imgdiff,
+  imgcapture,
   imgexport,
   imgimport,
   rmimage,

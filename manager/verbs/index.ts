@@ -21,6 +21,7 @@ import { image } from './image.ts';
 import { imagecache } from './imagecache.ts';
 import { images, lsimage } from './images.ts';
 import { imgdiff } from './imgdiff.ts';
+import { imgcapture } from './imgcapture.ts';
 import { imgexport } from './imgexport.ts';
 import { imgimport } from './imgimport.ts';
 import { rmimage } from './rmimage.ts';
@@ -88,6 +89,7 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     images,
     lsimage,
     imgdiff,
+    imgcapture,
     imgexport,
     imgimport,
     rmimage,

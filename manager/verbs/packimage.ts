@@ -1,16 +1,17 @@
-import { imageStatement } from '../../shared/identity/image-statement.ts';
 import { imagePackKind } from '../../shared/task/image-pack.ts';
 import type { ImagePackResult, ImagePackSpec } from '../../shared/task/image-pack.ts';
 import type { StoreAccess } from '../../shared/task/blob.ts';
 import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
 import type { Asked } from '../../shared/verb/asked.ts';
-import type { Change, Effect, Json, Report } from '../../shared/verb/effect.ts';
+import type { Effect, Json, Report } from '../../shared/verb/effect.ts';
 import { end } from '../../shared/verb/verb.ts';
 import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
-import { builderColumn, describe, notNetboot, refusal, rootimgdirOf, words } from './image/description.ts';
+import { builderColumn, describe, notNetboot, refusal, rootimgdirOf } from './image/description.ts';
 import type { Description } from './image/description.ts';
+import { chooseStore, versionChanges } from './image/new-version.ts';
 import { cloneFolders, clonePackTask } from './image/pack-clone.ts';
+import { rootPassword } from './image/root-password.ts';
 import { collectable, collectionHeard, isCollecting, startCollection, type Collection } from './image/collect.ts';
 
 interface State {
@@ -100,7 +101,7 @@ export const packimage: Verb<State | null> = {
     }
     return {
       state: { ...state, version },
-      effects: [{ do: 'commit', key: 'version', changes: changesFor(state, version, result, report.agent, known) }],
+      effects: [{ do: 'commit', key: 'version', changes: versionChanges(state, version, result, report.agent, known) }],
     };
   },
   migrate(state, from) {
@@ -143,6 +144,7 @@ function begin(asked: Asked, known: View, image: Description, choice: Choice): S
     exlist: image.list('exlist'),
     synclists: hasFlag(asked, 'nosyncfiles') ? [] : image.list('synclists'),
     key: known.reported('manager', 'self')?.['manager.imagekey'] ?? '',
+    rootPassword: rootPassword(known),
     store: choice.store,
     info: { osvers: image.value('osvers'), arch: image.value('osarch'), profile: image.value('profile') },
   };
@@ -183,64 +185,6 @@ function beginGolden(asked: Asked, image: Description, store: StoreAccess): Step
 function stateOf(asked: Asked, image: Description, store: StoreAccess): State {
   const { server, at, user } = asked;
   return { image: image.name, server, at, user, store: store.agent, version: '', collection: null };
-}
-
-/** The builder's own store where it has one, else the first by name that can be reached. */
-function chooseStore(known: View, builder: string | undefined): StoreAccess | undefined {
-  const stores = [...known.reportedRows('agent')]
-    .filter(([, row]) => row['agent.state'] === 'connected' && words(row['agent.roles'] ?? '').includes('store'))
-    .map(([agent, row]) => ({ agent, endpoints: words(row['agent.store'] ?? '') }))
-    .sort((a, b) => (a.agent < b.agent ? -1 : 1));
-  const own = stores.find(({ agent }) => agent === builder);
-  return own === undefined ? stores.find(({ endpoints }) => endpoints.length > 0) : { agent: own.agent, endpoints: [] };
-}
-
-function changesFor(state: State, version: string, result: ImagePackResult, agent: string, known: View): Change[] {
-  const files = Object.entries({
-    root: result.root,
-    kernel: result.kernel,
-    initrd: result.initrd,
-    manifest: result.manifest,
-    bom: result.bom,
-    files: result.files,
-  }).flatMap(([name, blob]): [string, string | null][] => [
-    [`image.${name}`, blob?.digest ?? null],
-    [`image.${name}bytes`, blob === null ? null : String(blob.bytes)],
-  ]);
-  const before = known.row('image', version);
-  const now = known.row('osimage', state.image);
-  return [
-    {
-      type: 'image',
-      name: version,
-      values: {
-        ...Object.fromEntries(files),
-        'image.osimage': state.image,
-        'image.digest': result.manifest.digest,
-        'image.kernelver': result.kernelver,
-        'image.arch': result.arch,
-        'image.method': result.method,
-        'image.compress': result.compress ?? null,
-        'image.checked': result.checked ? 'yes' : null,
-        'image.store': state.store,
-        'image.builtby': agent,
-        'image.packedat': new Date(state.at).toISOString(),
-        'image.packedby': state.user,
-      },
-      sign: { 'image.signature': imageStatement(result.manifest.digest, result.root.digest) },
-      // One that is being taken away is not there any more, wherever its files are at this moment.
-      expected: { 'image.digest': before?.['image.digest'] ?? null, 'image.state': null },
-    },
-    {
-      type: 'osimage',
-      name: state.image,
-      values: { 'hostler.current': result.root.digest, 'hostler.version': version },
-      expected: {
-        'hostler.current': now?.['hostler.current'] ?? null,
-        'hostler.version': now?.['hostler.version'] ?? null,
-      },
-    },
-  ];
 }
 
 function isMethod(word: string): word is Method {

@@ -1,0 +1,173 @@
+import { describe, expect, it } from 'vitest';
+import { imgcapture } from '../../../../manager/verbs/imgcapture.ts';
+import type { Effect, Json, Report } from '../../../../shared/verb/effect.ts';
+import { lvm } from '../../shared/layout/samples.ts';
+import { asked } from '../../support/asked.ts';
+import { MemoryView } from '../../support/view.ts';
+
+function view(osimage: Record<string, Record<string, string>> = {}): MemoryView {
+  const known = new MemoryView({
+    node: { golden: { 'nodelist.groups': 'all' }, other: { 'nodelist.groups': 'all' } },
+    osimage,
+  });
+  known.observe('agent', 'images', {
+    'agent.roles': 'boot,store',
+    'agent.state': 'connected',
+    'agent.store': 'unix:/s,https://h:1',
+  });
+  return known;
+}
+
+const start = (known: MemoryView, operands: string[], options: Record<string, readonly string[]> = {}) =>
+  imgcapture.start(asked('imgcapture', { operands, options, user: 'admin' }), known);
+const refusal = (effects: readonly Effect[]): string =>
+  effects.map((e) => (e.do === 'refuse' ? e.message : '')).join('');
+const said = (effects: readonly Effect[]): string => effects.map((e) => (e.do === 'say' ? e.text : '')).join('');
+const tasks = (effects: readonly Effect[]) => effects.flatMap((effect) => (effect.do === 'run' ? [effect.task] : []));
+
+const done = (key: string, agent: string, result: Json): Report => ({
+  about: 'task',
+  key,
+  outcome: 'done',
+  agent,
+  result,
+});
+const failed = (key: string, message: string): Report => ({
+  about: 'task',
+  key,
+  outcome: 'failed',
+  agent: 'a',
+  code: 'unavailable',
+  message,
+});
+const blob = (digit: string) => ({ digest: digit.repeat(64), bytes: 7 });
+const packed = {
+  root: blob('1'),
+  kernel: blob('2'),
+  initrd: blob('3'),
+  manifest: blob('4'),
+  bom: null,
+  files: null,
+  kernelver: '6.1',
+  arch: 'x86_64',
+  method: 'clone',
+  checked: false,
+};
+const description = {
+  layout: lvm as unknown as Json,
+  mounts: [{ at: '/', from: '/' }],
+  osvers: 'debian12',
+  arch: 'x86_64',
+};
+
+/** To the point where both sides are at work. */
+function running(known: MemoryView) {
+  const first = start(known, ['golden'], { osimage: ['img'] });
+  const second = imgcapture.on?.(first.state, done('describe', 'golden', description), known);
+  if (second === undefined) throw new Error('imgcapture hears nothing');
+  return { first, second };
+}
+
+describe('imgcapture refuses', () => {
+  it.each([
+    ['no osimage', ['golden'], {}, 'You must specify osimage name if you are using "sysclone".'],
+    ['several nodes', ['golden,other'], { osimage: ['img'] }, 'One node can be captured at a time.'],
+    [
+      'an unknown type',
+      ['golden'],
+      { type: ['iso'], osimage: ['img'] },
+      "The type 'iso' is neither sysclone nor diskless.",
+    ],
+    ['what is not built', ['golden'], { type: ['diskless'] }, 'A diskless image cannot be captured from a node yet'],
+    ['a name that leads elsewhere', ['golden'], { osimage: ['../img'] }, 'may hold only letters'],
+  ])('%s', (_, operands, options, message) => {
+    const { effects } = start(view(), operands, options);
+    expect(refusal(effects)).toContain(message);
+    expect(tasks(effects)).toEqual([]);
+  });
+
+  it('an osimage of another kind', () => {
+    const known = view({ img: { 'osimage.provmethod': 'netboot', 'osimage.imagetype': 'linux' } });
+    expect(refusal(start(known, ['golden'], { osimage: ['img'] }).effects)).toContain("with the provmethod 'netboot'");
+  });
+});
+
+describe('imgcapture', () => {
+  it('looks first, then lets one side read and the other fetch, with a ticket that both have', () => {
+    const { first, second } = running(view());
+    expect(said(first.effects)).toBe('Preparing osimage img on golden.\n');
+    expect(tasks(first.effects)).toMatchObject([{ kind: 'capture-describe', on: { agent: 'golden' } }]);
+    expect(said(second.effects)).toMatch(/^Getting osimage "img" from golden to /);
+    const [receive, send] = tasks(second.effects);
+    expect(receive).toMatchObject({
+      kind: 'capture-receive',
+      on: { agent: 'images' },
+      spec: { agent: 'golden', osvers: 'debian12', store: { endpoints: [] } },
+    });
+    expect(send).toMatchObject({
+      kind: 'capture-send',
+      on: { agent: 'golden' },
+      spec: { store: { agent: 'images', endpoints: ['unix:/s', 'https://h:1'] } },
+    });
+    const ticket = (spec: Json | undefined): Json | undefined => (spec as { ticket: Json } | undefined)?.ticket;
+    expect(ticket(receive?.spec)).toMatch(/^[0-9a-f]{32}$/);
+    expect(ticket(send?.spec)).toBe(ticket(receive?.spec));
+  });
+
+  it('makes the osimage and its version in one commit, and nothing before', () => {
+    const known = view();
+    const { second } = running(known);
+    const third = imgcapture.on?.(second.state, done('receive', 'images', packed), known);
+    const commit = third?.effects.find((effect) => effect.do === 'commit');
+    expect(commit?.changes.map(({ type, name }) => `${type}/${name}`)).toEqual([
+      'osimage/img',
+      'image/img@444444444444',
+    ]);
+    expect(commit?.changes[0]?.values).toMatchObject({
+      'osimage.imagetype': 'linux',
+      'osimage.osname': 'Linux',
+      'osimage.osarch': 'x86_64',
+      'osimage.osvers': 'debian12',
+      'osimage.provmethod': 'sysclone',
+      'osimage.postscripts': 'efibootloader,update_network',
+      'linuximage.rootimgdir': '/install/sysclone/images/img',
+      'hostler.version': 'img@444444444444',
+    });
+    for (const empty of [
+      'osimage.osdistroname',
+      'linuximage.pkgdir',
+      'linuximage.pkglist',
+      'osimage.profile',
+      'linuximage.template',
+    ])
+      expect(commit?.changes[0]?.values?.[empty] ?? '').toBe('');
+    const last = imgcapture.on?.(
+      third?.state ?? null,
+      { about: 'commit', key: 'created', outcome: 'done', revision: 2 },
+      known,
+    );
+    expect(said(last?.effects ?? [])).toMatch(/^The osimage definition for img was created.\n/);
+  });
+
+  it('leaves the definition of an osimage that is there as it is', () => {
+    const known = view({
+      img: { 'osimage.provmethod': 'sysclone', 'osimage.imagetype': 'linux', 'osimage.postscripts': 'mine' },
+    });
+    const { second } = running(known);
+    const third = imgcapture.on?.(second.state, done('receive', 'images', packed), known);
+    const commit = third?.effects.find((effect) => effect.do === 'commit');
+    expect(Object.keys(commit?.changes.find(({ type }) => type === 'osimage')?.values ?? {})).toEqual([
+      'hostler.current',
+      'hostler.version',
+    ]);
+  });
+
+  it('stops the other side when one fails, and tells why when both have ended', () => {
+    const known = view();
+    const { second } = running(known);
+    const third = imgcapture.on?.(second.state, failed('send', 'the machine is gone'), known);
+    expect(third?.effects).toMatchObject([{ do: 'stop', key: 'receive' }]);
+    const last = imgcapture.on?.(third?.state ?? null, failed('receive', 'stopped'), known);
+    expect(refusal(last?.effects ?? [])).toMatch(/Can not get image img from golden.\nthe machine is gone$/);
+  });
+});

@@ -5,6 +5,7 @@ import { endChildren } from '../../shared/process/children.ts';
 import { run } from '../../shared/process/run.ts';
 import type { Json } from '../../shared/verb/effect.ts';
 import type { Task } from '../../shared/wire/generated/hostler/v1/Task.ts';
+import { unpackSpec } from '../../shared/task/packed-spec.ts';
 import type { AgentLink, LinkListener } from '../link/types.ts';
 import type { TaskKind } from '../tasks/types.ts';
 import { TaskFolder } from './folder.ts';
@@ -337,7 +338,7 @@ export class Spool implements Pick<LinkListener, 'task' | 'cancel' | 'welcome' |
 
 function parseSpec(text: string | undefined): { readonly json: Json } | undefined {
   try {
-    return { json: JSON.parse(text ?? '') as Json };
+    return { json: JSON.parse(unpackSpec(text ?? '')) as Json };
   } catch {
     return undefined;
   }

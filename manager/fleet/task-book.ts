@@ -1,5 +1,6 @@
 import { HostlerError, isErrorCode } from '../../shared/errors/error.ts';
 import { longestMessage } from '../../shared/session/limits.ts';
+import { packSpec } from '../../shared/task/packed-spec.ts';
 import type { ManagerBody } from '../../shared/session/manager-session.ts';
 import type { TaskResult__Output } from '../../shared/wire/generated/hostler/v1/TaskResult.ts';
 import type { KeySpace } from '../registry/types.ts';
@@ -26,7 +27,8 @@ export class TaskBook {
   }
 
   /** Idempotent by task id. */
-  give(member: Member, incarnation: string, task: FleetTask): void {
+  give(member: Member, incarnation: string, given: FleetTask): void {
+    const task = { ...given, spec: packSpec(given.spec) };
     if (member.tasks.has(task.id)) return;
     if (member.life?.incarnation !== incarnation) {
       this.#inBackground(task.id, this.#lost(member.name, task.id, newLife(member.name)));

@@ -3,7 +3,7 @@ import { type Codec, frameCodec } from '../wire/definitions.ts';
 import type { Frame } from '../wire/generated/hostler/v1/Frame.ts';
 import type { Frame__Output } from '../wire/generated/hostler/v1/Frame.ts';
 import type { Duplex } from './duplex.ts';
-import { checkSize, longestMessage } from './limits.ts';
+import { checkSize, longestMessage, tooLongSentence } from './limits.ts';
 import { Queue } from './queue.ts';
 
 /** A message is cut into pieces of this many bytes: brokers have a longest message of their own, 1 MiB unless told otherwise. */
@@ -157,8 +157,7 @@ export class Framed<In, Out> implements Duplex<In, Out> {
     this.#piecesBytes += piece.length;
     this.#piecesCost += piece.length + frameCost;
     if (this.#piecesBytes > longestMessage) {
-      const sentence = `A message of more than ${longestMessage} bytes came over the link; it was refused.`;
-      this.#fault(new HostlerError('resource_exhausted', sentence));
+      this.#fault(new HostlerError('resource_exhausted', tooLongSentence));
       return;
     }
     this.#pieces.push(piece);

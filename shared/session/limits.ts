@@ -12,6 +12,9 @@ export const inFlight = 256;
 /** How long the first message of a connection may take, in milliseconds. */
 export const helloTimeout = 30_000;
 
+/** What is said of a message that came and is longer. */
+export const tooLongSentence = `A message of more than ${longestMessage} bytes came over the link; it was refused.`;
+
 export function checkSize(bytes: number, what: string): void {
   if (bytes <= longestMessage) return;
   throw new HostlerError(

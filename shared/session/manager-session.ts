@@ -5,11 +5,11 @@ import type { ToAgent } from '../wire/generated/hostler/v1/ToAgent.ts';
 import { Refused } from './agent-session.ts';
 import { type Channel, Channels } from './channels.ts';
 import type { Duplex } from './duplex.ts';
-import { helloTimeout, inFlight } from './limits.ts';
+import { helloTimeout, inFlight, tooLongSentence } from './limits.ts';
 import { type ProtocolRange, agreedProtocol } from './protocol.ts';
 import { Receiver } from './receiver.ts';
 import { Changes } from './signals.ts';
-import { undecodable } from './undecodable.ts';
+import { oversized, undecodable } from './undecodable.ts';
 
 /** A message of the manager without its numbers. */
 export type ManagerBody = Omit<ToAgent, 'sequence' | 'acknowledged'>;
@@ -82,6 +82,7 @@ export class ManagerSession {
         if (message === undecodable) {
           throw new HostlerError('invalid_argument', 'Something came over the link that is no message.');
         }
+        if (message === oversized) throw new HostlerError('resource_exhausted', tooLongSentence);
         if (this.#receiver === undefined) await this.#welcome(message, speaks);
         else await this.#take(message, this.#receiver);
       }

@@ -3,7 +3,7 @@ import { type Codec, fromAgentCodec, toAgentCodec } from '../wire/definitions.ts
 import type { FromAgent, FromAgent__Output } from '../wire/generated/hostler/v1/FromAgent.ts';
 import type { ToAgent, ToAgent__Output } from '../wire/generated/hostler/v1/ToAgent.ts';
 import type { Duplex } from './duplex.ts';
-import { checkSize } from './limits.ts';
+import { checkSize, longestMessage, tooLongSentence } from './limits.ts';
 import { Queue } from './queue.ts';
 
 /** How many messages wait in one direction before the sender has to. */
@@ -59,6 +59,7 @@ function endOf<Out, Unused, Unsent, In>(
 
 async function* decoded<In>(queue: Queue<Buffer>, codec: Codec<unknown, In> | Codec<never, In>): AsyncGenerator<In> {
   for await (const bytes of queue) {
+    if (bytes.length > longestMessage) throw new HostlerError('resource_exhausted', tooLongSentence);
     let message: In;
     try {
       message = codec.decode(bytes);

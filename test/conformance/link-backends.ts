@@ -7,15 +7,16 @@ import type { Identity } from '../../agent/identity/identity-files.ts';
 import { openGrpcLink } from '../../manager/fleet/links/grpc.ts';
 import { openNatsLink } from '../../manager/fleet/links/nats.ts';
 import { openListener } from '../../manager/fleet/listener.ts';
-import { upSubject } from '../../shared/identity/subjects.ts';
+import { downSubject, upSubject } from '../../shared/identity/subjects.ts';
 import { connectBroker } from '../../shared/broker/connection.ts';
 import type { Duplex } from '../../shared/session/duplex.ts';
 import { type MemoryLink, memoryLink } from '../../shared/session/memory.ts';
-import { wire } from '../../shared/wire/definitions.ts';
+import { frameCodec, fromAgentCodec, wire } from '../../shared/wire/definitions.ts';
 import type { FromAgent, FromAgent__Output } from '../../shared/wire/generated/hostler/v1/FromAgent.ts';
 import type { ToAgent, ToAgent__Output } from '../../shared/wire/generated/hostler/v1/ToAgent.ts';
 import { clientOptions, mutualCredentials } from '../../agent/link/grpc-client.ts';
 import { Metadata } from '@grpc/grpc-js';
+import type { Msg } from 'nats';
 import { simKeeps, startBroker } from '../sim/broker.ts';
 import { until } from '../sim/engine.ts';
 import { type LogLine, type SimManager, collectLog } from '../sim/manager.ts';
@@ -32,6 +33,8 @@ export interface Wiring {
   passable: boolean;
   /** Bytes that are no message, in the place of a hello. Resolves when the connection was ended for it. */
   garbage(): Promise<void>;
+  /** After a hello, a message of 8 MB, as only a program that is not ours sends it. Resolves when the connection was ended for it. */
+  oversized(): Promise<void>;
   /** Two ends with no session on them. */
   bare(): Promise<{ agent: AgentEnd; manager: ManagerEnd }>;
   close(): Promise<void>;
@@ -64,6 +67,12 @@ export const memory: Backend = {
         link.inject(Buffer.from('ffffffffff', 'hex'));
         await manager.fleet.serve(link.manager, identity, 'memory');
       },
+      async oversized() {
+        const link = memoryLink();
+        link.inject(Buffer.from(fromAgentCodec.encode({ hello: strangeHello })));
+        link.inject(oversizedMessage());
+        await manager.fleet.serve(link.manager, identity, 'memory');
+      },
       async bare() {
         const { agent, manager: other } = memoryLink();
         return { agent, manager: other };
@@ -90,7 +99,9 @@ export const grpc: Backend = {
       },
       carrier: grpcCarrier(address, () => identity),
       cut: () => relay.cut(),
-      garbage: () => sendGarbage(address, identity),
+      garbage: () => sendRaw(address, identity, [Buffer.from('ffffffffff', 'hex')]),
+      oversized: () =>
+        sendRaw(address, identity, [Buffer.from(fromAgentCodec.encode({ hello: strangeHello })), oversizedMessage()]),
       async bare() {
         const door = await bareDoor(manager, join(folder, `bare${bareDoors.length}.sock`));
         bareDoors.push(door.close);
@@ -131,6 +142,26 @@ export const nats: Backend = {
         client.publish(upSubject(identity, 'garbage'), Buffer.from('ffffffffff', 'hex'));
         await client.drain();
         await until('the garbage is seen', () => manager.natsLink.counts.undecodable > before);
+      },
+      async oversized() {
+        const client = await connectBroker(agentLogin([broker.address], identity));
+        // Who does not listen is taken for gone.
+        const ended = new Promise<void>((resolve) => {
+          const callback = (_: Error | null, { data }: Msg): void => {
+            if (frameCodec.decode(Buffer.from(data)).end) resolve();
+          };
+          client.subscribe(downSubject(identity, 'oversized'), { callback });
+        });
+        const up = upSubject(identity, 'oversized');
+        client.publish(up, frameCodec.encode({ number: 1, piece: fromAgentCodec.encode({ hello: strangeHello }) }));
+        const message = oversizedMessage();
+        const size = 500_000;
+        for (let at = 0, number = 2; at < message.length; at += size, number++) {
+          const more = at + size < message.length;
+          client.publish(up, frameCodec.encode({ number, piece: message.subarray(at, at + size), more }));
+        }
+        await ended;
+        await client.close();
       },
       async bare() {
         await manager.natsLink.close();
@@ -231,8 +262,23 @@ async function openRelay(at: Door, target: Door) {
   return relay;
 }
 
-function sendGarbage(address: string, identity: Identity): Promise<void> {
-  const client = new wire.Link(address, mutualCredentials(identity), clientOptions);
+/** The hello of a program that is an agent by its certificate alone. */
+const strangeHello = {
+  protocolLowest: 1,
+  protocolHighest: 1,
+  version: '0',
+  incarnation: 'strange',
+  facts: '{"arch":"x86_64"}',
+  taskKinds: {},
+};
+
+function oversizedMessage(): Buffer {
+  return Buffer.from(fromAgentCodec.encode({ sequence: 1, facts: { facts: 'x'.repeat(8 * 1024 * 1024) } }));
+}
+
+function sendRaw(address: string, identity: Identity, messages: readonly Buffer[]): Promise<void> {
+  const unlimited = { ...clientOptions, 'grpc.max_send_message_length': -1 };
+  const client = new wire.Link(address, mutualCredentials(identity), unlimited);
   const asIs = (bytes: Buffer): Buffer => bytes;
   const call = client.makeBidiStreamRequest('/hostler.v1.Link/Connect', asIs, asIs, new Metadata());
   return new Promise((resolve) => {
@@ -243,7 +289,7 @@ function sendGarbage(address: string, identity: Identity): Promise<void> {
     call.on('data', () => undefined);
     call.on('error', done);
     call.on('end', done);
-    call.write(Buffer.from('ffffffffff', 'hex'));
+    for (const message of messages) call.write(message);
   });
 }
 

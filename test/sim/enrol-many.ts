@@ -87,7 +87,7 @@ async function enrolOne(
   };
 }
 
-/** Simulated agents live as long as their name: a swarm that is started again goes on. */
+/** Begins the name of each life of a simulated agent. */
 export function lifeOf(name: string): string {
   return `life-of-${name}`;
 }

@@ -14,7 +14,17 @@ import { SimManager } from './manager.ts';
 export type Ask =
   | {
       readonly ask:
-        'memory' | 'connected' | 'cpu' | 'round' | 'stop' | 'states' | 'ended' | 'departures' | 'broker' | 'links';
+        | 'memory'
+        | 'connected'
+        | 'cpu'
+        | 'round'
+        | 'stop'
+        | 'states'
+        | 'ended'
+        | 'departures'
+        | 'broker'
+        | 'links'
+        | 'log';
     }
   | { readonly ask: 'token'; readonly roles: readonly string[]; readonly uses: number }
   | { readonly ask: 'give'; readonly tasks: readonly ({ readonly id: string; readonly agent: string } & GivenTask)[] };
@@ -45,7 +55,6 @@ const manager = await SimManager.start({
   ...(values.heartbeat === undefined ? { realHeartbeat: true } : { shortestHeartbeat: Number(values.heartbeat) }),
 });
 const broker = values.broker === undefined ? undefined : await brokerAt(values.broker);
-let rounds = 0;
 
 async function brokerAt(address: string): Promise<SimBroker> {
   const [where = '', number = '0'] = address.split(':');
@@ -91,7 +100,8 @@ async function give(tasks: readonly ({ readonly id: string; readonly agent: stri
 
 /** One task to every connected agent; resolves when all are done. */
 async function round(): Promise<{ milliseconds: number; tasks: number }> {
-  const job = `round${rounds++}`;
+  // Not the name of one that an earlier process kept.
+  const job = `round${Date.now()}`;
   const before = engine.applied.length;
   const agents = manager.fleet.admin.agents().filter(({ state }) => state === 'connected');
   const started = performance.now();
@@ -132,6 +142,14 @@ async function answer(asked: Ask): Promise<unknown> {
         if (state === 'connected') links[link] = (links[link] ?? 0) + 1;
       }
       return links;
+    }
+    case 'log': {
+      const lines: Record<string, number> = {};
+      for (const { level, message } of manager.lines) {
+        const line = `${level}: ${message.replace(/\d+/g, 'N').replace(/sim-N/g, 'sim')}`;
+        lines[line] = (lines[line] ?? 0) + 1;
+      }
+      return lines;
     }
     case 'departures':
       return manager.logged(/^agent away$/).length;

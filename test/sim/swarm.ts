@@ -39,9 +39,12 @@ const rampWait = 5_000;
 export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   const counts = { begun: 0, troubles: 0 };
   const links: AgentLink[] = [];
+  // What an earlier swarm had not told is gone with it: these agents begin a new life.
+  const life = Date.now().toString(36);
   const connected = (): number => links.filter((link) => link.connected).length;
   for (let at = 0; at < options.identities.length; at += rampBy) {
-    for (const identity of options.identities.slice(at, at + rampBy)) links.push(openOne(identity, options, counts));
+    for (const identity of options.identities.slice(at, at + rampBy))
+      links.push(openOne(identity, life, options, counts));
     const late = Date.now() + rampWait;
     while (connected() < links.length - rampBy / 4 && Date.now() < late) await delay(20);
   }
@@ -63,7 +66,12 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   };
 }
 
-function openOne(identity: Identity, options: SwarmOptions, counts: { begun: number; troubles: number }): AgentLink {
+function openOne(
+  identity: Identity,
+  life: string,
+  options: SwarmOptions,
+  counts: { begun: number; troubles: number },
+): AgentLink {
   const { name } = identity;
   const seen = new Set<string>();
   const open = new Map<string, number>();
@@ -79,7 +87,7 @@ function openOne(identity: Identity, options: SwarmOptions, counts: { begun: num
     outbox: new MemoryOutbox(),
     hello: () => ({
       version: '0.0.0-sim',
-      incarnation: lifeOf(name),
+      incarnation: `${lifeOf(name)}-${life}`,
       taskKinds: { ...(options.taskKinds ?? { sim: 1 }) },
       roles: [],
       openTasks: [...open.keys()].map((id) => ({ id, state: 'finished' })),

@@ -16,6 +16,8 @@ export interface ImagePackSpec {
   readonly synclists?: readonly string[];
   /** The manager's public key for images (64 hexadecimal digits), for the initrd to check; absent or empty: none. */
   readonly key?: string;
+  /** Of root (plain, or as crypt(3) has it), for nodes and not for the image; absent or empty: what the tree has. */
+  readonly rootPassword?: string;
   /** Where the files go; empty endpoints: this very agent keeps them. */
   readonly store: StoreAccess;
   /** Lines written to /opt/xcat/xcatinfo and the manifest. */

@@ -121,16 +121,19 @@ export class Additions {
     await this.#file(await this.#realPath(path), edit(text.toString('utf8')), look);
   }
 
-  /** Of the tree and of what was put in so far: to be called last. */
-  async lockAccounts(): Promise<void> {
+  /** Of the tree and of what was put in so far: to be called last. `root`: the hash that root gets; empty: its own. */
+  async lockAccounts(root: string): Promise<void> {
     for (const path of hashFiles) {
       const { text, look, there } = await this.#now(path);
       if (!there) continue;
       const locked = withoutHashes(text.toString('utf8'));
+      if (path === '/etc/shadow' && root !== '' && /^root:/m.test(locked.text)) {
+        this.#hashes[path] = { ...locked.hashes, root };
+      }
       if (Object.keys(locked.hashes).length === 0) continue;
       await this.#file(await this.#realPath(path), locked.text, look);
       // A copy that useradd leaves is locked, and nobody needs its hashes.
-      if (!path.endsWith('-')) this.#hashes[path] = locked.hashes;
+      if (!path.endsWith('-')) this.#hashes[path] ??= locked.hashes;
     }
   }
 

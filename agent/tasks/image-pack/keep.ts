@@ -1,4 +1,4 @@
-import { copyFile, rename } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import type { BlobRef, StoreAccess } from '../../../shared/task/blob.ts';
 import { BlobStore } from '../../store/blobs.ts';
@@ -27,12 +27,12 @@ export async function keepFile(
 }
 
 /**
- * Keeps the packed image, and leaves a copy under xCAT's name in the image folder: not the blob itself, which nobody
- * may change, whatever an administrator does with the file. `copy`: where that copy grows, on the same file system.
+ * Keeps the packed image and makes a copy of it, which is to stand under xCAT's name in the image folder: not the blob
+ * itself, which nobody may change, whatever an administrator does with the file.
  */
 export async function keepProduct(
   file: string,
-  { product, copy }: { readonly product: string; readonly copy: string },
+  copy: string,
   store: StoreAccess,
   context: TaskContext,
 ): Promise<BlobRef> {
@@ -41,6 +41,5 @@ export async function keepProduct(
   copied.catch(() => {}); // looked at below, unless the store is the first to fail
   const blob = await keepFile(file, 'image', store, context, 'move');
   await copied;
-  await rename(copy, product);
   return blob;
 }

@@ -1,4 +1,4 @@
-import { chmod, copyFile, lstat, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, lstat, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { HostlerError } from '../../../shared/errors/error.ts';
@@ -24,6 +24,7 @@ import { archiveTools, archiveVersions, pack, productName, productPattern } from
 import { billOfMaterials } from './bill-of-materials.ts';
 import { exclusionTest, readExlists } from './exlist.ts';
 import { keepFile, keepProduct } from './keep.ts';
+import { passwordHash } from './accounts.ts';
 import { addNodeFilesUnit } from './node-files.ts';
 import { checkedPack } from './spec.ts';
 import { survey, type Survey } from './survey.ts';
@@ -99,11 +100,14 @@ async function packLocked(spec: Spec, context: TaskContext): Promise<ImagePackRe
     const additions = await gather(spec, surveyed, new Additions(tree, surveyed, folder), context);
     const request = { method, compress, tree, survey: surveyed, additions: additions.list(), folder, work };
     await pack({ ...request, output: fresh }, context);
+    const copy = join(work, 'product');
     const result = await keepAll(
       spec,
-      { surveyed, additions, record, work, fresh, product, edits: (await edits) ?? [] },
+      { surveyed, additions, record, work, fresh, copy, edits: (await edits) ?? [] },
       context,
     );
+    // Not before everything else is kept.
+    await rename(copy, product);
     // Of another method: nobody shall take an old one for this version.
     for (const name of await readdir(rootimgdir)) {
       if (productPattern.test(name) && join(rootimgdir, name) !== product)
@@ -137,7 +141,7 @@ async function gather(spec: Spec, surveyed: Survey, additions: Additions, contex
     'opt/xcat/xcatinfo',
     `IMAGENAME='${spec.image}'\nIMAGEUUID='${surveyed.uuid}'\nTIMESTAMP='${when}'\n`,
   );
-  await additions.lockAccounts();
+  await additions.lockAccounts(await passwordHash(spec.rootPassword, surveyed.uuid, context.signal));
   if (additions.nodeFiles() !== undefined) await addNodeFilesUnit(additions);
   return additions;
 }
@@ -148,7 +152,8 @@ interface Packed {
   readonly record: BuildRecord;
   readonly work: string;
   readonly fresh: string;
-  readonly product: string;
+  /** Where the copy for people grows. */
+  readonly copy: string;
   readonly edits: readonly HandEdit[];
 }
 
@@ -169,9 +174,7 @@ async function keepAll(spec: Spec, packed: Packed, context: TaskContext): Promis
     return plain(await keepFile(file, what, spec.store, context));
   };
   const blobs = {
-    root: plain(
-      await keepProduct(packed.fresh, { product: packed.product, copy: join(work, 'product') }, spec.store, context),
-    ),
+    root: plain(await keepProduct(packed.fresh, packed.copy, spec.store, context)),
     kernel: plain(await keepFile(join(rootimgdir, 'kernel'), 'kernel', spec.store, context)),
     initrd: plain(await keepFile(initrd, 'initrd', spec.store, context)),
     bom: await made('bom', bill),

@@ -7,7 +7,7 @@ import { checkedRootimgdir } from '../image-tree/folder.ts';
 
 /** Throws `invalid_argument` for what no image can be packed of. */
 export async function checkedPack(spec: Json): Promise<Required<ImagePackSpec>> {
-  const whole = { synclists: [], key: '', ...(spec as object) };
+  const whole = { synclists: [], key: '', rootPassword: '', ...(spec as object) };
   const fields = new Fields(whole, 'image-pack');
   const store = fields.inner('store');
   const method = fields.oneOf('method', ['squashfs', 'cpio', 'tar']);
@@ -26,6 +26,7 @@ export async function checkedPack(spec: Json): Promise<Required<ImagePackSpec>> 
     method,
     compress,
     key,
+    rootPassword: fields.text('rootPassword'),
     image: plainWord(fields.text('image'), 'The image name'),
     rootimgdir: await checkedRootimgdir(fields.text('rootimgdir')),
     exlist: fields.texts('exlist').map((path) => absolutePath(path, 'The exlist')),

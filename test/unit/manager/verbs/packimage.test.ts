@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { packimage } from '../../../../manager/verbs/packimage.ts';
-import type { Effect } from '../../../../shared/verb/effect.ts';
+import type { Effect, Json } from '../../../../shared/verb/effect.ts';
+import { withSecrets } from '../../../../shared/verb/secret.ts';
 import { asked } from '../../support/asked.ts';
 import { MemoryView } from '../../support/view.ts';
 
@@ -97,6 +98,17 @@ describe('packimage', () => {
         store: { agent: 's1', endpoints: ['unix:/s', 'https://h:1'] },
       },
     });
+  });
+
+  it('names the password of root, and says it to nobody but the agent', () => {
+    const known = view();
+    const spec = () => task(start(known, ['img']).effects)?.spec as { rootPassword: unknown };
+    expect(spec().rootPassword).toBe('');
+    known.commit([{ type: 'passwd', name: 'system,root', values: { 'passwd.password': 'cluster' } }]);
+    expect(JSON.stringify(start(known, ['img']))).not.toContain('cluster');
+    expect(withSecrets(spec().rootPassword as Json, known)).toBe('cluster');
+    known.commit([{ type: 'site', name: 'clustersite', values: { 'site.secureroot': '1' } }]);
+    expect(spec().rootPassword).toBe('');
   });
 
   it('keeps the image with the builder where that is a store too', () => {

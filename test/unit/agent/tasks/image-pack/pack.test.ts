@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { passwordHash } from '../../../../../agent/tasks/image-pack/accounts.ts';
 import { Additions } from '../../../../../agent/tasks/image-pack/additions.ts';
 import { pack, productName } from '../../../../../agent/tasks/image-pack/archive.ts';
 import { compile } from '../../../../../agent/tasks/image-pack/exlist.ts';
@@ -61,6 +62,7 @@ async function made(
   excluded = nothing,
   method: 'squashfs' | 'tar' | 'cpio' = 'squashfs',
   synclists: string[] = [],
+  root = '',
 ): Promise<Made> {
   const work = join(folder, 'work');
   for (const name of ['work', 'packed']) rmSync(join(folder, name), { recursive: true, force: true });
@@ -69,7 +71,7 @@ async function made(
   const additions = new Additions(tree(), surveyed, join(work, 'added'));
   await applySynclists(synclists, tree(), additions);
   await additions.put('opt/xcat/xcatinfo', `IMAGEUUID='${surveyed.uuid}'\n`);
-  await additions.lockAccounts();
+  await additions.lockAccounts(root);
   const output = join(work, 'image');
   const compress = method === 'squashfs' ? 'zstd' : 'gzip';
   const list = additions.list();
@@ -234,6 +236,19 @@ describe.skipIf(!able)('synclists', () => {
     symlinkSync('/', join(tree(), 'out'));
     await made(nothing, 'squashfs', list(`${join(folder, 'src/open')} -> /out/opt/here\n`));
     expect(readFileSync(packed('opt/here'), 'utf8')).toBe('open');
+  });
+});
+
+describe.skipIf(!able)('the password of root', () => {
+  it('is brought to nodes in the place of the tree’s, and is the same for the same image', async () => {
+    const root = await passwordHash('cluster', 'an image', signal);
+    expect(root).toMatch(/^\$6\$[0-9a-f]{16}\$/);
+    expect(await passwordHash('cluster', 'an image', signal)).toBe(root);
+    expect(await passwordHash(root, 'another', signal)).toBe(root);
+    expect(await passwordHash('', 'an image', signal)).toBe('');
+    const { additions } = await made(nothing, 'squashfs', [], root);
+    expect(additions.nodeFiles()?.hashes['/etc/shadow']).toEqual({ root, locked2: '!$6$x' });
+    expect(readFileSync(packed('etc/shadow'), 'utf8')).toContain('root:*:1:0');
   });
 });
 

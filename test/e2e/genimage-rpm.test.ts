@@ -1,6 +1,8 @@
 // Images of RPMs, with repositories made here: dnf, zypper, and one of them booted.
-import { existsSync, readdirSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync } from 'node:fs';
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -352,6 +354,38 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images of RPMs' : `image
         expect(await mountsBelow(dir)).toEqual([]);
       },
     );
+
+    it.each([
+      ['rocky9.4', 'rocky', ['BaseOS', 'AppStream'], 'etc/yum.repos.d'],
+      ['leap15.5', 'leap', [''], 'etc/zypp/repos.d'],
+    ])('a repository of %s at an address, and gone half-way', async (osvers, folder, parts, repositories) => {
+      let gone = '';
+      const server = createServer((request, response) => {
+        const file = at(folder, decodeURIComponent(request.url ?? ''));
+        if (file.endsWith(gone === '' ? '\0' : gone) || !existsSync(file)) response.writeHead(404).end();
+        else createReadStream(file).pipe(response);
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      try {
+        const { port } = server.address() as AddressInfo;
+        const pkgdir = parts.map((part) => `http://127.0.0.1:${port}/${part}`);
+        const image = `${folder}-remote`;
+        const made = async (...names: string[]): Promise<unknown> =>
+          (await build(osvers, image, { pkgdir, pkglist: [await list(`${image}.pkglist`, ...names)] })).result;
+        await made('labapp');
+        expect(await inTree(image, `${repositories}/hostler.repo`)).toContain(`baseurl=http://127.0.0.1:${port}`);
+        gone = '.rpm';
+        await expect(made('labapp', 'labmore')).rejects.toMatchObject({ code: 'unavailable' });
+        expect(await inTree(image, 'usr/share/labapp/version')).toBe('2.0\n');
+        await made('labapp');
+      } finally {
+        await new Promise((resolve) => {
+          server.close(resolve);
+          server.closeAllConnections();
+        });
+      }
+      expect(await mountsBelow(dir)).toEqual([]);
+    });
 
     it('a medium that is none, and two folders for other packages', async () => {
       await mkdir(at('empty'));

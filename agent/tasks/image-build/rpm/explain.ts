@@ -36,7 +36,7 @@ export function explainOutput(output: string, what: string, cause?: unknown): Ho
     );
   }
   const unreachable = lines.some((line) =>
-    /Failed to download|Cannot download|Curl error|Could not resolve|Valid metadata not found|Timeout exceeded|does not contain the desired medium|Download \(curl\) error/i.test(
+    /Failed to download|Cannot download|Curl error|Could not resolve|Valid metadata not found|Timeout exceeded|not found on medium|does not contain the desired medium|Download \(curl\) error/i.test(
       line,
     ),
   );

@@ -45,7 +45,7 @@ export async function installPasses(request: InstallRequest, view: TreeView, con
   const native = nativeFolder(build.arch, context.dir);
   if (native !== undefined) await fillNative(native);
   const config = join(apt, 'install.conf');
-  await writeFile(config, installConf(request, view), { mode: 0o600 });
+  await writeFile(config, installConf(request, view, native), { mode: 0o600 });
   // Nothing that a package brings may start on this machine (man invoke-rc.d).
   await writeInside(view.root, 'usr/sbin/policy-rc.d', '#!/bin/sh\nexit 101\n', 0o755);
   const follower = new AptFollower(stage, request.news);
@@ -73,7 +73,6 @@ export async function installPasses(request: InstallRequest, view: TreeView, con
           INITRD: 'No',
           DEBIAN_FRONTEND: 'noninteractive',
           APT_CONFIG: config,
-          ...(native !== undefined && { PATH: nativePath }),
         }),
         onLine: (line) => {
           context.log(line);
@@ -91,7 +90,11 @@ export async function installPasses(request: InstallRequest, view: TreeView, con
   }
 }
 
-function installConf({ build, apt, acquire }: InstallRequest, { seenAt }: TreeView): string {
+function installConf(
+  { build, apt, acquire }: InstallRequest,
+  { seenAt }: TreeView,
+  native: string | undefined,
+): string {
   const inTree: readonly (readonly [string, string])[] = [
     ['Dir::State::status', `${seenAt}/var/lib/dpkg/status`],
     ['Dir::State::extended_states', `${seenAt}/var/lib/apt/extended_states`],
@@ -104,6 +107,8 @@ function installConf({ build, apt, acquire }: InstallRequest, { seenAt }: TreeVi
     ['Debug::NoLocking', 'true'],
     // A package that must be taken out for another is an error of the lists, not something to guess.
     ['APT::Get::Fix-Broken', 'false'],
+    // What dpkg and the scripts of packages find first.
+    ...(native === undefined ? [] : [['DPkg::Path', nativePath] as const]),
   ];
   return [
     aptConf({ folder: apt, architecture: build.architecture.debian, acquire }),

@@ -36,7 +36,10 @@ setup)
 extract)
   keep_debs
   # Tools of this machine, for a tree of another architecture (native-tools.ts).
-  if [ -n "${HOSTLER_NATIVE-}" ]; then cp -r "$HOSTLER_NATIVE" "$root/run/hostler-native"; fi
+  if [ -n "${HOSTLER_NATIVE-}" ]; then
+    cp -r "$HOSTLER_NATIVE" "$root/run/hostler-native"
+    echo "DPkg::Path \"$PATH\";" >>"$root/etc/apt/apt.conf.d/00hostler-build"
+  fi
   ;;
 essential) ;;
 customize)

@@ -171,7 +171,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the work tree' : `the wo
       try {
         await expect(world.build()).rejects.toMatchObject({
           code: 'failed_precondition',
-          message: expect.stringMatching(/could not be installed:\n.*\nthe words of extra\ndpkg: error/s) as string,
+          message: expect.stringMatching(/could not be installed:\nthe words of extra\ndpkg: error/) as string,
         });
       } finally {
         rmSync(world.at('lab/apt-fails'));

@@ -194,7 +194,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images' : `images (needs
       await deb(other, 'lab-bad', 'echo my own words; exit 3');
       await file('other-list', 'lab-bad\n');
       await expect((await build({ otherpkgdir: [other], otherpkglist })).result).rejects.toThrow(
-        /could not be installed:\n(?:.*\n)*my own words\ndpkg: error processing package lab-bad/,
+        /could not be installed:\nmy own words\ndpkg: error processing package lab-bad/,
       );
       expect(await readFile(inTree('opt/one'), 'utf8')).toBe('two\n');
       expect(await mountsBelow(dir)).toEqual([]);

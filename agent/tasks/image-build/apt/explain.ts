@@ -1,12 +1,17 @@
 import { HostlerError } from '../../../../shared/errors/error.ts';
 import type { ErrorCode } from '../../../../shared/errors/error.ts';
 
+/** What dpkg and apt say of what they do next. */
+const dpkgStep =
+  /^(?:Setting up |Unpacking |Preparing to unpack |Removing |Purging |Processing triggers |Selecting |\(Reading |Chrooting )/;
+
 /** Longest excerpt of a program's own words in an error. */
 const mostLines = 12;
 
 /** What apt, dpkg or mmdebstrap said went wrong, the failing package's own message first. */
 export function explainApt(output: string, what: string, cause?: unknown): HostlerError {
-  const lines = output.split('\n').map((line) => line.trimEnd());
+  // What a carriage return overwrote was progress.
+  const lines = output.split('\n').map((line) => line.trimEnd().replace(/^.*\r/, ''));
   const missing = [...new Set(lines.flatMap(missingPackage))];
   if (missing.length > 0) {
     const names = missing.join(', ');
@@ -46,11 +51,12 @@ function codeOf(lines: readonly string[]): ErrorCode {
 }
 
 function excerpt(lines: readonly string[]): string[] {
-  // What the package's own script printed stands right before dpkg's complaint about it.
   const complaint = lines.findIndex((line) => /^dpkg: error processing (?:package|archive)/.test(line));
   if (complaint >= 0) {
-    const since = Math.max(0, complaint - 6);
-    return lines.slice(since, complaint + 3).filter((line) => line !== '');
+    // What the package's own script printed stands between the line that dpkg began it with and dpkg's complaint.
+    const began = lines.slice(0, complaint).findLastIndex((line) => dpkgStep.test(line));
+    const own = lines.slice(Math.max(began + 1, complaint - mostLines), complaint);
+    return [...own, ...lines.slice(complaint, complaint + 2)].filter((line) => line !== '');
   }
   const errors = lines.filter(
     (line) =>

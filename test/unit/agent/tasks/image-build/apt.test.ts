@@ -151,6 +151,11 @@ describe('what apt says', () => {
       /my own words\ndpkg: error processing package bad/,
     ],
     [
+      '(Reading database ... \r(Reading database ... 5%\nUnpacking bad (1) ...\nSetting up bad (1) ...\nmy words\ndpkg: error processing package bad (--configure):\n exit 3\nE: Sub-process',
+      'failed_precondition',
+      /^It failed:\nmy words\ndpkg: error processing package bad \(--configure\):\n exit 3$/,
+    ],
+    [
       'The following packages have unmet dependencies:\n a : Depends: b but it is not installable\nE: Unable to correct problems',
       'failed_precondition',
       /a : Depends: b but it is not installable/,

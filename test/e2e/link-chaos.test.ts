@@ -8,10 +8,14 @@ import { chaos } from '../tools/chaos.ts';
  */
 const seed = Number(process.env['HOSTLER_SEED'] ?? Date.now() % 1_000_000);
 
-test.each(['grpc', 'nats'] as const)('whatever is killed, every task ends once, over %s', async (link) => {
-  if (link === 'nats' && which('nats-server') === undefined) return;
-  const { faults, asked, kills } = await chaos({ link, seconds: 10, seed });
-  expect(faults, `HOSTLER_SEED=${String(seed)}`).toEqual([]);
-  expect(asked).toBeGreaterThan(0);
-  expect(Object.keys(kills).length).toBeGreaterThan(0);
-});
+test.each(['grpc', 'nats'] as const)(
+  'whatever is killed, every task ends once, over %s',
+  { timeout: 280_000 },
+  async (link) => {
+    if (link === 'nats' && which('nats-server') === undefined) return;
+    const { faults, asked, kills } = await chaos({ link, seconds: 10, seed });
+    expect(faults, `HOSTLER_SEED=${String(seed)}`).toEqual([]);
+    expect(asked).toBeGreaterThan(0);
+    expect(Object.keys(kills).length).toBeGreaterThan(0);
+  },
+);

@@ -56,8 +56,8 @@ export function storeSocket(home: string): string {
 }
 
 /**
- * The store's HTTPS server. Who may do what is decided by the client's certificate: read with any agent's, write with
- * role build, golden or store. Nothing listens until `listenUnix` and `listenTcp` are called.
+ * The store's HTTPS server. Who may do what is decided by the client's certificate: read blobs with that of any agent
+ * that stays, write with role build, golden or store; nodes read postscripts alone. Nothing listens until `listenUnix` and `listenTcp` are called.
  */
 export class StoreServer {
   readonly blobs: BlobStore;
@@ -183,6 +183,11 @@ export class StoreServer {
 
   async #blob(request: IncomingMessage, response: ServerResponse, peer: AgentIdentity, digest: string): Promise<void> {
     if (isReading(request)) {
+      // What a node is to have comes by its boot server: blobs may be golden trees, or files for another node's eyes.
+      if (peer.kind === 'node') {
+        sendText(response, 403, 'nodes do not read from a store\n');
+        return;
+      }
       if (request.method === 'HEAD' && (await this.blobs.size(digest)) === undefined) {
         response.setHeader(receivedHeader, String(await this.blobs.partialSize(digest)));
       }

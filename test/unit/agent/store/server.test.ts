@@ -19,6 +19,7 @@ let server: StoreServer;
 let access: StoreAccess;
 let builder: TlsIdentity;
 let node: TlsIdentity;
+let reader: TlsIdentity;
 let stranger: TlsIdentity;
 const signal = AbortSignal.timeout(60_000);
 
@@ -27,6 +28,7 @@ beforeAll(async () => {
   const authority = await createTestAuthority();
   const own = await authority.issue('store1', { roles: ['store'] });
   builder = await authority.issue('build1', { roles: ['build'] });
+  reader = await authority.issue('boot2', { roles: ['boot'] });
   node = await authority.issue('n01', { kind: 'node', roles: ['node'] });
   stranger = await (await createTestAuthority()).issue('build1', { roles: ['build'] });
   await mkdir(join(dir, 'install', 'postscripts', 'sub'), { recursive: true });
@@ -88,7 +90,7 @@ describe('the store', () => {
     for (const endpoint of access.endpoints) {
       const target = join(dir, 'got');
       await download({ agent: 'store1', endpoints: [endpoint] }, `/blobs/${blob.digest}`, target, {
-        identity: node,
+        identity: reader,
         signal,
         digest: blob.digest,
       });
@@ -103,14 +105,14 @@ describe('the store', () => {
     const seen: number[] = [];
     await writeFile(`${target}.part`, image.subarray(0, 2_000_000));
     await download(access, `/blobs/${digest}`, target, {
-      identity: node,
+      identity: reader,
       signal,
       digest,
       onProgress: (done) => seen.push(done),
     });
     expect(seen[0]).toBeGreaterThan(2_000_000);
     await writeFile(`${target}.part`, randomBytes(1_000_000));
-    await download(access, `/blobs/${digest}`, target, { identity: node, signal, digest });
+    await download(access, `/blobs/${digest}`, target, { identity: reader, signal, digest });
     expect(sha256(await readFile(target))).toBe(digest);
   });
 
@@ -145,7 +147,7 @@ describe('the store', () => {
 
   it('answers ranges', async () => {
     const { digest } = await server.blobs.putStream(Readable.from([image]));
-    const answer = await ask('GET', `/blobs/${digest}`, node, { headers: { Range: 'bytes=10-19' } });
+    const answer = await ask('GET', `/blobs/${digest}`, reader, { headers: { Range: 'bytes=10-19' } });
     expect([answer.status, answer.headers['content-range']]).toEqual([206, `bytes 10-19/${image.length}`]);
     expect(answer.body).toEqual(image.subarray(10, 20));
   });
@@ -156,13 +158,16 @@ describe('the store', () => {
     expect((await ask('GET', `/blobs/${digest}`, stranger)).status).toBe(403);
     const body = Buffer.from('new');
     expect((await ask('PUT', `/blobs/${sha256(body)}`, node, { body })).status).toBe(403);
+    // A golden tree is content like any other, and no node may have it by its certificate alone.
+    const kept = await server.blobs.putStream(Readable.from([body]));
+    expect((await ask('GET', `/blobs/${kept.digest}`, node)).status).toBe(403);
     expect(await server.blobs.size(sha256(body))).toBeUndefined();
   });
 
   it('is refused by a client when it is another agent', async () => {
     const { digest } = await server.blobs.putStream(Readable.from([image]));
     const other = { agent: 'store2', endpoints: access.endpoints.slice(0, 1) };
-    const options = { identity: node, signal, digest };
+    const options = { identity: reader, signal, digest };
     await expect(download(other, `/blobs/${digest}`, join(dir, 'no'), options)).rejects.toMatchObject({
       code: 'unauthenticated',
     });
@@ -178,7 +183,7 @@ describe('the store', () => {
   });
 
   it('says at once what it does not have', async () => {
-    const options = { identity: node, signal, digest: '0'.repeat(64) };
+    const options = { identity: reader, signal, digest: '0'.repeat(64) };
     await expect(download(access, `/blobs/${'0'.repeat(64)}`, join(dir, 'no'), options)).rejects.toMatchObject({
       code: 'not_found',
     });

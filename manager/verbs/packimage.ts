@@ -82,7 +82,9 @@ export const packimage: Verb<State | null> = {
     if (state.collection !== null && isCollecting(report)) return collecting(state, state.collection, report, known);
     if (report.about === 'commit') {
       if (report.outcome === 'conflict') {
-        return end({ do: 'refuse', code: 'aborted', message: `Error: [${state.server}]: ${report.message}` });
+        const removing = known.row('image', state.version)?.['image.state'] === 'removing';
+        const todo = removing ? ` ${state.version} is being removed: hostler image gc, then pack it again.` : '';
+        return end({ do: 'refuse', code: 'aborted', message: `Error: [${state.server}]: ${report.message}${todo}` });
       }
       return published(state, known);
     }

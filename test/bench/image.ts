@@ -81,6 +81,7 @@ async function measure(folder: string, manager: RealManager): Promise<Record<str
   const packimage = await seconds('packimage', '-m', 'squashfs', image);
 
   const root = join(rootimgdir, 'rootimg');
+  const packCpio = await seconds('packimage', '-m', 'cpio', '-c', 'gzip', image);
   const level = await bare([
     'mksquashfs',
     root,
@@ -92,6 +93,9 @@ async function measure(folder: string, manager: RealManager): Promise<Record<str
     '-noappend',
     '-no-progress',
   ]);
+  const archive = join(folder, 'plain.cpio');
+  const names = 'find . -print0 | cpio --null -o -H newc --quiet >"$1" && gzip -n "$1"';
+  const cpio = await bare(['sh', '-c', `cd "$2" && ${names}`, 'sh', archive, root]);
   const packages = [...readFileSync(join(root, 'var/lib/dpkg/status'), 'utf8').matchAll(/^Package: (.*)$/gm)].map(
     ([, name]) => name ?? '',
   );
@@ -124,6 +128,9 @@ async function measure(folder: string, manager: RealManager): Promise<Record<str
     mksquashfsSeconds: level,
     packRatio: Number((packimage / level).toFixed(2)),
     packBudget: 1.1,
+    packCpioSeconds: packCpio,
+    cpioSeconds: cpio,
+    packCpioRatio: Number((packCpio / cpio).toFixed(2)),
   };
 }
 

@@ -49,33 +49,51 @@ export function nativeFolder(arch: string, taskDir: string): string | undefined 
  */
 export async function fillNative(folder: string): Promise<void> {
   const launcher = which('busybox');
-  if (launcher === undefined || (await librariesOf(launcher)).length > 0) return;
-  for (const name of ['bin', 'real', 'lib']) await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
-  await copyFile(launcher, join(folder, 'busybox'));
-  await chmod(join(folder, 'busybox'), 0o755);
-  const copied = new Set<string>();
-  for (const tool of tools) {
+  const found = tools.flatMap((tool) => {
     const program = which(tool);
-    const libraries = program === undefined ? [] : await librariesOf(program);
-    const loader = libraries.find((file) => /^ld-linux|^ld64\.so/.test(basename(file)));
-    if (program === undefined || loader === undefined) continue;
-    for (const file of libraries) {
-      if (copied.has(file)) continue;
+    return program === undefined ? [] : [[tool, program] as const];
+  });
+  const libraries = await librariesOf([
+    ...(launcher === undefined ? [] : [launcher]),
+    ...found.map(([, path]) => path),
+  ]);
+  if (launcher === undefined || libraries.get(launcher)?.length !== 0) return;
+  for (const name of ['bin', 'real', 'lib']) await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
+  await copyProgram(launcher, join(folder, 'busybox'));
+  const copied = new Set<string>();
+  for (const [tool, program] of found) {
+    const needs = libraries.get(program) ?? [];
+    const loader = needs.find((file) => /^ld-linux|^ld64\.so/.test(basename(file)));
+    if (loader === undefined) continue;
+    for (const file of needs.filter((one) => !copied.has(one))) {
       copied.add(file);
-      await copyFile(await realpath(file), join(folder, 'lib', basename(file)));
+      await copyProgram(file, join(folder, 'lib', basename(file)));
     }
-    await copyFile(await realpath(program), join(folder, 'real', tool));
-    await chmod(join(folder, 'real', tool), 0o755);
-    await chmod(join(folder, 'lib', basename(loader)), 0o755);
+    await copyProgram(program, join(folder, 'real', tool));
     const at = `/${nativePlace}`;
     const words = `${at}/lib/${basename(loader)} --library-path ${at}/lib --argv0 ${tool} ${at}/real/${tool}`;
-    await writeFile(join(folder, 'bin', tool), `#!${at}/busybox sh\nexec ${words} "$@"\n`, { mode: 0o755 });
-    await chmod(join(folder, 'bin', tool), 0o755);
+    const start = join(folder, 'bin', tool);
+    await writeFile(start, `#!${at}/busybox sh\nexec ${words} "$@"\n`);
+    await chmod(start, 0o755);
   }
 }
 
-/** Paths of the shared libraries of a program, the loader among them; none: it is static, or a script. */
-async function librariesOf(program: string): Promise<string[]> {
-  const { stdout } = await run('ldd', [program], { allowExit: 'any', timeoutMs: 10_000 });
-  return [...stdout.matchAll(/(?:=> |^\s*)(\/\S+) \(0x/gm)].map((match) => match[1] ?? '');
+async function copyProgram(from: string, to: string): Promise<void> {
+  await copyFile(await realpath(from), to);
+  await chmod(to, 0o755);
+}
+
+/** Paths of the shared libraries of programs, the loader among them; none: it is static, or a script. */
+async function librariesOf(programs: readonly string[]): Promise<Map<string, string[]>> {
+  // Given one program alone, ldd does not name it.
+  const { stdout } = await run('ldd', ['/nonexistent', ...programs], { allowExit: 'any', timeoutMs: 30_000 });
+  const found = new Map<string, string[]>();
+  let libraries: string[] = [];
+  for (const line of stdout.split('\n')) {
+    const head = /^(\/\S+):$/.exec(line)?.[1];
+    if (head !== undefined) found.set(head, (libraries = []));
+    const library = /(?:=> |^\s+)(\/\S+) \(0x/.exec(line)?.[1];
+    if (library !== undefined) libraries.push(library);
+  }
+  return found;
 }

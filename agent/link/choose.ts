@@ -1,5 +1,8 @@
 import { HostlerError } from '../../shared/errors/error.ts';
 import { atManager } from '../../shared/broker/address.ts';
+import type { Duplex } from '../../shared/session/duplex.ts';
+import type { FromAgent } from '../../shared/wire/generated/hostler/v1/FromAgent.ts';
+import type { ToAgent__Output } from '../../shared/wire/generated/hostler/v1/ToAgent.ts';
 import type { Identity } from '../identity/identity-files.ts';
 import { grpcCarrier } from './grpc.ts';
 import type { Carrier } from './link.ts';
@@ -48,16 +51,32 @@ export function chosenCarrier({ choice, manager, identity, stale }: ChooseOption
       inVain = 0;
       return overGrpc(signal);
     }
+    // Until the manager is heard: a broker that answers is not enough.
+    inVain++;
     try {
-      const duplex = await overNats(signal);
-      inVain = 0;
-      return duplex;
+      return listening(await overNats(signal), () => (inVain = 0));
     } catch (thrown) {
-      inVain++;
       const error = HostlerError.from(thrown, 'unavailable');
       if (error.code === 'unauthenticated' || error.code === 'failed_precondition') stale();
       throw error;
     }
   };
   return Object.assign(carrier, { keep: overNats.keep, canKeep: overNats.canKeep });
+}
+
+type AgentEnd = Duplex<ToAgent__Output, FromAgent>;
+
+function listening(duplex: AgentEnd, heard: () => void): AgentEnd {
+  return {
+    incoming: noting(duplex.incoming, heard),
+    send: (message) => duplex.send(message),
+    close: (reason) => duplex.close(reason),
+  };
+}
+
+async function* noting<Item>(items: AsyncIterable<Item>, heard: () => void): AsyncGenerator<Item> {
+  for await (const item of items) {
+    heard();
+    yield item;
+  }
 }

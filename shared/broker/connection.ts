@@ -68,6 +68,8 @@ export async function connectBroker(login: BrokerLogin): Promise<NatsConnection>
 
 /** Closes a connection after what was said on it went out; bounded, for the client's own `drain` waits for ever on a dead one. */
 export async function leaveBroker(broker: NatsConnection): Promise<void> {
+  // Whoever else was told to stop in this turn says goodbye first.
+  await new Promise((resolve) => setImmediate(resolve));
   if (broker.isClosed()) return;
   const enough = new AbortController();
   const flushed = broker.flush().catch(() => undefined);

@@ -8,8 +8,8 @@ import { chaos } from '../tools/chaos.ts';
  */
 const seed = Number(process.env['HOSTLER_SEED'] ?? Date.now() % 1_000_000);
 
-test.each(['grpc', 'nats'] as const)('three minutes over %s', { timeout: 500_000 }, async (link) => {
-  if (link === 'nats' && which('nats-server') === undefined) return;
+test.for(['grpc', 'nats'] as const)('three minutes over %s', { timeout: 500_000 }, async (link, context) => {
+  if (link === 'nats' && which('nats-server') === undefined) context.skip('nats-server is not installed');
   const { faults, asked, kills } = await chaos({ link, seconds: 180, seed });
   process.stdout.write(`${link}: ${String(asked)} tasks, killed ${JSON.stringify(kills)}, seed ${String(seed)}\n`);
   expect(faults, `HOSTLER_SEED=${String(seed)}`).toEqual([]);

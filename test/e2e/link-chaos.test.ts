@@ -8,11 +8,11 @@ import { chaos } from '../tools/chaos.ts';
  */
 const seed = Number(process.env['HOSTLER_SEED'] ?? Date.now() % 1_000_000);
 
-test.each(['grpc', 'nats'] as const)(
+test.for(['grpc', 'nats'] as const)(
   'whatever is killed, every task ends once, over %s',
   { timeout: 280_000 },
-  async (link) => {
-    if (link === 'nats' && which('nats-server') === undefined) return;
+  async (link, context) => {
+    if (link === 'nats' && which('nats-server') === undefined) context.skip('nats-server is not installed');
     const { faults, asked, kills } = await chaos({ link, seconds: 10, seed });
     expect(faults, `HOSTLER_SEED=${String(seed)}`).toEqual([]);
     expect(asked).toBeGreaterThan(0);

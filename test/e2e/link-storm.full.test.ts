@@ -9,8 +9,8 @@ import { storm } from '../tools/storm.ts';
  */
 const agents = Number(process.env['HOSTLER_STORM_AGENTS'] ?? 10_000);
 
-test.each(['grpc', 'nats'] as const)('ten thousand over %s', { timeout: 1_800_000 }, async (link) => {
-  if (link === 'nats' && which('nats-server') === undefined) return;
+test.for(['grpc', 'nats'] as const)('ten thousand over %s', { timeout: 1_800_000 }, async (link, context) => {
+  if (link === 'nats' && which('nats-server') === undefined) context.skip('nats-server is not installed');
   const { calledGone, afterManager, afterBroker } = await storm(link, agents, 600);
   process.stdout.write(`back after ${String(afterManager)} s, after the broker's end ${String(afterBroker)} s\n`);
   expect(calledGone).toBe(0);

@@ -4,7 +4,7 @@ import { hasFlag, type Asked } from '../../shared/verb/asked.ts';
 import type { Effect, Json } from '../../shared/verb/effect.ts';
 import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
-import { buildLock, nimMaster, refuse, say, site, splitPairs } from './nim/common.ts';
+import { buildLock, nimMaster, refuse, say, site, splitPairs, verbosely } from './nim/common.ts';
 import { planImage } from './nim/image-plan.ts';
 import { planUpdate } from './nim/image-update.ts';
 import { copiesFiles } from './nim/replicas.ts';
@@ -47,7 +47,7 @@ export const mknimimage: Verb<State | null> = {
             kind: nimKinds.image,
             title: `Make the NIM resources of ${image}`,
             on: nimMaster(known),
-            spec: plan.spec as unknown as Json,
+            spec: verbosely(asked, plan.spec) as unknown as Json,
             uninterruptible: true,
             lock: buildLock(nimMaster(known)),
           },
@@ -92,7 +92,7 @@ function update(asked: Asked, known: View, image: string, pairs: ReadonlyMap<str
   const work: UpdateWork = {
     server: asked.server,
     image,
-    spec: plan.spec as unknown as Json,
+    spec: verbosely(asked, plan.spec) as unknown as Json,
     servers: copiesFiles(known, false) ? otherMasters(known, image) : [],
     base: `${site(known, 'installdir') || asked.folders.install}/nim`,
     open: [],

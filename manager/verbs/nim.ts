@@ -71,7 +71,8 @@ export const nim: Verb<{ readonly server: string } | null> = {
       error: true,
     }));
     const text = result.text === undefined || result.text === '' ? [] : [{ do: 'say' as const, text: result.text }];
-    const lines = (result.lines ?? []).map((line) => say(line));
+    const well = result.lines?.length === 0 ? ['Everything that was looked at is there and ready.'] : [];
+    const lines = [...(result.lines ?? []), ...well].map((line) => say(line));
     return end(...text, ...lines, ...complaints, {
       do: 'done',
       exit: complaints.length > 0 || (result.broken ?? []).length > 0 ? 1 : 0,

@@ -4,7 +4,17 @@ import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
 import type { Effect, Json, Requirement } from '../../shared/verb/effect.ts';
 import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
-import { buildLock, imageAttributes, isNimImage, nimMaster, refuse, resourceTypes, say, site } from './nim/common.ts';
+import {
+  buildLock,
+  imageAttributes,
+  isNimImage,
+  nimMaster,
+  refuse,
+  resourceTypes,
+  say,
+  site,
+  verbosely,
+} from './nim/common.ts';
 import { copiesFiles } from './nim/replicas.ts';
 import { otherMasters } from './nim/servers.ts';
 
@@ -57,7 +67,8 @@ export const rmnimimage: Verb<State | null> = {
     }
     const base = `${site(known, 'installdir') || asked.folders.install}/nim`;
     const deletes = hasFlag(asked, 'd');
-    const spec = (files: boolean): NimRemoveImageSpec => ({ image, resources: wanted, deleteFiles: files, base });
+    const spec = (files: boolean): NimRemoveImageSpec =>
+      verbosely(asked, { image, resources: wanted, deleteFiles: files, base });
     const servers = hasFlag(asked, 'M') ? [] : (named?.split(',').filter((name) => name !== '') ?? otherMasters(known));
     const own = spec(deletes);
     const tasks = servers.map((agent, index) =>

@@ -14,7 +14,7 @@ import type { Effect, Json, Requirement } from '../../shared/verb/effect.ts';
 import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { clientDefinition, gatewayOf } from './nim/client-plan.ts';
-import { complain, mastersOf, nimMaster, refuse, say, shortName, site, splitPairs } from './nim/common.ts';
+import { complain, mastersOf, nimMaster, refuse, say, shortName, site, splitPairs, verbosely } from './nim/common.ts';
 
 interface State {
   readonly server: string;
@@ -49,7 +49,7 @@ export const xcat2nim: Verb<State | null> = {
           kind,
           title,
           on,
-          spec,
+          spec: verbosely(asked, spec as object) as Json,
           uninterruptible: kind !== nimKinds.show,
           lock: `nim-clients-${on.agent ?? 'prime'}`,
         },
@@ -98,7 +98,9 @@ export const xcat2nim: Verb<State | null> = {
 };
 
 function targetsOf(asked: Asked, known: View, operands: readonly string[]): Target[] | string {
-  const types = (optionValue(asked, 't') ?? 'node').split(',');
+  // Groups take machines that are there.
+  const order = ['network', 'node', 'group'];
+  const types = (optionValue(asked, 't') ?? 'node').split(',').sort((a, b) => order.indexOf(a) - order.indexOf(b));
   const bad = types.find((type) => !['node', 'group', 'network'].includes(type));
   if (bad !== undefined) return `'${bad}' is not a valid object type for this command. Use node, group or network.`;
   if (types.includes('network') && (hasFlag(asked, 'f') || hasFlag(asked, 'r') || hasFlag(asked, 'u')))

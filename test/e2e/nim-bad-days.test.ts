@@ -76,6 +76,34 @@ describe('making an image', () => {
     expect((await works('lsdef -t osimage')).trim()).toBe('Could not find any object definitions to display.');
   });
 
+  test.each([
+    ['a named resource', 'script=a,b', /There is no script resource named a/],
+    ['the backup', '-m mksysb -b /nonexistent/backup', /\/nonexistent\/backup does not exist/],
+    ['the golden node', '-m mksysb -n node03', /node03 is not a NIM client/],
+  ])('%s is not there: seen before anything is made', async (_what, words, text) => {
+    await standalone();
+    const before = changing().length;
+    const source = words.startsWith('-m') ? '' : ` -s ${site.media}`;
+    const [options, pairs] = words.startsWith('-') ? [`${words} `, ''] : ['', ` ${words}`];
+    await fails(`mknimimage ${options}${source.trim()}${source === '' ? '' : ' '}other${pairs}`, text);
+    expect(changing()).toHaveLength(before);
+  });
+
+  test('an image is completed as what it is', async () => {
+    await stateless();
+    await works('mknimimage -c img usercomment=spare');
+    const listed = await works('lsdef -t osimage -l img');
+    expect(listed).toContain('nimtype=diskless');
+    expect(listed).toContain('shared_root=img_shared_root');
+    expect(listed).not.toContain(' root=');
+    await works('chkosimage img');
+  });
+
+  test('-V tells the commands', async () => {
+    const out = await works(`mknimimage -V -s ${site.media} img`);
+    expect(out).toMatch(/^xcatmn: Running command on this machine: nim -o define -t spot -a server=master .* img$/m);
+  });
+
   test('the source has no support images', async () => {
     site.standIn.set({ simages: false });
     await fails(`mknimimage -s ${site.media} img`, /lacks the simages attribute/);

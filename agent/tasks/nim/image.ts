@@ -1,5 +1,6 @@
 import { HostlerError } from '../../../shared/errors/error.ts';
 import type { NimImageResult, NimImageSpec, NimResourceSpec } from '../../../shared/task/nim.ts';
+import { lookBefore } from './look-before.ts';
 import type { NimMaster } from './master.ts';
 import { checkNimName } from './names.ts';
 import { first } from './objects.ts';
@@ -16,7 +17,9 @@ export async function makeImage(
   for (const resource of spec.resources) checkNimName(resource.name, `the ${resource.type} resource`);
   const lines: string[] = [];
   const resources: Record<string, string> = {};
-  if (!(await master.configured())) {
+  const configured = await master.configured();
+  await lookBefore(master, spec, configured);
+  if (!configured) {
     lines.push('Configuring NIM.');
     await setUp(master, spec);
   }

@@ -58,9 +58,17 @@ function kind<Kind extends keyof Specs>(
         context.log(line);
       };
       const master = openMaster(context.home, log, context.signal);
-      return (await work(master, context.spec as unknown as Specs[Kind], context)) as Json;
+      const result = await work(master, context.spec as unknown as Specs[Kind], context);
+      return withCommands(result, context.spec, master) as Json;
     },
   };
+}
+
+/** -V: what was run stands in front of what is said. */
+function withCommands(result: object, spec: object, master: NimMaster): object {
+  if (!('verbose' in spec && spec.verbose === true && 'lines' in result && Array.isArray(result.lines))) return result;
+  const said = master.commands.map((command) => `Running command on ${master.login.name}: ${command}`);
+  return { ...result, lines: [...said, ...(result.lines as unknown[])] };
 }
 
 export const nimTasks: readonly TaskKind[] = [

@@ -1,6 +1,7 @@
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { runLasting, type Lasting } from './lasting.ts';
 import type { Login, Ran } from './login/index.ts';
+import { quotedLine } from '../../../shared/text/shell-words.ts';
 import { messageIds, lastMessageId, nimError, withoutWarnings } from './messages.ts';
 import { first, parseStanzas, type NimObject } from './objects.ts';
 import { uncertain } from './uncertain.ts';
@@ -13,6 +14,8 @@ const wholeListAbove = 3;
 /** The NIM commands of one master. Every answer is checked; an exit of 0 alone is never success (facts, section 16). */
 export class NimMaster {
   readonly login: Login;
+  /** What was run that changes something, as one would type it. */
+  readonly commands: string[] = [];
   readonly #lasting: Lasting;
 
   constructor(login: Login, lasting: Lasting) {
@@ -78,6 +81,7 @@ export class NimMaster {
     options: { type?: string; force?: boolean } = {},
   ): Promise<Ran> {
     const args = argumentsOf(operation, name, attributes, options);
+    this.commands.push(quotedLine(['nim', ...args]));
     const ran = await this.login.run('nim', args, { timeoutMs: 3_600_000 });
     if (ran.exit !== 0) throw nimError(['nim', ...args].join(' '), name, ran);
     this.#warn(ran);
@@ -99,6 +103,7 @@ export class NimMaster {
   }
 
   async lasting(key: string, program: string, args: readonly string[]): Promise<Ran> {
+    this.commands.push(quotedLine([program, ...args]));
     return runLasting(this.login, this.#lasting, key, program, args);
   }
 

@@ -24,12 +24,7 @@ export async function ensureResource(master: NimMaster, spec: NimResourceSpec): 
     if (!long.includes(spec.type) || spec.make === undefined || !(await master.underWay(spec.name)))
       throw halfBuilt(found);
   }
-  if (spec.make === undefined) {
-    throw new HostlerError(
-      'not_found',
-      `There is no ${spec.type} resource named ${spec.name} on ${master.login.name}. Make it first, or leave it out so that one is made.`,
-    );
-  }
+  if (spec.make === undefined) throw notThere(master, spec);
   const { make } = spec;
   await prepare(master, spec.type, make);
   if (make.copyFrom !== undefined) await copyFiles(master, spec, make, make.copyFrom);
@@ -41,6 +36,13 @@ export async function ensureResource(master: NimMaster, spec: NimResourceSpec): 
   checkFound(made, spec);
   if (!resourceIsReady(made)) throw halfBuilt(made);
   return false;
+}
+
+export function notThere(master: NimMaster, { type, name }: NimResourceSpec): HostlerError {
+  return new HostlerError(
+    'not_found',
+    `There is no ${type} resource named ${name} on ${master.login.name}. Make it first, or leave it out so that one is made.`,
+  );
 }
 
 /** Two who want the same resource at once: whoever comes second finds it taken, and looks at it as at any that is there. */
@@ -58,7 +60,8 @@ async function definedByOthers(master: NimMaster, spec: NimResourceSpec, work: (
   }
 }
 
-function checkFound(found: NimObject, spec: NimResourceSpec): void {
+/** Throws where the object of that name is another one than is wanted. */
+export function checkFound(found: NimObject, spec: NimResourceSpec): void {
   if (found.type !== spec.type) {
     throw new HostlerError(
       'already_exists',
@@ -139,7 +142,7 @@ async function copyFiles(
 }
 
 /** Its backup command is pushed to the client: it must be defined, and up. */
-async function needRunningClient(master: NimMaster, name: string): Promise<void> {
+export async function needRunningClient(master: NimMaster, name: string): Promise<void> {
   const client = await master.show(name);
   if (client?.class !== 'machines')
     throw new HostlerError(

@@ -12,7 +12,7 @@ import type { Change, Effect, Json, Report, Requirement } from '../../../shared/
 import { end, type Step } from '../../../shared/verb/verb.ts';
 import type { View } from '../../../shared/verb/view.ts';
 import { prescriptsFor } from './client-plan.ts';
-import { nfsAttributes, nimMaster, say } from './common.ts';
+import { nfsAttributes, nimMaster, say, verbosely } from './common.ts';
 import { copiesFiles, isReplica, primeOf, withReplicas } from './replicas.ts';
 
 /** The part that all verbs on NIM machines share: one task a master, then one commit, then what is said. */
@@ -50,7 +50,12 @@ export function startWork(
   work: Pick<ClientWork, 'attributes' | 'success' | 'failure'>,
   refusals: readonly Effect[] = [],
 ): Step<ClientWork> {
-  const all = masters.map((one, index) => ({ ...one, title, key: `nim-${String(index + 1)}` }));
+  const all = masters.map((one, index) => ({
+    ...one,
+    spec: verbosely(asked, one.spec),
+    title,
+    key: `nim-${String(index + 1)}`,
+  }));
   const lacking = (one: MasterWork): boolean =>
     isReplica(known, one.on) && one.spec.resources.some(({ make }) => make === undefined);
   const later = all.filter(lacking);

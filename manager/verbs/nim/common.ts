@@ -67,6 +67,11 @@ export function mastersOf(
   return masters;
 }
 
+/** -V: the agent tells which NIM commands it ran. */
+export function verbosely<Spec extends object>(asked: Asked, spec: Spec): Spec {
+  return hasFlag(asked, 'verbose') ? { ...spec, verbose: true } : spec;
+}
+
 /** One build at a time for each server; whoever comes second waits. */
 export function buildLock(on: Requirement): string {
   return `nim-build-${on.agent ?? 'prime'}`;

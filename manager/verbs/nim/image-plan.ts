@@ -53,14 +53,16 @@ interface Wish {
 }
 
 export function planImage(asked: Asked, known: View, image: string, pairs: ReadonlyMap<string, string>): ImagePlan {
-  const type = optionValue(asked, 't') ?? 'standalone';
+  // What is completed stays what it is.
+  const before = hasFlag(asked, 'c') ? imageAttributes(known, image) : {};
+  const type = optionValue(asked, 't') ?? before['nimtype'] ?? 'standalone';
   if (!['standalone', 'diskless', 'dataless'].includes(type))
     return no(`'${type}' is not a valid NIM type. Use standalone, diskless or dataless.`);
-  const method = type === 'standalone' ? (optionValue(asked, 'm') ?? 'rte') : '';
+  const method = type === 'standalone' ? (optionValue(asked, 'm') ?? before['nimmethod'] ?? 'rte') : '';
   if (!['', 'rte', 'mksysb'].includes(method))
     return no(`'${method}' is not a valid NIM install method. Use rte or mksysb.`);
   const copyOf = optionValue(asked, 'i');
-  const source = optionValue(asked, 's') ?? pairs.get('source') ?? '';
+  const source = optionValue(asked, 's') ?? pairs.get('source') ?? before['lpp_source'] ?? '';
   const trouble =
     optionTrouble(asked, type, method, source, copyOf) ??
     (copyOf === undefined || isNimImage(known, copyOf) ? undefined : `'${copyOf}' is not a valid xCAT image name.`) ??
@@ -83,7 +85,7 @@ export function planImage(asked: Asked, known: View, image: string, pairs: Reado
     base: (optionValue(asked, 'l') ?? `${site(known, 'installdir') || asked.folders.install}/nim`).replace(/\/+$/, ''),
     source,
     pairs,
-    before: hasFlag(asked, 'c') ? imageAttributes(known, image) : {},
+    before,
     copied: copyOf === undefined ? {} : imageAttributes(known, copyOf),
   };
   if (!wish.base.startsWith('/') || wish.base.split('/').includes('..'))
@@ -161,7 +163,7 @@ function resourcesOf(wish: Wish): NimResourceSpec[] {
       : [
           'lpp_source',
           'spot',
-          hasFlag(asked, 'r') ? 'shared_root' : 'root',
+          hasFlag(asked, 'r') || (wish.before['shared_root'] ?? '') !== '' ? 'shared_root' : 'root',
           ...(hasFlag(asked, 'D') || (wish.copied['dump'] ?? '') !== '' ? ['dump'] : []),
           ...(type === 'diskless' ? ['paging'] : []),
         ];

@@ -56,7 +56,7 @@ test('sets NIM up once and makes what a stateless image needs', async () => {
   expect(again.lines).toContain("Using existing spot resource named '61cosi'.");
   expect(lab.commands().filter((line) => line.startsWith('nim_master_setup'))).toHaveLength(1);
   expect(lab.commands().filter((line) => line.includes('define'))).toHaveLength(4);
-});
+}, 60_000);
 
 test('does not take a half-built SPOT for a whole one', async () => {
   const full = join(lab.base, 'spot');
@@ -64,7 +64,7 @@ test('does not take a half-built SPOT for a whole one', async () => {
   await expect(makeImage(lab.master, diskless(), () => {})).rejects.toThrow(/not enough free disk space|enlarged/i);
   lab.standIn.set({ fullPaths: [] });
   await expect(makeImage(lab.master, diskless(), () => {})).rejects.toThrow(/left half-built/);
-});
+}, 60_000);
 
 test('refuses a resource of the right name at another place', async () => {
   await makeImage(lab.master, diskless(), () => {});
@@ -73,4 +73,4 @@ test('refuses a resource of the right name at another place', async () => {
     resources: [{ type: 'paging', name: '61cosi_paging', make: { location: '/elsewhere/paging', attributes: [] } }],
   };
   await expect(makeImage(lab.master, other, () => {})).rejects.toThrow(/exists at .*, not at \/elsewhere/);
-});
+}, 60_000);

@@ -78,10 +78,10 @@ describe('making a SPOT ready', () => {
     const before = read('etc/security/passwd');
     expect(await setUp()).toEqual({ changed: false, lines: [] });
     expect(read('etc/security/passwd')).toBe(before);
-    expect(await setUp('another')).toMatchObject({ changed: true });
+    expect(await setUp('xyzzy 2')).toMatchObject({ changed: true });
     // Neither the password nor what became of it was ever an argument, of ours or of the other side.
     const words = other.calls().flat().join('\n');
-    for (const secret of ['ge heim', 'another', '{ssha512}']) expect(words).not.toContain(secret);
+    for (const secret of ['ge heim', 'xyzzy', '{ssha512}']) expect(words).not.toContain(secret);
   });
 
   test('a password that was crypted before stays as it is', async () => {

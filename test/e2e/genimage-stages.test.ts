@@ -189,6 +189,10 @@ const flips: readonly Flip[] = [
     act: () => ({ otherpkglist: [] }),
     shows: ['opt/other', null],
   },
+  { input: 'permission', remade: from('files'), act: () => ({ permission: '700' }) },
+  { input: 'the network cards of the image', remade: from('files'), act: () => ({ interfaces: ['eth1'] }) },
+  { input: 'the limit of /tmp', remade: from('files'), act: () => ({ tmplimit: '1g' }) },
+  { input: 'the limit of the writable layer', remade: ['initrd'], act: () => ({ rootlimit: '512m' }) },
   {
     input: 'the same packages in another repository',
     // Scripts are told the address; nothing of a folder of this machine stands in the image.

@@ -16,7 +16,11 @@ import type { Build } from './spec.ts';
  */
 export const driversPart: TreePart = {
   name: 'drivers',
-  input: async (build) => [1, build.ignorekernelchk, build.kernelver, await Promise.all(sources(build).map(fileInput))],
+  // Without a source nothing is done, whatever else is asked.
+  input: async (build) =>
+    sources(build).length === 0
+      ? []
+      : [1, build.ignorekernelchk, build.kernelver, await Promise.all(sources(build).map(fileInput))],
   apply: async (root, build, context) => {
     if (sources(build).length === 0) return;
     const kernel = await kernelOf(root, build.release.kernelFile[build.arch] ?? 'vmlinuz', build.kernelver);

@@ -5,21 +5,11 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { SimAgent, type SimAgentOptions, SimSpool, enrolSim } from '../sim/agent.ts';
 import { type Asked, faultsIn } from '../sim/history.ts';
 import { SimManager } from '../sim/manager.ts';
+import { dice } from '../tools/dice.ts';
 import { type Backend, type Wiring, grpc, memory, nats } from './link-backends.ts';
 
 const agentCount = 3;
 const taskCount = 240;
-
-/** A small generator with a seed that a failure prints, so that the same disorder can be had again. */
-function dice(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 describe.each([memory, grpc, nats])('anything may be killed at any time, over $name', (backend: Backend) => {
   const cleanUp: (() => Promise<unknown>)[] = [];

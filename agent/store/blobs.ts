@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, createWriteStream } from 'node:fs';
-import { chmod, copyFile, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,6 +10,16 @@ import { checkedDigest, digestOf, isDigest } from './digest.ts';
 import { syncPath } from '../../shared/files/durable.ts';
 import { checkSpace } from './space.ts';
 
+/** Between the end of a task and the manager's knowing what it made. */
+const afterTaskMs = 5_000;
+
+export interface PutOptions {
+  readonly digest?: string;
+  readonly signal?: AbortSignal;
+  /** Folder of the task that puts it in; gone when its result is known. */
+  readonly wantedBy?: string;
+}
+
 /**
  * Files by their content: `<home>/store/blobs/<aa>/<sha256>`, immutable. Any process of the agent may use the folder
  * at the same time: a blob appears by one rename and never changes after.
@@ -17,7 +27,7 @@ import { checkSpace } from './space.ts';
 export class BlobStore {
   readonly #blobs: string;
   readonly #partial: string;
-  /** Empty files named by blobs that were put in once more, for `removeUnlessWanted`. */
+  /** By blobs that were put in once more: who did, for `removeUnlessWanted`. */
   readonly #again: string;
 
   constructor(home: string) {
@@ -49,11 +59,7 @@ export class BlobStore {
    * Takes a file in. `move` takes it away from where it is (nobody may hold it open for writing); `copy` leaves it.
    * With `digest` a file of other content is refused as `data_loss` (and left where it is).
    */
-  async putFile(
-    file: string,
-    how: 'move' | 'copy',
-    options: { digest?: string; signal?: AbortSignal } = {},
-  ): Promise<BlobRef> {
+  async putFile(file: string, how: 'move' | 'copy', options: PutOptions = {}): Promise<BlobRef> {
     if (how === 'copy') {
       const temporary = await this.#temporary((await stat(file)).size);
       try {
@@ -118,13 +124,18 @@ export class BlobStore {
   }
 
   /**
-   * Takes a blob away, unless somebody put the same content in again during the last `graceMs`: what refers to it may
-   * not be known yet. Returns the bytes that are free now; undefined when it was kept.
+   * Takes a blob away, unless somebody put the same content in again whose result may not be known yet: a task whose
+   * folder is still there, or, where no task was named, anybody during the last `graceMs`. Returns the bytes that are
+   * free now; undefined when it was kept.
    */
   async removeUnlessWanted(digest: string, graceMs: number): Promise<number | undefined> {
     const mark = join(this.#again, checkedDigest(digest));
     const wanted = await stat(mark).catch(() => undefined);
-    if (wanted !== undefined && wanted.mtimeMs > Date.now() - graceMs) return undefined;
+    if (wanted !== undefined) {
+      const task = await readFile(mark, 'utf8');
+      const busy = task !== '' && (await stat(task).catch(() => undefined)) !== undefined;
+      if (busy || wanted.mtimeMs > Date.now() - (task === '' ? graceMs : afterTaskMs)) return undefined;
+    }
     const bytes = (await this.size(digest)) ?? 0;
     await this.remove(digest);
     await rm(mark, { force: true });
@@ -162,19 +173,19 @@ export class BlobStore {
     return join(this.#partial, `${randomBytes(12).toString('hex')}.tmp`);
   }
 
-  async #adopt(file: string, options: { digest?: string; signal?: AbortSignal }): Promise<BlobRef> {
+  async #adopt(file: string, options: PutOptions): Promise<BlobRef> {
     await this.prepare(0);
     const reference = await digestOf(file, options.signal);
     requireDigest(reference.digest, options.digest);
-    await this.#place(file, reference.digest);
+    await this.#place(file, reference.digest, options.wantedBy);
     return reference;
   }
 
-  async #place(file: string, digest: string): Promise<void> {
+  async #place(file: string, digest: string, wantedBy = ''): Promise<void> {
     const target = this.path(digest);
     if ((await sizeOf(target)) !== undefined) {
       await mkdir(this.#again, { recursive: true, mode: 0o700 });
-      await writeFile(join(this.#again, digest), '');
+      await writeFile(join(this.#again, digest), wantedBy);
     }
     await mkdir(dirname(target), { recursive: true, mode: 0o700 });
     await syncPath(file);

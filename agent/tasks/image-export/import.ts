@@ -205,13 +205,17 @@ async function versionOf(
   if (checked) blobs['initrd'] = await withOwnKey(initrd, key, context.signal);
   for (const [what, { digest }] of Object.entries(blobs)) {
     const name = what === 'root' ? root : (bundleNames[what] ?? '');
-    await store.putFile(join(folder, name), 'copy', { digest, signal: context.signal });
+    await store.putFile(join(folder, name), 'copy', { digest, signal: context.signal, wantedBy: context.dir });
   }
   const own = `${JSON.stringify({ ...manifest, image, files: { ...blobs } }, undefined, 1)}\n`;
   const file = join(folder, 'manifest.own');
   await writeFile(file, own);
   blobs['manifest'] = { digest: createHash('sha256').update(own).digest('hex'), bytes: Buffer.byteLength(own) };
-  await store.putFile(file, 'copy', { digest: blobs['manifest'].digest, signal: context.signal });
+  await store.putFile(file, 'copy', {
+    digest: blobs['manifest'].digest,
+    signal: context.signal,
+    wantedBy: context.dir,
+  });
   const { kernelver, arch, method, compress } = manifest;
   return { blobs, kernelver, arch, method, compress, checked };
 }

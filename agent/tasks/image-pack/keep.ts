@@ -16,7 +16,7 @@ export async function keepFile(
 ): Promise<BlobRef> {
   context.progress('store', `keeping the ${what}`);
   if (store.endpoints.length === 0) {
-    return new BlobStore(context.home).putFile(file, how, { signal: context.signal });
+    return new BlobStore(context.home).putFile(file, how, { signal: context.signal, wantedBy: context.dir });
   }
   return upload(store, file, {
     identity: await readIdentity(context.home),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -75,6 +75,37 @@ describe('BlobStore', () => {
     await store.remove(blob.digest);
     expect(await store.size(blob.digest)).toBeUndefined();
     expect(() => store.path('../../../etc/passwd')).toThrow(/digest/);
+  });
+});
+
+describe('removeUnlessWanted', () => {
+  const hour = 3_600_000;
+  const put = async (wantedBy?: string): Promise<string> => {
+    await writeFile(join(home, 'f'), 'content');
+    return (await store.putFile(join(home, 'f'), 'copy', wantedBy === undefined ? {} : { wantedBy })).digest;
+  };
+
+  it('takes away what was put in once', async () => {
+    expect(await store.removeUnlessWanted(await put(), hour)).toBe(7);
+  });
+
+  it('keeps what somebody put in again, for an hour', async () => {
+    await put();
+    const digest = await put();
+    expect(await store.removeUnlessWanted(digest, hour)).toBeUndefined();
+    expect(await store.removeUnlessWanted(digest, 0)).toBe(7);
+  });
+
+  it('keeps what a task put in again until its result is known', async () => {
+    const task = await mkdtemp(join(home, 'task-'));
+    await put();
+    const digest = await put(task);
+    const mark = join(home, 'store/again', digest);
+    const longAgo = new Date(Date.now() - 10 * hour);
+    await utimes(mark, longAgo, longAgo);
+    expect(await store.removeUnlessWanted(digest, hour)).toBeUndefined();
+    await rm(task, { recursive: true });
+    expect(await store.removeUnlessWanted(digest, hour)).toBe(7);
   });
 });
 

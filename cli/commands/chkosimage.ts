@@ -6,9 +6,10 @@ export const chkosimage: CommandDefinition = {
   usage: ['[-V] [-c] IMAGE'],
   operands: 'an image name',
   complete: 'osimage',
+  changes: true,
   options: [
     { long: 'verbose', short: 'V', help: 'Say more' },
-    { short: 'c', help: 'Remove older duplicates' },
+    { short: 'c', help: 'Remove older files of an RPM from the lpp_source' },
   ],
   usageWhen: ({ operands }) => (operands.length === 0 ? 1 : undefined),
 };

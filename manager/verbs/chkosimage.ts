@@ -1,4 +1,5 @@
 import { nimKinds } from '../../shared/task/nim.ts';
+import { hasFlag } from '../../shared/verb/asked.ts';
 import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { Json } from '../../shared/verb/effect.ts';
 import { imageAttributes, isNimImage, nimMaster, refuse, resourceTypes, say } from './nim/common.ts';
@@ -13,7 +14,8 @@ interface State {
 export const chkosimage: Verb<State | null> = {
   name: 'chkosimage',
   version: 1,
-  changes: false,
+  // -c does.
+  changes: true,
   start(asked, known): Step<State | null> {
     const [image, ...more] = asked.operands;
     if (image === undefined || more.length > 0) return refuse(asked, 'An image name is required.');
@@ -33,6 +35,19 @@ export const chkosimage: Verb<State | null> = {
         .filter((name) => name !== '')
         .map((name) => ({ type, name, location: '' })),
     );
+    const list = (type: string): string[] =>
+      (held[type] ?? '')
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== '');
+    const [lppSource = ''] = list('lpp_source');
+    const packages = {
+      lppSource,
+      names: list('otherpkgs'),
+      bundles: list('installp_bundle'),
+      clean: hasFlag(asked, 'c'),
+    };
+    const wanted = lppSource !== '' && packages.names.length + packages.bundles.length > 0;
     return {
       state: { image, server: asked.server },
       effects: [
@@ -43,7 +58,7 @@ export const chkosimage: Verb<State | null> = {
             kind: nimKinds.check,
             title: `Check the NIM resources of ${image}`,
             on: nimMaster(known),
-            spec: { resources, recover: false },
+            spec: { resources, recover: false, ...(wanted && { packages }) },
           },
         },
       ],

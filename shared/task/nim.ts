@@ -236,6 +236,13 @@ export interface NimCheckSpec {
   readonly resources: readonly { readonly type: string; readonly name: string; readonly location: string }[];
   /** Carry out the next step of the ladder for each broken one. */
   readonly recover: boolean;
+  /** Software that an image names, to be found in its lpp_source. `clean`: older files of an RPM go. */
+  readonly packages?: {
+    readonly lppSource: string;
+    readonly names: readonly string[];
+    readonly bundles: readonly string[];
+    readonly clean: boolean;
+  };
   /** NIM names of clients whose nimsh shall speak SSL; given: only they are looked at. */
   readonly ssl?: readonly string[];
 }

@@ -1,5 +1,5 @@
 // bound: 600 s
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { scenarios } from '../nim/support/scenario.ts';
 import type { NimSite } from '../nim/support/site.ts';
@@ -138,6 +138,26 @@ describe('copies of images', () => {
     expect((await works('lsdef -t osimage')).includes('copy')).toBe(false);
     await works('mknimimage -t diskless -i img copy');
   });
+});
+
+test('chkosimage looks for the software that an image names, and -c clears what is there twice', async () => {
+  await prepared('stateless', () => works(`mknimimage -r -t diskless -s ${site.media} img`));
+  const lpp = `${site.base}/lpp_source/img_lpp_source`;
+  mkdirSync(`${lpp}/RPMS/ppc`, { recursive: true });
+  for (const file of ['expect-5.1-1.aix.rpm', 'expect-5.4-1.aix.rpm']) writeFileSync(`${lpp}/RPMS/ppc/${file}`, file);
+  utimesSync(`${lpp}/RPMS/ppc/expect-5.1-1.aix.rpm`, 1, 1);
+  await bundle('extra');
+  await works('chdef -t osimage -o img otherpkgs=R:expect-5*,bos.rte,gone.x installp_bundle=extra');
+  const answer = await site.hostler('chkosimage img');
+  expect(answer.exit).toBe(1);
+  expect(answer.out).toMatch(/several files for R:expect-5\*.*removes all but expect-5\.4/);
+  expect(answer.out).toContain("Could not find gone.x in the lpp_source named 'img_lpp_source'.");
+  expect(answer.out).toContain('Could not find I:bos.net');
+  expect(answer.out).not.toContain('find bos.rte');
+  expect((await site.hostler('chkosimage -c img')).out).toContain(
+    "Removed from 'img_lpp_source': expect-5.1-1.aix.rpm.",
+  );
+  expect(readdirSync(`${lpp}/RPMS/ppc`)).toEqual(['expect-5.4-1.aix.rpm']);
 });
 
 test('dataless machines: a root and no paging, dtls_init, and away again', async () => {

@@ -2,6 +2,7 @@ import { HostlerError } from '../../../shared/errors/error.ts';
 import type { NimCheckSpec } from '../../../shared/task/nim.ts';
 import { resourceIsReady, type NimMaster } from './master.ts';
 import { first, type NimObject } from './objects.ts';
+import { checkPackages } from './packages.ts';
 import { checkSsl } from './ssl.ts';
 
 /** The NIM facts' ladder, section 12: what to try next for something half-built, gentlest first. */
@@ -42,6 +43,11 @@ export async function checkMaster(
       broken.push(name);
       lines.push(...advice(object, spec.recover));
     }
+  }
+  if (spec.packages !== undefined) {
+    const software = await checkPackages(master, spec.packages);
+    lines.push(...software.lines);
+    broken.push(...software.broken);
   }
   return { lines, broken };
 }

@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { HostlerError } from '../../shared/errors/error.ts';
-import { imageStatement, isPublicKey, isSigned } from '../../shared/identity/image-statement.ts';
+import { hiddenDigest, imageStatement, isPublicKey, isSigned } from '../../shared/identity/image-statement.ts';
 import { run } from '../../shared/process/run.ts';
 import { managerPlace } from '../connect/place.ts';
 
 interface Manifest {
   readonly image: string;
+  readonly nodeFiles: string;
   readonly files: Readonly<Record<string, { readonly digest: string; readonly bytes: number }>>;
 }
 
@@ -20,8 +21,8 @@ const names: Readonly<Record<string, string>> = {
   kernel: 'kernel',
   initrd: 'initrd-stateless',
   bom: 'bom.spdx.json',
-  files: 'node-files.json',
 };
+const nodeFiles = 'node-files.json';
 
 /**
  * Checks the files of an exported image without asking anybody: each against the manifest, the manifest against the
@@ -65,6 +66,10 @@ async function verifyFolder(folder: string, publicKey: string): Promise<number> 
     const file = join(folder, fileOf(folder, names[what] ?? what));
     const found = await digestOf(file).catch(() => 'nothing');
     if (found !== blob.digest) problems.push(`${basename(file)} is ${found}, the manifest says ${blob.digest}`);
+  }
+  if (manifest.nodeFiles !== '') {
+    const found = await digestOf(join(folder, nodeFiles)).catch(() => '');
+    if (hiddenDigest(found) !== manifest.nodeFiles) problems.push(`${nodeFiles} is not what the manifest says`);
   }
   for (const problem of problems) process.stderr.write(`${manifest.image}: ${problem}\n`);
   if (problems.length === 0)

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
 
 /** DER in front of the 32 bytes of an Ed25519 public key (RFC 8410). */
 const derStart = Buffer.from('302a300506032b6570032100', 'hex');
@@ -6,6 +6,14 @@ const derStart = Buffer.from('302a300506032b6570032100', 'hex');
 /** What the manager signs of an image version. The initrd of a node makes the same text (init.sh). */
 export function imageStatement(manifest: string, root: string): string {
   return `hostler image 1\nmanifest ${manifest}\nroot ${root}\n`;
+}
+
+/**
+ * What stands in a manifest for the files that must not lie in the image: their digest would let any agent that has a
+ * certificate fetch them from a store, and everybody may read a manifest.
+ */
+export function hiddenDigest(digest: string): string {
+  return createHash('sha256').update(`hostler node files ${digest}`).digest('hex');
 }
 
 /** `key`: 64 hexadecimal digits. */

@@ -58,8 +58,10 @@ export interface ImageManifest {
   readonly method: string;
   readonly compress: string;
   readonly info: Readonly<Record<string, string>>;
-  /** By what they are: root, kernel, initrd, bom, files. */
+  /** By what they are: root, kernel, initrd, bom. */
   readonly files: Readonly<Record<string, BlobRef>>;
+  /** `hiddenDigest` of what must not lie in the image; empty: there is nothing. */
+  readonly nodeFiles: string;
   /** Bytes of the initrd as genimage made it; behind them stands what checks the signature. */
   readonly initrdBytes: number;
   /** sha256 of each exclude list and synclist. */

@@ -3,7 +3,7 @@ import { appendFile, chmod, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, 
 import { basename, dirname, join, normalize } from 'node:path';
 import { Readable } from 'node:stream';
 import { HostlerError } from '../../../shared/errors/error.ts';
-import { isPublicKey, publicKeyPem } from '../../../shared/identity/image-statement.ts';
+import { hiddenDigest, isPublicKey, publicKeyPem } from '../../../shared/identity/image-statement.ts';
 import { printable } from '../../../shared/process/printable.ts';
 import { run } from '../../../shared/process/run.ts';
 import {
@@ -200,6 +200,14 @@ async function versionOf(
     }
     blobs[what] = found;
   }
+  if (manifest.nodeFiles !== '') {
+    const name = bundleNames['files'] ?? '';
+    const found = await digestOf(join(folder, name), context.signal).catch(() => undefined);
+    if (found === undefined || hiddenDigest(found.digest) !== manifest.nodeFiles) {
+      throw new HostlerError('data_loss', `The bundle is broken: ${name} is not what its manifest says.`);
+    }
+    blobs['files'] = found;
+  }
   const checked = (blobs['initrd']?.bytes ?? 0) > manifest.initrdBytes && isPublicKey(key);
   const initrd = join(folder, bundleNames['initrd'] ?? '');
   if (checked) blobs['initrd'] = await withOwnKey(initrd, key, context.signal);
@@ -207,7 +215,8 @@ async function versionOf(
     const name = what === 'root' ? root : (bundleNames[what] ?? '');
     await store.putFile(join(folder, name), 'copy', { digest, signal: context.signal, wantedBy: context.dir });
   }
-  const own = `${JSON.stringify({ ...manifest, image, files: { ...blobs } }, undefined, 1)}\n`;
+  const shown = Object.fromEntries(Object.entries(blobs).filter(([what]) => what !== 'files'));
+  const own = `${JSON.stringify({ ...manifest, image, files: shown }, undefined, 1)}\n`;
   const file = join(folder, 'manifest.own');
   await writeFile(file, own);
   blobs['manifest'] = { digest: createHash('sha256').update(own).digest('hex'), bytes: Buffer.byteLength(own) };

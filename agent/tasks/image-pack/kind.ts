@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { installHint } from '../../../shared/process/hints.ts';
+import { hiddenDigest } from '../../../shared/identity/image-statement.ts';
 import { which } from '../../../shared/process/which.ts';
 import type { BlobRef } from '../../../shared/task/blob.ts';
 import { imagePackKind, imagePackVersion } from '../../../shared/task/image-pack.ts';
@@ -190,7 +191,8 @@ async function keepAll(spec: Spec, packed: Packed, context: TaskContext): Promis
     method,
     compress,
     info: spec.info,
-    files: { ...blobs, ...(files !== null && { files }) },
+    files: blobs,
+    nodeFiles: files === null ? '' : hiddenDigest(files.digest),
     initrdBytes,
     exlist: await digests(spec.exlist),
     synclists: await digests(spec.synclists),

@@ -56,7 +56,10 @@ interface State {
 /** The lists are kept in the agent's cache and fetched only when they changed. */
 async function openApt(build: Build, wanted: Wanted, context: TaskContext): Promise<PackageWorld> {
   const { signal } = context;
-  const [machine, tools] = await Promise.all([machineApt(signal), toolVersions(signal)]);
+  // Asked while the lists are fetched.
+  const tools = toolVersions(signal);
+  tools.catch(() => {}); // awaited below, whatever fails first
+  const machine = await machineApt(signal);
   const { codename } = build.release;
   const given =
     build.pkgdir.length > 0
@@ -96,7 +99,7 @@ async function openApt(build: Build, wanted: Wanted, context: TaskContext): Prom
     return { state, bootstrap, packages, otherpkgs };
   });
   const native = nativeFolder(build.arch, context.dir);
-  return worldOf({ build, wanted: plain, machine, sources, snapshot, debs, native }, state, resolved, tools);
+  return worldOf({ build, wanted: plain, machine, sources, snapshot, debs, native }, state, resolved, await tools);
 }
 
 async function worldOf(

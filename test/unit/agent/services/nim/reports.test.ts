@@ -95,7 +95,7 @@ async function nodeBoots(
   const text = (suppliedPostscripts['hostleraixpost'] ?? '')
     .replace(/^PATH=.*$/m, '')
     .replaceAll(/(?<![\w$/}])\/(etc|var|xcatpost)\b/g, `${dir}/$1`);
-  const child = spawn('mksh', ['-c', text], {
+  const child = spawn('/usr/bin/env', ['mksh', '-c', text], {
     env: { PATH: `${join(dir, 'bin')}:/usr/bin:/bin` },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -141,7 +141,10 @@ describe('the script in the SPOT', () => {
     const text = read('opt/xcat/xcataixpost')
       .replace(/^PATH=.*$/m, '')
       .replaceAll(/(?<![\w$/}'])\/(etc|var|xcatpost|mnt)\b/g, `${node}/$1`);
-    const ran = spawnSync('mksh', ['-c', text], { encoding: 'utf8', env: { PATH: `${node}/bin:${other.path}:/bin` } });
+    const ran = spawnSync('/usr/bin/env', ['mksh', '-c', text], {
+      encoding: 'utf8',
+      env: { PATH: `${node}/bin:${other.path}:/bin` },
+    });
     expect(ran.stderr).toBe('');
     expect(ran.status).toBe(0);
     return {

@@ -22,7 +22,7 @@ export class Presence {
   readonly #shortest: number | undefined;
   readonly #timer: NodeJS.Timeout;
   /** The connections that broke last, all about the same time. */
-  #wave = new Wave(0);
+  #wave = new Wave(0, 0);
   /** When the round before was (monotonic), to know of time that this process did not have. */
   #looked = performance.now();
   /** How many are connected or expected back, as of the last round: they share the budget for heartbeats. */
@@ -78,7 +78,7 @@ export class Presence {
       return;
     }
     const now = this.#now();
-    this.#wave = this.#wave.broke(now);
+    this.#wave = this.#wave.broke(now, this.#crowd);
     member.broke = { at: now, wave: this.#wave };
     member.expectedUntil = this.#wave.expectedUntil(now);
   }

@@ -19,7 +19,7 @@ export class Roster {
     this.#state = state;
     this.#registry = registry;
     this.#now = now;
-    const restart = new Wave(now(), true);
+    const restart = new Wave(now(), 0);
     for (const name of state.agents.keys()) {
       const member = this.#create(name);
       if (member.life?.connected === true) {

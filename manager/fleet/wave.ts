@@ -7,7 +7,10 @@ const comeBack = 10_000;
  */
 const comeBackEach = 10;
 
-/** That bound; and what all may take after a restart of the manager, whose agents have been pausing for up to 30 s. */
+/**
+ * That bound; and what all may take when it was half the fleet, or after a restart of the manager: it was not they who
+ * failed, a broker has to be started again, and they pause for up to 30 s between attempts.
+ */
 const comeBackMost = 120_000;
 
 /** Connections that break within this time of each other broke together. */
@@ -26,19 +29,22 @@ const longest = 900_000;
 /** Connections that broke about the same time: who of their agents is late, and who is just one of many. Times in milliseconds. */
 export class Wave {
   readonly #restart: boolean;
+  /** How many there were when it began. */
+  readonly #fleet: number;
   #last: number;
   #count = 0;
   #back = 0;
 
-  /** `restart`: they broke because this manager was started again. */
-  constructor(now: number, restart = false) {
+  /** `fleet`: how many agents there are; 0: they broke because this manager was started again. */
+  constructor(now: number, fleet: number) {
     this.#last = now;
-    this.#restart = restart;
+    this.#fleet = fleet;
+    this.#restart = fleet === 0;
   }
 
   /** One more connection broke; the wave that it belongs to. */
-  broke(now: number): Wave {
-    const wave = now - this.#last > together || this.#restart ? new Wave(now) : this;
+  broke(now: number, fleet: number): Wave {
+    const wave = now - this.#last > together || this.#restart ? new Wave(now, Math.max(1, fleet)) : this;
     wave.#last = now;
     wave.#count++;
     return wave;
@@ -50,8 +56,9 @@ export class Wave {
 
   /** Until when an agent whose connection broke `at` counts as there. */
   expectedUntil(at: number): number {
-    const most = this.#restart ? comeBackMost : Math.min(comeBackMost, comeBack + this.#count * comeBackEach);
     const crowd = this.#restart || this.#count > alone;
+    const all = this.#restart || (crowd && this.#count * 2 >= this.#fleet);
+    const most = all ? comeBackMost : Math.min(comeBackMost, comeBack + this.#count * comeBackEach);
     return Math.min(Math.max(at + most, crowd ? this.#back + straggling : 0), at + longest);
   }
 }

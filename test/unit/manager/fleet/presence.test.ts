@@ -64,6 +64,27 @@ describe('agents whose connections break', () => {
     expect(away()).toBe(500);
   });
 
+  it('when most of the fleet breaks at once, nobody has to be back before a broker is started again', () => {
+    come(members.slice(0, 60));
+    presence.look();
+    breakAll(members.slice(0, 60));
+    now += 119_000;
+    presence.look();
+    expect(away()).toBe(0);
+    now += 2_000;
+    presence.look();
+    expect(away()).toBe(60);
+  });
+
+  it('a rack that loses its power is away soon', () => {
+    come(members);
+    presence.look();
+    breakAll(members.slice(0, 40));
+    now += 11_000;
+    presence.look();
+    expect(away()).toBe(40);
+  });
+
   it('a crowd that comes back slowly is waited for as long as it comes', () => {
     come(members);
     breakAll(members);

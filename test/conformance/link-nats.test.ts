@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import type { Msg, NatsConnection } from 'nats';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Identity } from '../../agent/identity/identity-files.ts';
+import { makeNatsKey } from '../../agent/identity/nats-key.ts';
 import { agentLogin, natsCarrier } from '../../agent/link/nats.ts';
 import type { BrokerOptions } from '../../manager/broker/broker.ts';
-import { defaultLifetimes } from '../../manager/fleet/authority/authority.ts';
 import { connectBroker } from '../../shared/broker/connection.ts';
 import {
   allUp,
@@ -383,14 +383,20 @@ describe('the link over NATS', () => {
       expect(heard).toEqual([]);
     });
 
-    it('a credential ends with its certificate: the broker closes the connection', async () => {
-      await manager.stop();
-      manager = await SimManager.start({ home: join(folder, 'm'), lifetimes: { ...defaultLifetimes, service: 2_500 } });
-      identity = await enrol('short');
+    it('a credential ends when it says so: the broker closes the connection', async () => {
       await attach();
-      const short = await client(identity);
-      expect(await short.closed()).toMatchObject({ code: 'AUTHENTICATION_EXPIRED' });
-      await expect(connectBroker(agentLogin([broker.address], identity))).rejects.toThrow(/broker/);
+      const { privateKey, publicKey } = makeNatsKey();
+      const jwt = await manager.nats.agentUser(identity, publicKey, Date.now() + 4_000);
+      const short = { ...identity, nats: { key: privateKey, jwt, servers: [] } };
+      expect(await (await client(short)).closed()).toMatchObject({ code: 'AUTHENTICATION_EXPIRED' });
+      await expect(connectBroker(agentLogin([broker.address], short))).rejects.toMatchObject({
+        code: 'unauthenticated',
+      });
+      // Enrolment gives it the end of the certificate.
+      const { exp } = JSON.parse(Buffer.from(identity.nats?.jwt.split('.')[1] ?? '', 'base64url').toString()) as {
+        exp: number;
+      };
+      expect(exp).toBe(identity.expiresAt / 1000);
     });
   });
 

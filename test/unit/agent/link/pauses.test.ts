@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openLink } from '../../../../agent/link/link.ts';
-import { HostlerError } from '../../../../shared/errors/error.ts';
+import type { HostlerError } from '../../../../shared/errors/error.ts';
 import { memoryLink } from '../../../../shared/session/memory.ts';
 import { ManagerSession } from '../../../../shared/session/manager-session.ts';
 import { Refused } from '../../../../shared/session/agent-session.ts';

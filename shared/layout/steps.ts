@@ -1,7 +1,7 @@
 import type { Ids } from './ids.ts';
 import { mbrId } from './ids.ts';
 import type { Disk, Filesystem, Layout, Mount, VolumeGroup } from './layout.ts';
-import { isExtended, partitionTypes } from './layout.ts';
+import { isExtended } from './layout.ts';
 import { elasticVolume, spanOf } from './fit.ts';
 import { makeOptions } from './options.ts';
 import { mebibyte, roundUp } from './size.ts';
@@ -192,12 +192,4 @@ export function mountSteps(layout: Layout, disks: ReadonlyMap<string, TargetDisk
 
 function depth(mount: Mount): number {
   return mount.at === '/' ? 0 : mount.at.split('/').length;
-}
-
-/** The partition type for a partition of this use, by table; for layouts that are made rather than captured. */
-export function typeFor(
-  table: Disk['table'],
-  use: keyof typeof partitionTypes.gpt & keyof typeof partitionTypes.mbr,
-): string {
-  return partitionTypes[table][use];
 }

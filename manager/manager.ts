@@ -87,8 +87,7 @@ async function open(
   const fleet = await createFleet({ registry, home, log, version, ...(broker !== undefined && { broker }) });
   opened.add(() => fleet.close());
   const imageKey = await openImageKey(home);
-  const { sign } = imageKey;
-  const jobs = await openJobs({ registry, fleet, verbs, server, folders, log, isSecret, sign, fatal });
+  const jobs = await openJobs({ registry, fleet, verbs, server, folders, log, isSecret, sign: (text) => imageKey.sign(text), fatal });
   opened.add(() => jobs.close());
 
   const startedAt = Date.now();

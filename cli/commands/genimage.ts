@@ -16,8 +16,16 @@ export const genimage: CommandDefinition = {
       help: 'Architecture; without an image name',
     },
     { short: 'p', value: 'PROFILE', help: 'Profile, as in compute; without an image name' },
-    { short: 'i', value: 'INTERFACE', help: 'Network card that asks for an address once the image runs; kept in nodebootif' },
-    { short: 'n', value: 'DRIVERS', help: 'Further drivers for the initrd, with commas, allupdate: all of driver packages; kept in netdrivers' },
+    {
+      short: 'i',
+      value: 'INTERFACE',
+      help: 'Network card that asks for an address once the image runs; kept in nodebootif',
+    },
+    {
+      short: 'n',
+      value: 'DRIVERS',
+      help: 'Further drivers for the initrd, with commas, allupdate: all of driver packages; kept in netdrivers',
+    },
     { short: 'r', value: 'INTERFACES', help: 'Further network cards that ask for an address; kept in otherifce' },
     { short: 'k', value: 'VERSION', help: 'Kernel version; kept in kernelver' },
     { short: 'g', value: 'VERSION', help: 'Kernel package release; kept in krpmver' },

@@ -43,7 +43,7 @@ async function until<T>(what: () => T | undefined | false, seconds = 20): Promis
 }
 
 function startAgent(): ChildProcess {
-  const [program = '', ...args] = testProgram;
+  const [program, ...args] = testProgram;
   const agent = spawn(program, [...args, 'run', home], { stdio: ['ignore', 'pipe', 'pipe'], cwd: '/' });
   agent.stdout.on('data', (text: Buffer) => said.push(text.toString()));
   agent.stderr.on('data', (text: Buffer) => said.push(text.toString()));

@@ -127,6 +127,29 @@ test('the page about clones can be followed word for word', async () => {
   expect((await site.master.showAll()).some(({ name }) => name === '610sysb')).toBe(false);
 }, 90_000);
 
+test('the page about several networks can be followed word for word', async () => {
+  // The page begins where NIM is set up.
+  await site.master.tool('nimconfig', ['-a', 'pif_name=en0', '-a', 'netname=master_net']);
+  const printed = await tell('aix-networks.md', (line) => line);
+  const networks = site.commands().filter((line) => line.startsWith('nim ') && !/standalone|node30/.test(line));
+  expect(networks).toEqual([
+    'nim -o define -t ent -a net_addr=10.2.0.0 -a snm=255.255.0.0 -a routing1=default 10.2.0.254 net2',
+    'nim -o change -a if2=net2 xcatmn-en1 0 -a cable_type2=N/A master',
+    'nim -o define -t hfi -a net_addr=20.7.0.0 -a snm=255.255.0.0 -a routing1=default 20.7.0.254 hfinet',
+    'nim -o change -a routing2=hfinet 10.0.0.254 20.7.0.254 master_net',
+  ]);
+  expect(printed.get('xcat2nim -t network -l -o hfinet')).toMatch(/type\s+= hfi\n/);
+  expect(printed.get('hostler nim show -l master')).toMatch(/if2\s+= net2 xcatmn-en1 0\n/);
+  const node = printed.get('xcat2nim -t node -l node30');
+  expect(node).toMatch(/if1\s+= master_net node30 001122334430 ent\n/);
+  expect(node).toMatch(/if2\s+= net2 node30-en6 001122334436 ent6\n/);
+  expect(node).toMatch(/if3\s+= hfinet node30-hf0 0 hfi0\n/);
+  expect(node).toMatch(/cable_type3\s+= N\/A\n/);
+  expect(site.commands().find((line) => line.startsWith('nim -o change') && line.endsWith('node30'))).toContain(
+    '-a if3=hfinet node30-hf0 0 hfi1',
+  );
+}, 60_000);
+
 /** What the machine itself does between two commands of the page. */
 async function install(node: string): Promise<void> {
   for (const words of [

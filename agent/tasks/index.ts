@@ -11,6 +11,7 @@ import { imagePack } from './image-pack/kind.ts';
 import { imageRemove } from './image-remove/kind.ts';
 import { imageTest } from './image-test/kind.ts';
 import { media } from './media/kind.ts';
+import { imageLists } from './media/lists-kind.ts';
 import { scripts } from './scripts/kind.ts';
 import { nimTasks } from './nim/index.ts';
 import { storeCollect, storeVerify } from './store/kinds.ts';
@@ -33,6 +34,7 @@ export const taskKinds: readonly TaskKind[] = [
   storeCollect,
   storeVerify,
   media,
+  imageLists,
   files,
   ...nimTasks,
 ];

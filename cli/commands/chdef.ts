@@ -24,7 +24,7 @@ export const chdef: CommandDefinition = {
     stanzaInput: 'Read the changes from standard input, as stanzas',
     dynamic: 'The group is dynamic: whoever meets the conditions of -w is a member',
     where: 'Condition on attributes of nodes: ==, !=, =~ or !~; several must all hold',
-    fill: 'osimage: fill in again what follows from profile, provmethod, osvers and osarch',
+    fill: 'osimage: fill in again what follows from profile, provmethod, osvers and osarch, with the lists that an agent finds',
     verbose: 'Tell more',
     strict: 'All or nothing: when an object is refused, none is changed',
     help: 'Show this text; with -t, the attributes of the type and what they mean',

@@ -23,7 +23,7 @@ export const mkdef: CommandDefinition = {
     dynamic: 'The group is dynamic: whoever meets the conditions of -w is a member',
     where: 'Condition on attributes of nodes: ==, !=, =~ or !~; several must all hold',
     template: 'Start from a shipped template or from an existing object',
-    fill: 'osimage: fill in what follows from profile, provmethod, osvers and osarch',
+    fill: 'osimage: fill in what follows from profile, provmethod, osvers and osarch, with the lists and templates that an agent finds',
     verbose: 'Tell more',
     strict: 'All or nothing: when an object is refused, none is created',
     help: 'Show this text; with -t, the attributes of the type and what they mean',

@@ -1,11 +1,15 @@
 import { type Surroundings, surroundings } from '../../shared/objects/change.ts';
 import { attribute, groupNames, objectExists, objectNames, ownAttributesOf } from '../../shared/objects/index.ts';
+import type { Asked } from '../../shared/verb/asked.ts';
+import type { Effect } from '../../shared/verb/effect.ts';
 import { end, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { conditionsHold, dropDefaultScripts, write } from './definitions/apply.ts';
 import { ChangeSet } from './definitions/change-set.ts';
-import { commit, endWith, listUpdated, someFailed } from './definitions/finish.ts';
+import { commit, listUpdated, someFailed } from './definitions/finish.ts';
 import { changeGroup } from './definitions/change-group.ts';
+import type { Lists } from './definitions/lists.ts';
+import { type ListsState, onLists, withLists } from './definitions/look-for-lists.ts';
 import { addItems, removeItems } from './definitions/list-values.ts';
 import { capitalName, dottedName, invalidName, isValidName } from './definitions/names.ts';
 import { changedNetworkProblem, newNetworkProblem } from './definitions/network-check.ts';
@@ -17,20 +21,22 @@ import { Talk } from './definitions/talk.ts';
 import { collectWanted, comingFrom, type Wanted } from './definitions/wanted.ts';
 
 /** Changes definitions, creates those that are not there, renames one. Facts on objects, section 13. */
-export const chdef: Verb<null> = {
+export const chdef: Verb<ListsState | null> = {
   name: 'chdef',
   version: 1,
   changes: true,
-  start(asked, known) {
-    if (isBare(asked)) return end({ do: 'done', exit: 0 });
-    const talk = new Talk(asked);
-    const request = readRequest('chdef', known, talk);
-    if (request === null) return endWith(talk);
-    if (request.options.newName !== undefined) rename(request, request.options.newName, known, talk);
-    else if (allowed(request, talk)) change(request, known, talk);
-    return endWith(talk);
-  },
+  start: (asked, known) => (isBare(asked) ? end({ do: 'done', exit: 0 }) : withLists(asked, known, run)),
+  on: (state, report, known) => onLists(state, report, known, run),
 };
+
+function run(asked: Asked, known: View, lists: Lists): readonly Effect[] {
+  const talk = new Talk(asked);
+  const request = readRequest('chdef', known, talk);
+  if (request === null) return talk.done();
+  if (request.options.newName !== undefined) rename(request, request.options.newName, known, talk);
+  else if (allowed(request, talk)) change(request, known, talk, lists);
+  return talk.done();
+}
 
 function allowed({ options, operandNames }: Request, talk: Talk): boolean {
   const rules: readonly (readonly [boolean, string])[] = [
@@ -58,7 +64,7 @@ interface Outcome {
 
 const refused: Outcome = { written: false, failed: true, created: false };
 
-function change(request: Request, view: View, talk: Talk): void {
+function change(request: Request, view: View, talk: Talk, lists: Lists): void {
   const { options } = request;
   const { wanted, clean } = collectWanted(request, view, talk);
   if (options.verbose) describe(wanted, view, talk);
@@ -70,7 +76,7 @@ function change(request: Request, view: View, talk: Talk): void {
   if (named.length < wanted.length) complainAboutNames(wanted, view, talk);
   const coming = comingFrom(wanted);
   for (const object of named) {
-    const outcome = changeOne(request, object, coming, view, set, talk);
+    const outcome = changeOne(request, object, coming, view, set, talk, lists);
     failed ||= outcome.failed;
     if (outcome.written) written.push({ type: object.type, name: object.name });
     if (outcome.created) created.push({ type: object.type, name: object.name });
@@ -117,6 +123,7 @@ function changeOne(
   view: View,
   set: ChangeSet,
   talk: Talk,
+  lists: Lists,
 ): Outcome {
   const { options } = request;
   const { type, name, attributes } = object;
@@ -133,7 +140,7 @@ function changeOne(
     written = outcome === 'members';
   }
   if (type === 'osimage') {
-    if (options.fill && !fillChanged(view, object, talk)) return { ...refused, failed: false };
+    if (options.fill && !fillChanged(view, object, talk, lists)) return { ...refused, failed: false };
     if (!exists && !attributes.has('imagetype')) attributes.set('imagetype', 'NIM');
   }
   const around = surroundings(view, type, name, Object.fromEntries(attributes), coming);
@@ -161,12 +168,12 @@ function problemOf({ options }: Request, object: Wanted, exists: boolean, view: 
 }
 
 /** `-u` on an osimage that is there starts from what it is. */
-function fillChanged(view: View, { name, attributes }: Wanted, talk: Talk): boolean {
+function fillChanged(view: View, { name, attributes }: Wanted, talk: Talk, lists: Lists): boolean {
   for (const attr of ['imagetype', 'provmethod', 'profile', 'osname', 'osvers', 'osarch']) {
     const now = attribute(view, 'osimage', name, attr)?.value;
     if (now !== undefined && !attributes.has(attr)) attributes.set(attr, now);
   }
-  return fillOsimage(view, attributes, talk);
+  return fillOsimage(view, attributes, talk, lists);
 }
 
 /** The values that `-p` and `-m` come to. Attributes whose items cannot be taken away are left out, with the reason. */

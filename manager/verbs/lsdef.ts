@@ -1,9 +1,12 @@
 import { byName, meets, objectExists, objectNames } from '../../shared/objects/index.ts';
 import { clustersite, objectTypes } from '../../shared/schema/index.ts';
 import { stanzaHeader } from '../../shared/stanza/index.ts';
+import type { Asked } from '../../shared/verb/asked.ts';
+import type { Effect } from '../../shared/verb/effect.ts';
 import type { Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
-import { endWith } from './definitions/finish.ts';
+import type { Lists } from './definitions/lists.ts';
+import { type ListsState, onLists, withLists } from './definitions/look-for-lists.ts';
 import { isHidden, type Shown, showObject } from './definitions/show.ts';
 import { nicAttributes } from './definitions/options.ts';
 import { readRequest, type Request } from './definitions/request.ts';
@@ -17,20 +20,23 @@ interface Section {
 }
 
 /** Lists definitions. Facts on objects, section 11. */
-export const lsdef: Verb<null> = {
+export const lsdef: Verb<ListsState | null> = {
   name: 'lsdef',
   version: 1,
   changes: false,
-  start(asked, known) {
-    const talk = new Talk(asked);
-    const request = readRequest('lsdef', known, talk);
-    if (request !== null) {
-      if (request.options.template === undefined) list(request, known, talk);
-      else listTemplates(request, request.options.template, known, talk);
-    }
-    return endWith(talk);
-  },
+  start: (asked, known) => withLists(asked, known, run),
+  on: (state, report, known) => onLists(state, report, known, run),
 };
+
+function run(asked: Asked, known: View, lists: Lists): readonly Effect[] {
+  const talk = new Talk(asked);
+  const request = readRequest('lsdef', known, talk);
+  if (request !== null) {
+    if (request.options.template === undefined) list(request, known, talk, lists);
+    else listTemplates(request, request.options.template, known, talk, lists);
+  }
+  return talk.done();
+}
 
 /** What is shown of each object, decided once for the command. */
 function manner(request: Request, types: number): Shown {
@@ -58,7 +64,7 @@ function manner(request: Request, types: number): Shown {
   };
 }
 
-function list(request: Request, view: View, talk: Talk): void {
+function list(request: Request, view: View, talk: Talk, lists: Lists): void {
   const sections = sectionsOf(request, view);
   const shown = manner(request, request.options.all ? objectTypes.size : request.types.length);
   if (sections.every(({ names }) => names.length === 0)) {
@@ -74,7 +80,7 @@ function list(request: Request, view: View, talk: Talk): void {
   let written = shown.form === 'stanza' ? 1 : 0;
   for (const section of sections) {
     const valid = validAttributes(section.type, shown, talk);
-    const counts = listSection(request, section, { ...shown, attributes: valid }, view, talk);
+    const counts = listSection(request, section, { ...shown, attributes: valid }, view, talk, lists);
     looked += counts.looked;
     written += counts.written;
   }
@@ -117,6 +123,7 @@ function listSection(
   shown: Shown,
   view: View,
   talk: Talk,
+  lists: Lists,
 ): { looked: number; written: number } {
   const { options, named, conditions } = request;
   let looked = 0;
@@ -136,14 +143,14 @@ function listSection(
       }
       continue;
     }
-    showObject({ type, name, view, shown, talk });
+    showObject({ type, name, view, shown, talk, lists });
     written += 1;
   }
   return { looked, written };
 }
 
 /** `--template [NAMES]`: definitions to start from, shown as if they were objects. */
-function listTemplates(request: Request, names: string, view: View, talk: Talk): void {
+function listTemplates(request: Request, names: string, view: View, talk: Talk, lists: Lists): void {
   const chosen = new Map<string, Template>();
   for (const [name, template] of templates) {
     if (names === '' && (request.options.all || request.types.includes(template.type))) chosen.set(name, template);
@@ -167,7 +174,15 @@ function listTemplates(request: Request, names: string, view: View, talk: Talk):
     const valid = { ...shown, attributes: validAttributes(type, shown, talk) };
     for (const [name, template] of [...chosen].sort(([a], [b]) => byName(a, b))) {
       if (template.type !== type) continue;
-      showObject({ type, name, view, shown: valid, talk, template: new Map(Object.entries(template.attributes)) });
+      showObject({
+        type,
+        name,
+        view,
+        shown: valid,
+        talk,
+        lists,
+        template: new Map(Object.entries(template.attributes)),
+      });
     }
   }
 }

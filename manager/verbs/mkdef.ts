@@ -1,11 +1,15 @@
 import { type Surroundings, surroundings } from '../../shared/objects/change.ts';
 import { attributesOf, objectExists, objectNames } from '../../shared/objects/index.ts';
 import { objectTypes } from '../../shared/schema/index.ts';
+import type { Asked } from '../../shared/verb/asked.ts';
+import type { Effect } from '../../shared/verb/effect.ts';
 import { end, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { conditionsHold, dropDefaultScripts, write } from './definitions/apply.ts';
 import { ChangeSet } from './definitions/change-set.ts';
-import { commit, endWith, listUpdated, someFailed } from './definitions/finish.ts';
+import { commit, listUpdated, someFailed } from './definitions/finish.ts';
+import type { Lists } from './definitions/lists.ts';
+import { type ListsState, onLists, withLists } from './definitions/look-for-lists.ts';
 import { membersWanted } from './definitions/group-members.ts';
 import { capitalName, dottedName, invalidName, isValidName } from './definitions/names.ts';
 import { newNetworkProblem } from './definitions/network-check.ts';
@@ -17,20 +21,22 @@ import { templates } from './definitions/templates.ts';
 import { collectWanted, comingFrom, type Wanted } from './definitions/wanted.ts';
 
 /** Creates definitions. What is refused is refused object by object, the rest is one commit. Facts on objects, section 12. */
-export const mkdef: Verb<null> = {
+export const mkdef: Verb<ListsState | null> = {
   name: 'mkdef',
   version: 1,
   changes: true,
-  start(asked, known) {
-    if (isBare(asked)) return end({ do: 'done', exit: 0 });
-    const talk = new Talk(asked);
-    const request = readRequest('mkdef', known, talk);
-    if (request === null) return endWith(talk);
-    const complete = withTemplate(request, known, talk);
-    if (complete !== undefined && allowed(complete, talk)) make(complete, known, talk);
-    return endWith(talk);
-  },
+  start: (asked, known) => (isBare(asked) ? end({ do: 'done', exit: 0 }) : withLists(asked, known, run)),
+  on: (state, report, known) => onLists(state, report, known, run),
 };
+
+function run(asked: Asked, known: View, lists: Lists): readonly Effect[] {
+  const talk = new Talk(asked);
+  const request = readRequest('mkdef', known, talk);
+  if (request === null) return talk.done();
+  const complete = withTemplate(request, known, talk);
+  if (complete !== undefined && allowed(complete, talk)) make(complete, known, talk, lists);
+  return talk.done();
+}
 
 /** Checks that concern the whole command: nothing at all is done when one fails. */
 function allowed({ options, askedType, names, operandNames, stanzas }: Request, talk: Talk): boolean {
@@ -96,7 +102,7 @@ function withTemplate(request: Request, view: View, talk: Talk): Request | undef
   return { ...request, attributes };
 }
 
-function make(request: Request, view: View, talk: Talk): void {
+function make(request: Request, view: View, talk: Talk, lists: Lists): void {
   const { options } = request;
   const { wanted, clean } = collectWanted(request, view, talk);
   if (!clean) return;
@@ -115,7 +121,7 @@ function make(request: Request, view: View, talk: Talk): void {
   let existing = 0;
   const coming = comingFrom(wanted);
   for (const object of wanted) {
-    const outcome = makeOne(request, object, coming, view, set, talk);
+    const outcome = makeOne(request, object, coming, view, set, talk, lists);
     if (outcome === 'failed') failed = true;
     if (outcome === 'exists') existing += 1;
     if (outcome === 'written') {
@@ -148,6 +154,7 @@ function makeOne(
   view: View,
   set: ChangeSet,
   talk: Talk,
+  lists: Lists,
 ): Outcome {
   const { options } = request;
   const { type, name, attributes } = object;
@@ -168,7 +175,7 @@ function makeOne(
   if (!conditionsHold(type, Object.fromEntries(attributes), around, talk)) return 'failed';
   const nfs = type === 'osimage' ? nfsOptionsProblem(attributes.get('nfsrootopts')) : undefined;
   if (nfs !== undefined) return fail(talk, nfs);
-  if (type === 'osimage' && options.fill && !fillOsimage(view, attributes, talk)) return 'failed';
+  if (type === 'osimage' && options.fill && !fillOsimage(view, attributes, talk, lists)) return 'failed';
   if (exists) set.replace(type, name);
   if (type === 'group') fillGroup(request, object, view, set, talk);
   dropDefaultScripts(view, type, name, attributes, talk);

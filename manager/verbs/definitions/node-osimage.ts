@@ -1,12 +1,18 @@
 import { attribute, attributesOf, byName } from '../../../shared/objects/index.ts';
 import { clustersite } from '../../../shared/schema/index.ts';
 import type { View } from '../../../shared/verb/view.ts';
+import type { Lists } from './lists.ts';
 import type { Talk } from './talk.ts';
 
 const legacy: ReadonlySet<string> = new Set(['install', 'netboot', 'statelite']);
 
 /** `--osimage`: the attributes of the osimage that the node is set to, or what its old-style provmethod comes to. */
-export function osimageOfNode(view: View, node: string, talk: Talk): readonly (readonly [string, string])[] {
+export function osimageOfNode(
+  view: View,
+  node: string,
+  talk: Talk,
+  lists: Lists,
+): readonly (readonly [string, string])[] {
   const value = (attr: string): string => attribute(view, 'node', node, attr)?.value ?? '';
   const provmethod = value('provmethod');
   if (provmethod !== '' && !legacy.has(provmethod)) {
@@ -37,5 +43,6 @@ export function osimageOfNode(view: View, node: string, talk: Talk): readonly (r
     ['provmethod', provmethod],
   ];
   if (provmethod !== 'install') derived.push(['rootimgdir', `${install}/netboot/${os}/${arch}/${profile}`]);
-  return derived;
+  derived.push(...Object.entries(lists.filesOf(provmethod, profile, os, arch)));
+  return derived.sort(([a], [b]) => byName(a, b));
 }

@@ -1,5 +1,6 @@
 import { clustersite } from '../../../shared/schema/index.ts';
 import type { View } from '../../../shared/verb/view.ts';
+import type { Lists } from './lists.ts';
 import type { Talk } from './talk.ts';
 
 /** Options of an NFS root that would make it writable or undo what is needed are refused. */
@@ -9,11 +10,8 @@ export function nfsOptionsProblem(options: string | undefined): string | undefin
   return `The nfsrootopts value '${options ?? ''}' contains '${refused.join(',')}': the NFS root of a node is mounted read-only.`;
 }
 
-/**
- * `-u`: what follows from profile, provmethod, version and architecture. Lists and templates are not looked for: files
- * are read by agents, not by the manager, and genimage says which one is missing.
- */
-export function fillOsimage(view: View, attributes: Map<string, string>, talk: Talk): boolean {
+/** `-u`: what follows from profile, provmethod, version and architecture; what is given stays. */
+export function fillOsimage(view: View, attributes: Map<string, string>, talk: Talk, lists: Lists): boolean {
   const profile = attributes.get('profile');
   const provmethod = attributes.get('provmethod');
   if (profile === undefined || provmethod === undefined) {
@@ -60,6 +58,7 @@ export function fillOsimage(view: View, attributes: Map<string, string>, talk: T
     attributes.set('template', '');
     absent('rootimgdir', `${install}/netboot/${osvers}/${osarch}/${profile}`);
   }
+  for (const [attr, file] of Object.entries(lists.filesOf(provmethod, profile, osvers, osarch))) absent(attr, file);
   absent('otherpkgdir', `${install}/post/otherpkgs/${osvers}/${osarch}`);
   absent('pkgdir', `${install}/${osvers}/${osarch}`);
   return true;

@@ -9,6 +9,7 @@ import {
 } from '../../../shared/objects/index.ts';
 import { tables } from '../../../shared/schema/index.ts';
 import type { View } from '../../../shared/verb/view.ts';
+import type { Lists } from './lists.ts';
 import { osimageOfNode } from './node-osimage.ts';
 import { rowColumns, withDefaultScripts } from './selectable.ts';
 import type { Talk } from './talk.ts';
@@ -35,6 +36,7 @@ export interface ToShow {
   readonly view: View;
   readonly shown: Shown;
   readonly talk: Talk;
+  readonly lists: Lists;
   /** Shown in place of what the registry holds. */
   readonly template?: ReadonlyMap<string, string>;
 }
@@ -79,7 +81,8 @@ export function showObject(object: ToShow): void {
     }
   }
   if (type === 'node' && shown.osimage) {
-    for (const [attr, value] of osimageOfNode(object.view, name, talk)) lines.push(`    ${attr}=${value}`);
+    for (const [attr, value] of osimageOfNode(object.view, name, talk, object.lists))
+      lines.push(`    ${attr}=${value}`);
   }
   if (lines.length > 0) talk.line(lines.join('\n'));
   const state = object.template === undefined ? stateOf(object.view, type, name) : {};

@@ -58,7 +58,7 @@ export function osimageChanges(known: View, found: MediaFound, copied: MediaCopi
 }
 
 /** What a list of diskless images says of an installed system: its packages. */
-function installRow({ profile, pkglist, otherpkglist, synclists }: ProfileFiles): ProfileFiles {
+export function installRow({ profile, pkglist, otherpkglist, synclists }: ProfileFiles): ProfileFiles {
   return {
     profile,
     ...(pkglist !== undefined && { pkglist }),

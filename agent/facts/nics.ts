@@ -17,7 +17,9 @@ export function nicsOf(root: string): Facts['nics'] {
     const mac = textOf(join(folder, name, 'address')) || (addresses[0]?.mac ?? '');
     // Tunnels have no address of their own, or one of another length.
     if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac) || mac === '00:00:00:00:00:00') continue;
-    nics.push({ name, mac, addresses: addresses.map(({ address, cidr }) => cidr ?? address) });
+    const mtu = Number(textOf(join(folder, name, 'mtu')));
+    const cidrs = addresses.map(({ address, cidr }) => cidr ?? address);
+    nics.push({ name, mac, addresses: cidrs, ...(Number.isSafeInteger(mtu) && mtu > 0 && { mtu }) });
   }
   return nics;
 }

@@ -89,10 +89,11 @@ function strings(value: unknown): readonly string[] {
 function nicsOf(value: unknown): Facts['nics'] {
   if (!Array.isArray(value)) return [];
   return (value as readonly unknown[]).slice(0, mostAddresses).flatMap((nic) => {
-    const { name, addresses } = (typeof nic === 'object' ? (nic ?? {}) : {}) as Readonly<Record<string, unknown>>;
+    const { name, addresses, mtu } = (typeof nic === 'object' ? (nic ?? {}) : {}) as Readonly<Record<string, unknown>>;
     if (typeof name !== 'string' || !/^[\w.@-]{1,15}$/.test(name)) return [];
     const usable = strings(addresses).filter((address) => /^[0-9a-fA-F.:]{2,45}\/\d{1,3}$/.test(address));
-    return [{ name, mac: '', addresses: usable }];
+    const sensible = typeof mtu === 'number' && Number.isSafeInteger(mtu) && mtu >= leastMtu && mtu <= mostMtu;
+    return [{ name, mac: '', addresses: usable, ...(sensible && { mtu }) }];
   });
 }
 
@@ -142,6 +143,7 @@ export function rowOf(member: Member, record: AgentRecord, now: number): Readonl
     'agent.arch': arch || null,
     'agent.os': os?.name || null,
     'agent.nets': netsOf(nics) || null,
+    'agent.mtus': mtusOf(nics) || null,
     'agent.store': store.length > 0 ? store.join(',') : null,
     'agent.version': member.life?.version || null,
     'agent.image': imageDigest ?? null,
@@ -150,9 +152,18 @@ export function rowOf(member: Member, record: AgentRecord, now: number): Readonl
 
 /** More addresses than this are not looked at. */
 const mostAddresses = 64;
+/** What IPv4 allows, and the most that its packets can be long. */
+const leastMtu = 68;
+const mostMtu = 65_535;
 
 /** Addresses with their interfaces, for verbs that need to know networks: `eth0=10.0.0.1/16 eth1=...`. */
 function netsOf(nics: Facts['nics'] = []): string {
   const words = nics.flatMap(({ name, addresses }) => addresses.map((address) => `${name}=${address}`));
   return words.slice(0, mostAddresses).join(' ');
+}
+
+/** `eth0=1500 eth1=9000`, of the interfaces that have addresses. */
+function mtusOf(nics: Facts['nics'] = []): string {
+  const told = nics.filter(({ addresses, mtu }) => addresses.length > 0 && mtu !== undefined);
+  return told.map(({ name, mtu }) => `${name}=${String(mtu)}`).join(' ');
 }

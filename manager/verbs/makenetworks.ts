@@ -13,6 +13,8 @@ interface Found {
   readonly net: string;
   readonly mask: string;
   readonly mgtifname: string;
+  /** Empty where the agent did not tell. */
+  readonly mtu: string;
 }
 
 /** Defines the networks that the manager's machine has interfaces on, as its agent reported them. */
@@ -37,7 +39,7 @@ export const makenetworks: Verb<null> = {
           'see hostler agents',
       );
     }
-    const found = networksIn(nets);
+    const found = networksIn(nets, agent['agent.mtus'] ?? '');
     if (hasFlag(asked, 'display') && asked.json)
       return end({ do: 'data', value: found.map((each) => ({ ...each })) }, { do: 'done', exit: 0 });
     if (hasFlag(asked, 'display')) return printed(stanzaHeader + found.map(stanza).join(''));
@@ -53,15 +55,16 @@ export const makenetworks: Verb<null> = {
   },
 };
 
-/** `eth0=10.0.0.1/16 eth0=fd77::1/64`, one word an address. */
-function networksIn(nets: string): Found[] {
+/** `eth0=10.0.0.1/16 eth0=fd77::1/64`, one word an address, and `eth0=1500`, one an interface. */
+function networksIn(nets: string, mtus: string): Found[] {
+  const mtuOf = new Map(mtus.split(' ').map((word) => [word.replace(/=.*/, ''), word.replace(/.*=/, '')]));
   const found = new Map<string, Found>();
   for (const word of nets.split(' ')) {
     const [, mgtifname = '', address = '', prefix = ''] = /^(.+?)=([^/]+)\/(\d+)$/.exec(word) ?? [];
     const network = address.includes(':') ? network6(address, prefix) : network4(address, prefix);
     if (network === undefined) continue;
     const name = `${network.net}-${network.mask}`.replace(/[.:]/g, '_');
-    if (!found.has(name)) found.set(name, { ...network, name, mgtifname });
+    if (!found.has(name)) found.set(name, { ...network, name, mgtifname, mtu: mtuOf.get(mgtifname) ?? '' });
   }
   return [...found.values()];
 }
@@ -99,11 +102,12 @@ function sameNetwork(one: Addresses, other: Found): boolean {
   return value !== undefined && String(bits) === other.mask && ipv6Text(networkOf(value, bits ?? 0)) === other.net;
 }
 
-function attributes({ net, mask, mgtifname }: Found): [string, string][] {
+function attributes({ net, mask, mgtifname, mtu }: Found): [string, string][] {
   return [
     ['gateway', '<xcatmaster>'],
     ['mask', mask],
     ['mgtifname', mgtifname],
+    ...(mtu === '' ? [] : [['mtu', mtu] satisfies [string, string]]),
     ['net', net],
     ['tftpserver', '<xcatmaster>'],
   ];

@@ -15,7 +15,13 @@ export interface Facts {
     readonly model: string;
     readonly serial: string;
   }[];
-  readonly nics: readonly { readonly name: string; readonly mac: string; readonly addresses: readonly string[] }[];
+  readonly nics: readonly {
+    readonly name: string;
+    readonly mac: string;
+    readonly addresses: readonly string[];
+    /** Bytes; only where the kernel tells. */
+    readonly mtu?: number;
+  }[];
   readonly serial: string;
   readonly product: string;
   /** Program name to its version line; only those that were found. */

@@ -33,6 +33,8 @@ test('a Linux machine, as its files tell', async () => {
   put('sys/block/vda/serial', 'v-1\n');
   put('sys/block/loop0/size', '8\n');
   put('sys/class/net/eth9/address', '52:54:00:aa:bb:01\n');
+  put('sys/class/net/eth9/mtu', '9000\n');
+  put('sys/class/net/eth8/address', '52:54:00:aa:bb:02\n');
   put('sys/class/net/lo/address', '00:00:00:00:00:00\n');
   put('sys/class/net/ib0/address', '80:00:00:02:fe:80:00:00:00:00:00:00:00:02:c9:03:00:0a:0b:0c\n');
   put('proc/sys/fs/binfmt_misc/qemu-aarch64', 'enabled\ninterpreter /usr/bin/qemu-aarch64-static\nflags: PF\n');
@@ -58,7 +60,8 @@ test('a Linux machine, as its files tell', async () => {
     notes: { nonce: 'abc\\x1b[31m' },
     tools: {},
   });
-  expect(facts.nics).toContainEqual({ name: 'eth9', mac: '52:54:00:aa:bb:01', addresses: [] });
+  expect(facts.nics).toContainEqual({ name: 'eth9', mac: '52:54:00:aa:bb:01', addresses: [], mtu: 9000 });
+  expect(facts.nics).toContainEqual({ name: 'eth8', mac: '52:54:00:aa:bb:02', addresses: [] });
   expect(facts.nics.map((nic) => nic.name)).not.toContain('ib0');
   expect(bootRecord(root)?.stages).toEqual({ initrd: 3.5 });
 });

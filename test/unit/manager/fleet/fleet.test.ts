@@ -60,16 +60,23 @@ describe('fleet', () => {
       os: { id: 'debian', version: '12', name: 'Debian GNU/Linux 12' },
       store: ['unix:/x/store.sock', 'https://10.0.0.1:8443'],
       nics: [
-        { name: 'eth0', mac: '52:54:00:00:00:01', addresses: ['10.0.0.1/16', 'fd00::1/64', 'not an address'] },
+        {
+          name: 'eth0',
+          mac: '52:54:00:00:00:01',
+          addresses: ['10.0.0.1/16', 'fd00::1/64', 'not an address'],
+          mtu: 9000,
+        },
         { name: 'a name with blanks', mac: '', addresses: ['10.1.0.1/16'] },
-        { name: 'eth1', mac: '52:54:00:00:00:02', addresses: [] },
+        { name: 'eth1', mac: '52:54:00:00:00:02', addresses: [], mtu: 1500 },
+        { name: 'eth2', mac: '', addresses: ['10.2.0.1/16'], mtu: 1e9 },
       ],
     };
     const one = await agent('s1', ['store'], { facts });
     expect(row('s1')).toEqual({
       'agent.arch': 'ppc64le',
       'agent.kind': 'service',
-      'agent.nets': 'eth0=10.0.0.1/16 eth0=fd00::1/64',
+      'agent.mtus': 'eth0=9000',
+      'agent.nets': 'eth0=10.0.0.1/16 eth0=fd00::1/64 eth2=10.2.0.1/16',
       'agent.os': 'Debian GNU/Linux 12',
       'agent.roles': 'store',
       'agent.state': 'connected',

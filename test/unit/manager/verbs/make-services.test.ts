@@ -48,6 +48,7 @@ function start(verb: Verb, operands: readonly string[], flags: Asked['options'] 
     'agent.state': 'connected',
     'agent.nets':
       'eth0=10.0.0.1/16 eth0=fd00::1/64 eth0=fe80::1/64 eth0=fd99::5/48 eth1=192.168.7.9/26 p2p=10.8.0.1/32',
+    'agent.mtus': 'eth1=9000',
   });
   const step = verb.start(asked(verb.name, { operands, options: flags }), view);
   const tasks = step.effects
@@ -189,6 +190,7 @@ describe('makenetworks', () => {
           'networks.gateway': '<xcatmaster>',
           'networks.mask': '255.255.255.192',
           'networks.mgtifname': 'eth1',
+          'networks.mtu': '9000',
           'networks.net': '192.168.7.0',
           'networks.tftpserver': '<xcatmaster>',
         },
@@ -206,6 +208,7 @@ describe('makenetworks', () => {
     expect(said).toContain(
       '10_0_0_0-255_255_0_0:\n    objtype=network\n    gateway=<xcatmaster>\n    mask=255.255.0.0\n',
     );
+    expect(said).toContain('    mgtifname=eth1\n    mtu=9000\n    net=192.168.7.0\n');
     expect(effects.some((effect) => effect.do === 'commit')).toBe(false);
   });
 });

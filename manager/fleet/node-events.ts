@@ -60,13 +60,15 @@ export class NodeEvents {
       return;
     }
     this.observe(event.node, { stage: event.stage, at: event.at, bootId: printable(event.bootId), detail });
-    if (event.stage === 'installed') this.#installed(event.node, from.name);
+    if (event.stage === 'installed') this.#installed(event.node, from.name, /^sysclone/);
+    // Diskless machines are booted so again and again; one that NIM has installed is not.
+    if (event.stage === 'nim-booted') this.#installed(event.node, from.name, /^standalone$/);
   }
 
   /** The node starts from its disk from now on: it is never wiped again unless somebody asks for it. */
-  #installed(node: string, server: string): void {
+  #installed(node: string, server: string, installing: RegExp): void {
     const currstate = this.#registry.view.row('node', node)?.['chain.currstate'] ?? '';
-    if (!currstate.startsWith('sysclone')) return;
+    if (!installing.test(currstate)) return;
     const info = { user: `agent:${server}`, command: 'installed', correlation: node, at: this.#now() };
     const values = { 'chain.currstate': 'boot', 'chain.currchain': null };
     this.#registry

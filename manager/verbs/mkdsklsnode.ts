@@ -17,6 +17,7 @@ import {
   site,
   serversOf,
 } from './nim/common.ts';
+import { masterName, type NimNetwork } from './nim/interfaces.ts';
 import { nodesAndPairs } from './nim/nodes.ts';
 import { nimPostscripts, spotSetup } from './nim/postscripts.ts';
 import { isReplica } from './nim/replicas.ts';
@@ -47,17 +48,24 @@ export const mkdsklsnode: Verb<ClientWork | null> = {
       const wanted = new Map<string, NimResourceSpec>();
       const roots = new Map<string, string>();
       const images = new Map<string, string>();
+      const networks = new Map<string, NimNetwork>();
       for (const node of nodes) {
-        const plan = planNode(asked, known, node, line.pairs, wanted, roots);
+        const plan = planNode(asked, known, node, masterName(asked, on), line.pairs, wanted, roots);
         if (typeof plan === 'string') refusals.push(plan);
         else {
           clients.push(plan.client);
           images.set(node, plan.image);
-          attributes[node] = { os: 'AIX', profile: plan.image, provmethod: plan.image };
+          for (const network of plan.networks) networks.set(network.name, network);
+          attributes[node] = {
+            os: 'AIX',
+            profile: plan.image,
+            provmethod: plan.image,
+            currstate: plan.client.type,
+          };
         }
       }
       if (clients.length === 0 || (bringing && !isReplica(known, on))) continue;
-      const spec = specOf(asked, known, clients, wanted, roots, images);
+      const spec = { ...specOf(asked, known, clients, wanted, roots, images), networks: [...networks.values()] };
       work.push({ on, spec: bringing ? resourcesOnly(spec) : spec });
     }
     if (bringing && work.length === 0 && refusals.length === 0)
@@ -92,10 +100,11 @@ function planNode(
   asked: Asked,
   known: View,
   node: string,
+  master: string,
   pairs: ReadonlyMap<string, string>,
   wanted: Map<string, NimResourceSpec>,
   roots: Map<string, string>,
-): { client: NimClientSpec; image: string } | string {
+): { client: NimClientSpec; image: string; networks: readonly NimNetwork[] } | string {
   const image =
     optionValue(asked, 'i') ??
     attribute(known, 'node', node, 'provmethod')?.value ??
@@ -116,7 +125,7 @@ function planNode(
     ...(pairs.has('speed') ? { speed: pairs.get('speed') ?? '' } : {}),
     ...(pairs.has('duplex') ? { duplex: pairs.get('duplex') ?? '' } : {}),
   };
-  const definition = clientDefinition(known, node, { type, overrides, ...settings });
+  const definition = clientDefinition(known, node, { type, master, overrides, ...settings });
   if ('trouble' in definition) return definition.trouble;
   const configdump =
     pairs.get('configdump') ?? (held['dump'] === undefined ? undefined : (held['configdump'] ?? 'selective'));
@@ -142,7 +151,14 @@ function planNode(
       ? [['size', pairs.get('psize') ?? '64'], ...[...pairs].filter(([key]) => key === 'sparse_paging')]
       : [];
   const dump: NimPairs = configdump === undefined ? [] : [['configdump', configdump]];
-  return { client: { node, name, type, define: definition.define, attributes: [...given, ...size, ...dump] }, image };
+  const client: NimClientSpec = {
+    node,
+    name,
+    type,
+    define: definition.define,
+    attributes: [...given, ...size, ...dump],
+  };
+  return { client, image, networks: definition.networks };
 }
 
 function specOf(

@@ -22,6 +22,7 @@ import {
   serversOf,
 } from './nim/common.ts';
 import { aixScript } from './nim/aix-script.ts';
+import { masterName, type NimNetwork } from './nim/interfaces.ts';
 import { nimPostscripts, rootPassword } from './nim/postscripts.ts';
 
 /** Sets up network installations of AIX machines; they are booted afterwards. */
@@ -67,9 +68,10 @@ export const nimnodeset: Verb<ClientWork | null> = {
     for (const { on, nodes: members } of mastersOf(known, [...chosen.keys()], serversOf(asked)).values()) {
       const clients: NimClientsSpec['clients'][number][] = [];
       const resources = new Map<string, NimResourceSpec>();
+      const networks = new Map<string, NimNetwork>();
       for (const node of members) {
         const image = chosen.get(node) ?? '';
-        const definition = clientDefinition(known, node, { type: 'standalone' });
+        const definition = clientDefinition(known, node, { type: 'standalone', master: masterName(asked, on) });
         const installation =
           'trouble' in definition ? definition : installationOf(asked, known, node, image, pairs, resources);
         if ('trouble' in definition || 'trouble' in installation) {
@@ -81,6 +83,7 @@ export const nimnodeset: Verb<ClientWork | null> = {
           );
           continue;
         }
+        for (const network of definition.networks) networks.set(network.name, network);
         clients.push({
           node,
           name: shortName(node),
@@ -90,6 +93,8 @@ export const nimnodeset: Verb<ClientWork | null> = {
         });
         attributes[node] = {
           os: 'AIX',
+          // What nodeset calls it (NIM facts, 11); back to boot when NIM says that it is up.
+          currstate: 'standalone',
           ...(optionValue(asked, 'i') === undefined ? {} : { profile: image, provmethod: image }),
         };
       }
@@ -101,6 +106,7 @@ export const nimnodeset: Verb<ClientWork | null> = {
           clients,
           force: hasFlag(asked, 'f'),
           running: 'leave',
+          networks: [...networks.values()],
           resources: [...resources.values()],
           syncRoots: [],
           prescripts: prescripts(

@@ -1,3 +1,4 @@
+import { attribute } from '../../shared/objects/index.ts';
 import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
 import type { Step, Verb } from '../../shared/verb/verb.ts';
 import { onWork, prescripts, startWork, type ClientWork, type MasterWork } from './nim/client-work.ts';
@@ -34,8 +35,14 @@ export const rmdsklsnode: Verb<ClientWork | null> = {
         scriptAction: 'remove',
       },
     }));
+    // Who is still set up elsewhere, or under another image's name, keeps the state.
+    const gone = line.nodes.filter((node) => {
+      const value = (attr: string): string => attribute(known, 'node', node, attr)?.value ?? '';
+      const everywhere = serversOf(asked) === 'all' || !value('servicenode').includes(',');
+      return everywhere && (image === undefined || value('provmethod') === image) && value('currstate') !== '';
+    });
     return startWork(asked, known, 'Remove AIX diskless nodes', work, {
-      attributes: {},
+      attributes: Object.fromEntries(gone.map((node) => [node, { currstate: 'undefined' }])),
       success: 'AIX/NIM diskless nodes were removed.',
       failure: 'One or more errors occurred when attempting to remove AIX NIM diskless nodes.',
     });

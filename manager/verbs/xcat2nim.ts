@@ -13,8 +13,9 @@ import { hasFlag, optionValue, type Asked } from '../../shared/verb/asked.ts';
 import type { Effect, Json, Requirement } from '../../shared/verb/effect.ts';
 import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
-import { clientDefinition, gatewayOf } from './nim/client-plan.ts';
-import { complain, mastersOf, nimMaster, refuse, say, shortName, site, splitPairs, verbosely } from './nim/common.ts';
+import { clientDefinition } from './nim/client-plan.ts';
+import { masterName, networkKind, networkNamed, nimNetwork, type NimNetwork } from './nim/interfaces.ts';
+import { complain, mastersOf, nimMaster, refuse, say, shortName, splitPairs, verbosely } from './nim/common.ts';
 
 interface State {
   readonly server: string;
@@ -65,7 +66,13 @@ export const xcat2nim: Verb<State | null> = {
       else if (type === 'node') nodes(asked, known, objects, pairs, run, refused);
       else if (type === 'group')
         run(nimKinds.groups, nimMaster(known), 'Define NIM groups', groups(asked, known, objects) as unknown as Json);
-      else run(nimKinds.networks, nimMaster(known), 'Define NIM networks', networks(known, objects) as unknown as Json);
+      else
+        run(
+          nimKinds.networks,
+          nimMaster(known),
+          'Define NIM networks',
+          networks(asked, known, objects) as unknown as Json,
+        );
     }
     if (effects.length === 0) return end(...refused, { do: 'done', exit: refused.length > 0 ? 1 : 0 });
     const open = effects.map((_, index) => `nim-${String(index + 1)}`);
@@ -137,17 +144,21 @@ function nodes(
   const removing = hasFlag(asked, 'r');
   for (const { on, nodes: members } of mastersOf(known, names).values()) {
     const clients: NimClientSpec[] = [];
+    const networks = new Map<string, NimNetwork>();
     for (const node of members) {
       const definition = removing
-        ? { define: [] }
-        : clientDefinition(known, node, { type: 'standalone', overrides: pairs });
+        ? { define: [], networks: [] }
+        : clientDefinition(known, node, { type: 'standalone', overrides: pairs, master: masterName(asked, on) });
       const noMac =
         !removing &&
         (attribute(known, 'node', node, 'mac')?.value ?? '') === '' &&
         ![...pairs.keys()].some((key) => /^if\d+$/.test(key));
       if ('trouble' in definition) refused.push(complain(asked, definition.trouble));
       else if (noMac) refused.push(complain(asked, `Missing the MAC for node '${node}'.`));
-      else clients.push({ node, name: shortName(node), type: 'standalone', define: definition.define, attributes: [] });
+      else {
+        clients.push({ node, name: shortName(node), type: 'standalone', define: definition.define, attributes: [] });
+        for (const network of definition.networks) networks.set(network.name, network);
+      }
     }
     if (clients.length === 0) continue;
     const spec: NimClientsSpec = {
@@ -155,6 +166,7 @@ function nodes(
       clients,
       force: hasFlag(asked, 'f'),
       running: 'leave',
+      networks: [...networks.values()],
       resources: [],
       syncRoots: [],
       prescripts: [],
@@ -177,18 +189,12 @@ function groups(asked: Asked, known: View, names: readonly string[]): NimGroupsS
   };
 }
 
-function networks(known: View, names: readonly string[]): NimNetworksSpec {
+function networks(asked: Asked, known: View, names: readonly string[]): NimNetworksSpec {
+  const master = masterName(asked, nimMaster(known));
   return {
     networks: names.map((name) => {
-      const value = (attr: string): string => attribute(known, 'network', name, attr)?.value ?? '';
-      const network = { name, net: value('net'), mask: value('mask'), gateway: value('gateway') };
-      // `mgtifname` is there when the manager has an interface in the network (makenetworks).
-      return {
-        ...network,
-        type: 'ent',
-        gateway: gatewayOf(known, network),
-        masterHost: value('mgtifname') === '' ? '' : site(known, 'nimprime') || 'master',
-      };
+      const network = networkNamed(known, name);
+      return nimNetwork(known, network, networkKind(known, network), master);
     }),
   };
 }

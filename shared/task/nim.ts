@@ -102,6 +102,8 @@ export interface NimClientsSpec {
   readonly force: boolean;
   /** For remove and undiskless of a machine that runs: refuse, shut it down, or leave it running. */
   readonly running: 'refuse' | 'shutdown' | 'leave';
+  /** Networks of further interfaces, by names that `if2` ... of the clients begin with. */
+  readonly networks?: NimNetworksSpec['networks'];
   /** Must be there and ready before any machine is touched (resolv_conf, script ...). */
   readonly resources: readonly NimResourceSpec[];
   /** SPOTs whose shared_root is refreshed first, where nobody uses it. */

@@ -542,6 +542,27 @@ describe('networks and groups', () => {
     expect(changing().at(-1)).toContain('routing2=net2 10.0.0.254 10.9.0.1');
   });
 
+  test('a network of a further card that NIM has otherwise: its node is named, the others are done', async () => {
+    await works('mkdef -t network -o net2 net=10.9.0.0 mask=255.255.0.0 gateway=10.9.0.1');
+    await works('xcat2nim -t network -o net2');
+    await works('chdef -t network -o net2 net=10.8.0.0');
+    await works('chdef node01 nicips.en6=10.8.0.11');
+    const { err } = await fails(
+      'xcat2nim -t node node01,node02',
+      /node01: NIM has a network 'net2' with another address/,
+    );
+    expect(err).not.toContain('node02');
+    expect(changing().filter((line) => / node0\d$/.test(line))).toEqual([expect.stringMatching(/ node02$/)]);
+  });
+
+  test('a master without a default gateway: no network is left without its route', async () => {
+    await works('mkdef -t network -o net2 net=10.9.0.0 mask=255.255.0.0 gateway=10.9.0.1');
+    await site.master.nim('change', 'master_net', [['routing1', '']]);
+    const before = changing().length;
+    await fails('xcat2nim -t network -o net2', /has no default gateway/);
+    expect(changing()).toHaveLength(before);
+  });
+
   test('a group without a NIM machine', async () => {
     await fails('xcat2nim -t group -o aix', /None of the members of aix is a NIM machine/);
   });

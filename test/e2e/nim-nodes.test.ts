@@ -34,6 +34,25 @@ test('nodes that are installed get a list of their postscripts, and the supplied
   expect(readFileSync(`${site.base}/scripts/xcataixscript`, 'utf8')).toContain(`$NIM_MASTER_HOSTNAME:${folder}" /mnt`);
 });
 
+describe('the state of nodes', () => {
+  const state = async (node: string): Promise<string> => (await works(`nodeset ${node} stat`)).trim();
+
+  test('is what their images are, and undefined when they are taken out of NIM', async () => {
+    await works('chdef node01,node02 mgt=hmc');
+    await works(`mknimimage -s ${site.media} img`);
+    await works('nimnodeset -i img node01');
+    expect(await state('node01')).toBe('node01: standalone');
+    expect(await works('lsdef node01 -i currstate')).toContain('currstate=standalone');
+    await works(`mknimimage -r -t diskless -s ${site.media} dl`);
+    await works('mkdsklsnode -i dl node02');
+    expect(await state('node02')).toBe('node02: diskless');
+    await works('rmdsklsnode -r -i other node02');
+    expect(await state('node02')).toBe('node02: diskless');
+    await works('rmdsklsnode -r node02');
+    expect(await state('node02')).toBe('node02: undefined');
+  });
+});
+
 describe('diskless nodes', () => {
   const root = (): string => `${site.base}/spot/img/usr/lpp/bos/inst_root`;
 

@@ -3,6 +3,7 @@ import { HostlerError } from '../../../shared/errors/error.ts';
 import type { NimClientsResult, NimClientSpec, NimClientsSpec } from '../../../shared/task/nim.ts';
 import { clientIsReady, type NimMaster } from './master.ts';
 import { isNimName } from './names.ts';
+import { ensureNetworks } from './networks.ts';
 import { first, type NimObject } from './objects.ts';
 import { Outcome } from './outcome.ts';
 import { placePostscripts, type ReportsTo } from './postscripts.ts';
@@ -33,6 +34,7 @@ export async function serveClients(
     }),
   );
   clients = await runPrescripts(master, spec, 'begin', clients, outcome);
+  if (clients.length > 0) clients = await withNetworks(master, spec, clients, outcome);
   for (const resource of spec.resources) await ensureResource(master, resource);
   if (spec.postscripts !== undefined) await placePostscripts(master, spec.postscripts, self);
   for (const setup of spec.spotSetups ?? []) await setUpSpot(master, setup, outcome.lines);
@@ -52,6 +54,31 @@ export async function serveClients(
   const good = await verify(master, spec, touched, outcome);
   await runPrescripts(master, spec, 'end', good, outcome);
   return { done: good.map(({ node }) => node), failed: Object.fromEntries(outcome.failed), lines: outcome.lines };
+}
+
+/** Further interfaces name their networks as NIM does, which may have known them before by other names. */
+async function withNetworks(
+  master: NimMaster,
+  spec: NimClientsSpec,
+  clients: readonly NimClientSpec[],
+  outcome: Outcome,
+): Promise<NimClientSpec[]> {
+  if (spec.networks === undefined || spec.networks.length === 0) return [...clients];
+  const { names, failed } = await ensureNetworks(master, spec.networks);
+  const able: NimClientSpec[] = [];
+  for (const client of clients) {
+    outcome.try(client.node, () => {
+      const define = client.define.map(([key, value]): [string, string] => {
+        const [network = '', ...rest] = value.split(' ');
+        if (!/^if\d+$/.test(key)) return [key, value];
+        const trouble = failed[network];
+        if (trouble !== undefined) throw new HostlerError('failed_precondition', trouble);
+        return [key, [names.get(network) ?? network, ...rest].join(' ')];
+      });
+      able.push({ ...client, define });
+    });
+  }
+  return able;
 }
 
 async function act(

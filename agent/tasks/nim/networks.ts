@@ -6,13 +6,25 @@ import { first } from './objects.ts';
 
 type Network = NimNetworksSpec['networks'][number];
 
-/** NIM networks, the master's interface in each, or a route to it (NIM facts, 9.7). An equal net and mask under any name counts as existing. */
+/** What became of networks: `names` by the name that was asked for, NIM's own, which may be another. */
+export interface NetworksThere {
+  readonly names: ReadonlyMap<string, string>;
+  readonly failed: Readonly<Record<string, string>>;
+  readonly lines: readonly string[];
+}
+
 export async function serveNetworks(master: NimMaster, spec: NimNetworksSpec): Promise<NimClientsResult> {
+  const { names, failed, lines } = await ensureNetworks(master, spec.networks);
+  return { done: [...names.keys()], failed, lines: [...lines] };
+}
+
+/** NIM networks, the master's interface in each, or a route to it (NIM facts, 9.7). An equal net and mask under any name counts as existing. */
+export async function ensureNetworks(master: NimMaster, networks: readonly Network[]): Promise<NetworksThere> {
   const there = (await master.showAll()).filter((object) => object.class === 'networks');
-  const done: string[] = [];
+  const names = new Map<string, string>();
   const failed: Record<string, string> = {};
   const lines: string[] = [];
-  for (const network of spec.networks) {
+  for (const network of networks) {
     try {
       checkNimName(network.name, 'the network');
       const same = there.find(
@@ -31,16 +43,18 @@ export async function serveNetworks(master: NimMaster, spec: NimNetworksSpec): P
           `NIM has a network '${network.name}' with another address (${first(named, 'net_addr')}, mask ${first(named, 'snm')}).`,
         );
       else await create(master, network);
-      done.push(network.name);
+      names.set(network.name, same?.name ?? network.name);
     } catch (thrown) {
       failed[network.name] = HostlerError.from(thrown).message;
     }
   }
-  return { done, failed, lines };
+  return { names, failed, lines };
 }
 
 async function create(master: NimMaster, network: Network): Promise<void> {
   const routing = network.gateway === '' ? [] : ([['routing1', `default ${network.gateway}`]] as const);
+  // A route that cannot be is told before there is a network without one.
+  const home = network.masterHost === '' && network.gateway !== '' ? await homeOf(master) : undefined;
   await master.nim('define', network.name, [['net_addr', network.net], ['snm', network.mask], ...routing], {
     type: network.type,
   });
@@ -51,11 +65,14 @@ async function create(master: NimMaster, network: Network): Promise<void> {
       [`if${number}`, `${network.name} ${network.masterHost} 0`],
       [`cable_type${cable}`, 'N/A'],
     ]);
-  } else if (network.gateway !== '') await route(master, network);
+  } else if (home !== undefined) {
+    const number = String(await master.nextNumber('routing', home.name));
+    await master.nim('change', home.name, [[`routing${number}`, `${network.name} ${home.gateway} ${network.gateway}`]]);
+  }
 }
 
-/** No interface of the master lies in it: the master's first network gets a route to it. */
-async function route(master: NimMaster, network: Network): Promise<void> {
+/** The master's first network: routes to those in which it has no interface go from there. */
+async function homeOf(master: NimMaster): Promise<{ name: string; gateway: string }> {
   const object = await master.show('master');
   const home = object ? first(object, 'if1').split(/\s+/)[0] : undefined;
   if (home === undefined || home === '')
@@ -70,6 +87,5 @@ async function route(master: NimMaster, network: Network): Promise<void> {
       'failed_precondition',
       `The network ${home} of the NIM master has no default gateway. Set one: nim -o change -a routing1='default <gateway>' ${home}.`,
     );
-  const number = String(await master.nextNumber('routing', home));
-  await master.nim('change', home, [[`routing${number}`, `${network.name} ${gateway} ${network.gateway}`]]);
+  return { name: home, gateway };
 }

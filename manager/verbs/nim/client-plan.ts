@@ -1,8 +1,17 @@
 import { attribute, objectNames } from '../../../shared/objects/index.ts';
-import { inNetwork } from '../../../shared/boot/address.ts';
 import type { NimClientSpec, NimPairs, NimResourceSpec } from '../../../shared/task/nim.ts';
 import type { View } from '../../../shared/verb/view.ts';
 import { nfsAttributes, shortName, site } from './common.ts';
+import {
+  firstAdapter,
+  furtherInterfaces,
+  gatewayOf,
+  macsOf,
+  networkOf,
+  networkType,
+  numbered,
+  type NimNetwork,
+} from './interfaces.ts';
 
 export interface ClientOptions {
   readonly type: NimClientSpec['type'];
@@ -10,26 +19,27 @@ export interface ClientOptions {
   readonly name?: string;
   readonly speed?: string;
   readonly duplex?: string;
-  /** Replaces what is computed: `if1`, `netboot_kernel` ... */
+  /** The NIM master, as nodes call it. */
+  readonly master: string;
+  /** Replaces what is computed: `if1`, which stands for all interfaces, `netboot_kernel` ... */
   readonly overrides?: ReadonlyMap<string, string>;
-}
-
-export interface Network {
-  readonly name: string;
-  readonly net: string;
-  readonly mask: string;
-  readonly gateway: string;
 }
 
 /** An open question (docs/nim-open-questions.md). Masters of AIX 7.1 and later build 64-bit boot images only; `site.nimnetbootkernel` says otherwise (NIM facts, 9.3). */
 const netbootKernel = '64';
+
+export interface ClientDefinition {
+  readonly define: NimPairs;
+  /** Those of further interfaces, which NIM must know before the machine is defined. */
+  readonly networks: readonly NimNetwork[];
+}
 
 /** How NIM is to know the node, or the sentence why it cannot. */
 export function clientDefinition(
   known: View,
   node: string,
   options: ClientOptions,
-): { define: NimPairs } | { trouble: string } {
+): ClientDefinition | { trouble: string } {
   const ip = attribute(known, 'node', node, 'ip')?.value ?? '';
   const network = ip === '' ? undefined : networkOf(known, ip);
   if (ip !== '' && network === undefined)
@@ -44,45 +54,33 @@ export function clientDefinition(
     };
   const host = shortName(node);
   const macs = macsOf(attribute(known, 'node', node, 'mac')?.value ?? '');
-  const bad = macs.find((mac) => !/^[0-9a-fA-F]{12}$/.test(mac));
-  if (bad !== undefined) return { trouble: `The MAC address '${bad}' of node '${node}' is not valid.` };
-  const interfaces = (macs.length === 0 ? ['0'] : macs).map(
-    (mac, index) => [`if${String(index + 1)}`, `find_net ${host} ${mac} ent`] as const,
-  );
+  const bad = macs.find(({ mac }) => !/^[0-9a-fA-F]{12}$/.test(mac));
+  if (bad !== undefined) return { trouble: `The MAC address '${bad.mac}' of node '${node}' is not valid.` };
+  const overrides = options.overrides ?? new Map<string, string>();
+  const further = overrides.has('if1') ? undefined : furtherInterfaces(known, node, macs, options.master);
+  const taken = new Set(further?.interfaces.map(([name]) => name));
+  const mine = macs.filter(({ host: name }) => !taken.has(shortName(name)));
+  const installNic = ['installnic', 'primarynic']
+    .map((attr) => attribute(known, 'node', node, attr)?.value ?? '')
+    .find((nic) => nic !== '');
+  const type = network === undefined ? 'ent' : networkType(network, installNic);
   const pairs: NimPairs = [
-    ...interfaces,
+    ...numbered([
+      ...(mine.length === 0 ? ['0'] : mine.map(({ mac }) => mac)).map(
+        (mac) => `find_net ${host} ${mac} ${firstAdapter(type)}`,
+      ),
+      ...(further?.interfaces ?? []).map(([, value]) => value),
+    ]),
     ['cable_type1', 'N/A'],
     ['netboot_kernel', site(known, 'nimnetbootkernel') || netbootKernel],
-    ...(network === undefined ? [] : ([['net_definition', `ent ${network.mask} ${gateway}`]] as const)),
+    ...(network === undefined ? [] : ([['net_definition', `${type} ${network.mask} ${gateway}`]] as const)),
     ['net_settings1', `${options.speed ?? '100'} ${options.duplex ?? 'full'}`],
   ];
-  const overrides = options.overrides ?? new Map<string, string>();
-  const ownInterfaces = [...overrides.keys()].some((key) => /^if\d+$/.test(key));
-  const kept = pairs.filter(([key]) => !overrides.has(key) && !(ownInterfaces && /^if\d+$/.test(key)));
-  return { define: [...kept, ...overrides] };
-}
-
-export function networkOf(known: View, ip: string): Network | undefined {
-  for (const name of objectNames(known, 'network')) {
-    const value = (attr: string): string => attribute(known, 'network', name, attr)?.value ?? '';
-    if (inNetwork(ip, value('net'), value('mask')))
-      return { name, net: value('net'), mask: value('mask'), gateway: value('gateway') };
-  }
-  return undefined;
-}
-
-/** `<xcatmaster>` stands for the managing server. */
-export function gatewayOf(known: View, network: Network): string {
-  return network.gateway === '<xcatmaster>' ? site(known, 'master') : network.gateway;
-}
-
-/** `mac1!host1|mac2!*NOIP*`: the ones with an address, without colons. */
-function macsOf(text: string): string[] {
-  return text
-    .split('|')
-    .map((part) => part.split('!'))
-    .filter(([mac = '', host]) => mac !== '' && host !== '*NOIP*')
-    .map(([mac = '']) => mac.replaceAll(/[:.-]/g, '').toLowerCase());
+  // if1 of one's own replaces all interfaces; another number only the one that has it.
+  const kept = pairs.filter(
+    ([key]) => !overrides.has(key) && !(overrides.has('if1') && /^(if\d+|cable_type(?!1$)\d+)$/.test(key)),
+  );
+  return { define: [...kept, ...overrides], networks: further?.networks ?? [] };
 }
 
 /** The name servers of the node's network, else of the site; nothing where neither says any (NIM facts, 9.3). */

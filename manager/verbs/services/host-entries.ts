@@ -66,8 +66,21 @@ function otherInterfaces(node: string, text: string, domains: Domains): HostEntr
   });
 }
 
+/** One address of a network card of a node. */
+export interface NicAddress {
+  readonly nic: string;
+  readonly ip: string;
+  /** 0 for the first address of the card. */
+  readonly at: number;
+  /** The host name that this address has. */
+  readonly name: string;
+  /** The network that its definition names, or empty. */
+  readonly network: string;
+  readonly aliases: string;
+}
+
 /** `nicips.eth1=a|b` with what the other nic attributes say about each of these addresses. */
-function nics(known: View, node: string, domains: Domains): HostEntry[] {
+export function nicAddresses(known: View, node: string): NicAddress[] {
   const read = (column: string): Map<string, string[]> => {
     const stored = columnValue(known, node, `nics.${column}`)?.value ?? '';
     return new Map(shownNics(stored, node).map(({ nic, value }) => [nic, value.split('|')]));
@@ -85,9 +98,14 @@ function nics(known: View, node: string, domains: Domains): HostEntry[] {
       const [prefix, suffix] = [given(prefixes), given(suffixes)];
       const [name] = names(prefix + node + (prefix === '' && suffix === '' ? usual : suffix));
       if (name === undefined) return [];
-      const network = given(networks);
-      const domain = network === '' ? domains.ofAddress(ip) : domains.ofNetwork(network);
-      return [{ ip, name, domain, others: names(given(aliases)) }];
+      return [{ nic, ip, at, name, network: given(networks), aliases: given(aliases) }];
     }),
   );
+}
+
+function nics(known: View, node: string, domains: Domains): HostEntry[] {
+  return nicAddresses(known, node).map(({ ip, name, network, aliases }) => {
+    const domain = network === '' ? domains.ofAddress(ip) : domains.ofNetwork(network);
+    return { ip, name, domain, others: names(aliases) };
+  });
 }

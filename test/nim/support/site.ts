@@ -19,7 +19,7 @@ export interface Answer {
 /** A cluster without processes: command lines, verbs and tasks as they are, one after the other, against a stand-in. */
 export interface NimSite extends NimLab {
   readonly view: MemoryView;
-  /** Runs a command line as the CLI, the jobs engine and the agent would; words are separated by single blanks. */
+  /** Runs a command line as the CLI, the jobs engine and the agent would; single blanks and `="..."` are all that it knows of a shell. */
   hostler(line: string, input?: string): Promise<Answer>;
   /** Tasks for this agent go to another master, whose programs lie there. Called before and after each of them. */
   server(agent: string, bin: string, around?: (when: 'before' | 'after') => void): void;
@@ -43,7 +43,7 @@ export async function nimSite(objects: Objects = {}): Promise<NimSite> {
       servers.set(agent, { bin, around });
     },
     async hostler(line, input) {
-      const [name = '', ...words] = line.split(' ');
+      const [name = '', ...words] = wordsOf(line);
       const definition = findCommand(name);
       const verb = verbs.get(name);
       if (!definition || !verb) throw new Error(`there is no command ${name}`);
@@ -86,6 +86,12 @@ export async function nimSite(objects: Objects = {}): Promise<NimSite> {
       return { exit: exit ?? -1, out, err };
     },
   };
+}
+
+function wordsOf(line: string): string[] {
+  return line.includes('="')
+    ? (line.match(/(?:[^ "]|"[^"]*")+/g) ?? []).map((word) => word.replaceAll('"', ''))
+    : line.split(' ');
 }
 
 async function onServer<T>(server: Server | undefined, work: () => Promise<T>): Promise<T> {

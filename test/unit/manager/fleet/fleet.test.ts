@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readTimeline } from '../../../../shared/task/timeline.ts';
 import type { FleetTask } from '../../../../manager/fleet/types.ts';
 import { memoryLink } from '../../../../shared/session/memory.ts';
@@ -214,6 +214,24 @@ describe('fleet', () => {
       await one.link.drained(AbortSignal.timeout(5000));
       expect(node()).toMatchObject({ 'nodelist.status': 'booted' });
       expect(Object.keys(readTimeline(node()['boot.timeline']))).toEqual(['dhcp', 'loader', 'kernel', 'booted']);
+    });
+
+    it('an AIX machine that NIM has installed starts from its disk from now on; a diskless one does not', async () => {
+      const info = { user: 'root', command: 'nimnodeset', correlation: 'c', at: 0 };
+      const one = await agent('aix1', ['nim']);
+      for (const [was, becomes] of [
+        ['standalone', 'boot'],
+        ['diskless', 'diskless'],
+      ] as const) {
+        await manager.registry.commit(info, [{ type: 'node', name: 'n01', values: { 'chain.currstate': was } }]);
+        for (const stage of ['nim-installing', 'nim-failed', 'nim-booted']) {
+          const state = () => manager.registry.view.row('node', 'n01')?.['chain.currstate'];
+          expect(state()).toBe(was);
+          await one.link.report({ nodeEvent: { node: 'n01', stage, at: Date.now(), mac: '', bootId: '', detail: '' } });
+          await one.link.drained(AbortSignal.timeout(5000));
+          if (stage === 'nim-booted') await vi.waitFor(() => expect(state()).toBe(becomes));
+        }
+      }
     });
 
     it('with times that cannot be are put at the present', async () => {

@@ -11,7 +11,16 @@ export interface DnsmasqOptions {
   readonly onLine: (line: string) => void;
 }
 
+/** What the hosts files hold, all together. */
+export interface HostsContent {
+  readonly digest: string;
+  readonly count: number;
+}
+
 const startMilliseconds = 10_000;
+const reloadMilliseconds = 5_000;
+/** It compares each host with all that it has: 100,000 take it most of a minute. */
+const reloadMillisecondsPerHost = 3;
 const firstPause = 500;
 const longestPause = 30_000;
 /** A program that ran so long is restarted without growing pauses. */
@@ -25,6 +34,8 @@ export class Dnsmasq {
   readonly #options: DnsmasqOptions;
   #stop = new AbortController();
   #kept: Promise<void> = Promise.resolve();
+  /** The content of the hosts files that it has read, or reads as the first thing it does. */
+  #read: string | undefined;
   #waiting: { pattern: RegExp; done: (error?: HostlerError) => void }[] = [];
 
   constructor(options: DnsmasqOptions) {
@@ -32,21 +43,26 @@ export class Dnsmasq {
   }
 
   /** Resolves when it serves; rejects with the reason when the first attempt failed (further ones follow by themselves). */
-  async start(): Promise<void> {
+  async start(hosts: HostsContent): Promise<void> {
     this.#stop = new AbortController();
+    this.#read = hosts.digest;
     const started = this.#line(/: started, version /, startMilliseconds, 'dnsmasq did not start in time');
     this.#kept = this.#keep(this.#stop.signal);
     await started;
   }
 
-  /** Reads the hosts files again; resolves when it did. */
-  async reload(hostsFile: string): Promise<void> {
+  /** Reads the hosts files again, unless it has read this content; resolves when it did. While it reads it answers nobody. */
+  async reload(hostsFile: string, hosts: HostsContent): Promise<void> {
     const pid = await this.#pid();
     if (pid === undefined)
       throw new HostlerError('unavailable', 'dnsmasq does not run at the moment; it is being restarted.');
-    const read = this.#line(new RegExp(`: read ${escaped(hostsFile)}$`), 5_000, 'dnsmasq did not read its hosts again');
+    if (this.#read === hosts.digest) return;
+    this.#read = undefined;
+    const limit = reloadMilliseconds + hosts.count * reloadMillisecondsPerHost;
+    const read = this.#line(new RegExp(`: read ${escaped(hostsFile)}$`), limit, 'dnsmasq did not read its hosts again');
     process.kill(pid, 'SIGHUP');
     await read;
+    this.#read = hosts.digest;
   }
 
   async stop(): Promise<void> {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { mkdir, watch } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -222,10 +223,13 @@ export class BootService {
     await withdraw(this.#announced.filter((one) => !announced.some((other) => other.interface === one.interface)));
     this.#announced = announced;
     const configuration = renderDnsmasq(state.service, files, announced);
-    await replaceFile(files.names, renderNames(state.nodes), 0o644);
-    await replaceFile(files.hosts, renderHosts(state.nodes), 0o644);
+    const [names, hosts] = [renderNames(state.nodes), renderHosts(state.nodes)];
+    await replaceFile(files.names, names, 0o644);
+    await replaceFile(files.hosts, hosts, 0o644);
+    const digest = createHash('sha256').update(names).update('\0').update(hosts).digest('hex');
+    const content = { digest, count: Object.keys(state.nodes).length };
     if (this.#dnsmasq?.configuration === configuration) {
-      await this.#dnsmasq.child.reload(files.hosts);
+      await this.#dnsmasq.child.reload(files.hosts, content);
       return;
     }
     await this.#dnsmasq?.child.stop();
@@ -237,7 +241,7 @@ export class BootService {
       onLine: (line) => this.#heard(line),
     });
     this.#dnsmasq = { configuration, child };
-    await child.start();
+    await child.start(content);
   }
 
   #heard(line: string): void {

@@ -12,6 +12,7 @@ import { which } from '../../shared/process/which.ts';
 import { debianMedium, elContent, leapContent, makeDeb, makeIso, slesContent, writeContent } from '../lab/media.ts';
 import { type Command, commandsFor } from '../tools/commands.ts';
 import { RealManager } from '../tools/real-manager.ts';
+import { root } from '../tools/step.ts';
 
 const why = which('xorriso') === undefined ? 'xorriso' : undefined;
 const debianInfo = (disc: number): string =>
@@ -126,6 +127,8 @@ describe.skipIf(why !== undefined)(why === undefined ? 'copycds' : `copycds (nee
         '    osname=Linux',
         '    osvers=rocky9.4',
         `    otherpkgdir=${install}/post/otherpkgs/rocky9.4/x86_64`,
+        // Of lists that the site has none of, the product's own are named.
+        `    otherpkglist=${root}/dist/share/netboot/rocky/compute.otherpkgs.pkglist`,
         `    pkgdir=${copy}`,
         `    pkglist=${own}/netboot/rocky/compute.rocky9.x86_64.pkglist`,
         `    postinstall=${own}/netboot/rocky/compute.postinstall`,

@@ -5,7 +5,7 @@ import type { NimMaster } from './master.ts';
 import { checkNimName } from './names.ts';
 import { first } from './objects.ts';
 import { ensureResource } from './resources.ts';
-import { needSpaceForSpot } from './space.ts';
+import { needSpaceForImage } from './space.ts';
 import { setUpSpot } from './spot-setup.ts';
 
 /** Makes all resources of an image, one after the other; a rerun goes on where the last one stopped. */
@@ -18,11 +18,12 @@ export async function makeImage(
   const lines: string[] = [];
   const resources: Record<string, string> = {};
   const configured = await master.configured();
-  await lookBefore(master, spec, configured);
+  const missing = await lookBefore(master, spec, configured);
   if (!configured) {
     lines.push('Configuring NIM.');
     await setUp(master, spec);
   }
+  await needSpaceForImage(master, spec, missing);
   if (spec.nfsDomain !== undefined) {
     const own = await master.show('master');
     if (own === undefined || first(own, 'nfs_domain') !== spec.nfsDomain) {
@@ -89,7 +90,6 @@ async function masterOfClient(master: NimMaster): Promise<string | undefined> {
 
 async function copySpot(master: NimMaster, copy: NonNullable<NimImageSpec['copySpot']>): Promise<void> {
   await master.tool('mkdir', ['-p', copy.parent]);
-  await needSpaceForSpot(master, copy.parent);
   const ran = await master.lasting(copy.to, 'cpcosi', ['-c', copy.from, '-l', copy.parent, copy.to]);
   if (ran.exit !== 0)
     throw new HostlerError('failed_precondition', `The SPOT ${copy.from} could not be copied: ${ran.stderr.trim()}`);

@@ -6,16 +6,26 @@ import { checkFound, needRunningClient, notThere } from './resources.ts';
 
 /**
  * What would stop the making of an image after minutes or hours is looked for before anything is made: resources that
- * must be there and are not, names that others have, sources, backups and golden nodes that cannot be used.
+ * must be there and are not, names that others have, sources, backups and golden nodes that cannot be used. Returns
+ * those that are still to be made.
  */
-export async function lookBefore(master: NimMaster, spec: NimImageSpec, configured: boolean): Promise<void> {
+export async function lookBefore(
+  master: NimMaster,
+  spec: NimImageSpec,
+  configured: boolean,
+): Promise<NimResourceSpec[]> {
   const names = spec.resources.map(({ name }) => name);
   const known = configured ? await master.showMany(names) : new Map<string, NimObject>();
+  const missing: NimResourceSpec[] = [];
   for (const resource of spec.resources) {
     const there = known.get(resource.name);
     if (there !== undefined) checkFound(there, resource);
-    else await lookFor(master, resource, configured);
+    else {
+      await lookFor(master, resource, configured);
+      missing.push(resource);
+    }
   }
+  return missing;
 }
 
 async function lookFor(master: NimMaster, resource: NimResourceSpec, configured: boolean): Promise<void> {

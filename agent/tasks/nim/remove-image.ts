@@ -2,7 +2,7 @@ import { HostlerError } from '../../../shared/errors/error.ts';
 import type { NimRemoveImageResult, NimRemoveImageSpec } from '../../../shared/task/nim.ts';
 import type { NimMaster } from './master.ts';
 import { first, type NimObject } from './objects.ts';
-import { folderOf } from './resources.ts';
+import { folderOf } from './space.ts';
 
 /** Types whose files stay when only the definition goes, and are deleted on demand. */
 const parents: readonly string[] = ['spot', 'resolv_conf'];

@@ -5,7 +5,7 @@ import { isHostName } from '../../../shared/boot/address.ts';
 import { messageIds, NimFailure } from './messages.ts';
 import { checkNimName } from './names.ts';
 import { first, type NimObject } from './objects.ts';
-import { needFileSize, needSpace, needSpaceForSpot } from './space.ts';
+import { folderOf, needFileSize, needSpace, needSpaceForCopy, needsOf } from './space.ts';
 import { uncertain } from './uncertain.ts';
 
 /** Definitions that take minutes to hours. */
@@ -26,7 +26,8 @@ export async function ensureResource(master: NimMaster, spec: NimResourceSpec): 
   }
   if (spec.make === undefined) throw notThere(master, spec);
   const { make } = spec;
-  await prepare(master, spec.type, make);
+  // What is under way already has its room, and its client is busy with it.
+  if (found === undefined && !(await master.underWay(spec.name))) await prepare(master, spec, make);
   if (make.copyFrom !== undefined) await copyFiles(master, spec, make, make.copyFrom);
   const others = await definedByOthers(master, spec, () => define(master, spec, make));
   if (others) return true;
@@ -87,11 +88,11 @@ export function halfBuilt(object: NimObject): HostlerError {
 
 type Making = NonNullable<NimResourceSpec['make']>;
 
-async function prepare(master: NimMaster, type: string, make: Making): Promise<void> {
+async function prepare(master: NimMaster, spec: NimResourceSpec, make: Making): Promise<void> {
+  const { type } = spec;
   const parent = type === 'spot' ? folderOf(folderOf(make.location)) : folderOf(make.location);
   await master.tool('mkdir', ['-p', type === 'lpp_source' ? make.location : parent]);
-  if (type === 'lpp_source') await needSpace(master, make.location, uncertain.megabytes.lpp_source);
-  if (type === 'spot') await needSpaceForSpot(master, parent);
+  if (make.copyFrom === undefined) await needSpace(master, await needsOf(master, spec));
   if (type === 'mksysb' && make.fromClient !== undefined) {
     await needFileSize(master);
     await needRunningClient(master, make.fromClient);
@@ -128,6 +129,7 @@ async function copyFiles(
   // It is one word for ssh and, there, for a shell.
   if (!/^[A-Za-z0-9_@%+=:,./-]+$/.test(path))
     throw new HostlerError('invalid_argument', `The files at ${path} cannot be copied: the name has other characters.`);
+  await needSpaceForCopy(master, from, path);
   master.log(`Copying ${path} of ${from} for ${name}.`);
   const ran = await master.lasting(`copy-${name}`, 'rsync', [
     ...['-a', '-H', '--numeric-ids', '--delete', '-e', 'ssh -o BatchMode=yes'],
@@ -192,9 +194,4 @@ async function edited(master: NimMaster, template: NonNullable<Making['template'
     const value = template.values[key];
     return value === undefined ? line : `${indent}${key}${equals}${value}`;
   });
-}
-
-/** The master's paths are POSIX paths whatever this machine is. */
-export function folderOf(path: string): string {
-  return path.slice(0, Math.max(path.lastIndexOf('/'), 1));
 }

@@ -19,8 +19,8 @@ export const uncertain = {
   /** Cstate_result after an installation. */
   resultSuccess: 'success',
   resultFailure: 'failure',
-  /** MB that must be free before a long definition starts (what xCAT asks for). */
-  megabytes: { lpp_source: 1500, spot: 800, tftpboot: 64 },
+  /** MB that must be free before a long definition starts (what xCAT asks for; nothing for a mksysb), and what is added where a size was seen. */
+  megabytes: { lpp_source: 1500, spot: 800, tftpboot: 64, mksysb: 1500, margin: 100 },
   /** Where NIM puts boot images. */
   bootFolder: '/tftpboot',
   /** Column of `df -m` that holds the free megabytes, counted from 0, and that of the mount point. */

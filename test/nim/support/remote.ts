@@ -9,6 +9,7 @@ const utilities = [
     'chmod',
     'cp',
     'df',
+    'du',
     'echo',
     'env',
     'false',

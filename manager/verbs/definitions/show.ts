@@ -80,13 +80,15 @@ export function showObject(object: ToShow): void {
       data[`${attr}.${nic.nic}`] = nic.value;
     }
   }
-  if (type === 'node' && shown.osimage) {
-    for (const [attr, value] of osimageOfNode(object.view, name, talk, object.lists))
-      lines.push(`    ${attr}=${value}`);
-  }
+  const osimage = type === 'node' && shown.osimage ? osimageOfNode(object.view, name, talk, object.lists) : [];
+  for (const [attr, value] of osimage) lines.push(`    ${attr}=${value}`);
   if (lines.length > 0) talk.line(lines.join('\n'));
   const state = object.template === undefined ? stateOf(object.view, type, name) : {};
-  talk.data({ type, name, attributes: data, ...(Object.keys(state).length > 0 && { state }) });
+  talk.data({
+    ...{ type, name, attributes: data },
+    ...(osimage.length > 0 && { osimage: Object.fromEntries(osimage) }),
+    ...(Object.keys(state).length > 0 && { state }),
+  });
 }
 
 /** What Hostler itself notes of an object, by column: reported by agents, or kept beside xCAT's attributes. JSON only. */

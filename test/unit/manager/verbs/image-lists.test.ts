@@ -5,6 +5,7 @@ import { chdef } from '../../../../manager/verbs/chdef.ts';
 import { lsdef } from '../../../../manager/verbs/lsdef.ts';
 import { mkdef } from '../../../../manager/verbs/mkdef.ts';
 import type { ImageListsSpec, ListSearch } from '../../../../shared/task/image-lists.ts';
+import type { Asked } from '../../../../shared/verb/asked.ts';
 import type { Effect, Json, Report } from '../../../../shared/verb/effect.ts';
 import { asked } from '../../support/asked.ts';
 import { MemoryView } from '../../support/view.ts';
@@ -33,17 +34,17 @@ class Site {
     this.view.observe('agent', 'xcatmn', { 'agent.roles': roles, 'agent.state': state });
   }
 
-  run(line: string, input?: string, plan = false) {
+  run(line: string, more: Partial<Asked> = {}) {
     const [name = '', ...argv] = line.split(' ');
     const definition = findCommand(name);
     if (definition === undefined) throw new Error(`No command ${name}`);
     const verb = verbs[name as keyof typeof verbs];
-    const parts = { ...parseCommandLine(definition, argv), plan, ...(input !== undefined && { input }) };
+    const parts = { ...parseCommandLine(definition, argv), ...more };
     let step = verb.start(asked(name, parts), this.view);
     const effects: Effect[] = [...step.effects];
     const task = effects.flatMap((effect) => (effect.do === 'run' ? [effect.task] : []))[0];
     this.searches = (task?.spec as unknown as ImageListsSpec | undefined)?.searches ?? [];
-    if (task !== undefined && !plan) {
+    if (task !== undefined && more.plan !== true) {
       const report = { about: 'task', key: task.key, agent: 'xcatmn', ...this.answer(this.searches) } as Report;
       // What is stored with a job is JSON.
       const state = JSON.parse(JSON.stringify(step.state)) as typeof step.state;
@@ -52,7 +53,7 @@ class Site {
       step = next;
       effects.push(...step.effects);
     }
-    if (!plan) this.view.apply(effects);
+    if (more.plan !== true) this.view.apply(effects);
     const said = (error: boolean): string =>
       effects.map((effect) => (effect.do === 'say' && (effect.error === true) === error ? effect.text : '')).join('');
     const exit = effects.flatMap((effect) => (effect.do === 'done' || effect.do === 'refuse' ? [effect] : [])).at(-1);
@@ -111,7 +112,7 @@ describe('-u', () => {
   });
 
   it('--plan shows the search and what would change without it', () => {
-    const { effects } = new Site().run(netboot, undefined, true);
+    const { effects } = new Site().run(netboot, { plan: true });
     expect(effects.map((effect) => effect.do)).toEqual(['run', 'commit', 'say', 'done']);
   });
 
@@ -120,7 +121,7 @@ describe('-u', () => {
     expect(site.run(netboot.replace('profile=compute', 'profile=../x')).task).toBeUndefined();
     const stanza =
       'other:\n objtype=osimage\n profile=compute\n provmethod=netboot\n osvers=debian12\n osarch=x86_64\n';
-    const { err, task } = site.run('mkdef -z -u', stanza);
+    const { err, task } = site.run('mkdef -z -u', { input: stanza });
     expect([err.startsWith(notLooked), task]).toEqual([true, undefined]);
     expect(site.view.has('osimage', 'other')).toBe(true);
   });
@@ -136,6 +137,15 @@ describe('lsdef --osimage', () => {
     expect(err).toBe('');
     expect(out.split('    exlist=/s/compute.exlist\n    imagetype=linux\n')).toHaveLength(3);
     expect(out).toContain('    pkgdir=/install/rhels8.6.0/x86_64\n    pkglist=/s/compute.pkglist\n');
+  });
+
+  it('as data', () => {
+    const site = new Site();
+    site.run('mkdef n1 groups=all os=debian12 arch=x86_64 profile=compute provmethod=netboot');
+    const data = site
+      .run('lsdef n1 --osimage', { json: true })
+      .effects.flatMap((effect) => (effect.do === 'data' ? [effect.value] : []));
+    expect(data).toMatchObject([{ type: 'node', name: 'n1', osimage: { pkglist: '/s/compute.pkglist' } }]);
   });
 
   it('of a node whose provmethod is an osimage asks nobody', () => {

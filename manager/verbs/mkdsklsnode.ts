@@ -65,7 +65,10 @@ export const mkdsklsnode: Verb<ClientWork | null> = {
         }
       }
       if (clients.length === 0 || (bringing && !isReplica(known, on))) continue;
-      const spec = { ...specOf(asked, known, clients, wanted, roots, images), networks: [...networks.values()] };
+      const spec = {
+        ...specOf(asked, known, clients, wanted, roots, images, attributes),
+        networks: [...networks.values()],
+      };
       work.push({ on, spec: bringing ? resourcesOnly(spec) : spec });
     }
     if (bringing && work.length === 0 && refusals.length === 0)
@@ -168,6 +171,7 @@ function specOf(
   wanted: ReadonlyMap<string, NimResourceSpec>,
   roots: ReadonlyMap<string, string>,
   images: ReadonlyMap<string, string>,
+  attributes: Readonly<Record<string, Readonly<Record<string, string>>>>,
 ): NimClientsSpec {
   const folder = `${asked.folders.install}/postscripts`;
   const spots = [...wanted.values()].flatMap(({ type, name }) => (type === 'spot' ? [name] : []));
@@ -188,7 +192,12 @@ function specOf(
     spotSetups: spots.map((spot) => spotSetup(known, spot, folder)),
     postscripts: nimPostscripts(
       known,
-      clients.map(({ node, name }) => ({ node, name, image: images.get(node) ?? '' })),
+      clients.map(({ node, name }) => ({
+        node,
+        name,
+        image: images.get(node) ?? '',
+        becomes: attributes[node] ?? {},
+      })),
       folder,
     ),
   };

@@ -118,7 +118,12 @@ export const nimnodeset: Verb<ClientWork | null> = {
           scriptAction: 'standalone',
           postscripts: nimPostscripts(
             known,
-            clients.map(({ node, name }) => ({ node, name, image: chosen.get(node) ?? '' })),
+            clients.map(({ node, name }) => ({
+              node,
+              name,
+              image: chosen.get(node) ?? '',
+              becomes: attributes[node] ?? {},
+            })),
             `${asked.folders.install}/postscripts`,
           ),
           rootPassword: rootPassword(known),

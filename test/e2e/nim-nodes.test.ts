@@ -42,6 +42,9 @@ describe('the state of nodes', () => {
     await works(`mknimimage -s ${site.media} img`);
     await works('nimnodeset -i img node01');
     expect(await state('node01')).toBe('node01: standalone');
+    // The node's scripts are told what it becomes, not what it was.
+    for (const line of ['NODESETSTATE=standalone', 'OSVER=AIX', 'PROVMETHOD=img'])
+      expect(list('node01')).toContain(`${line};`);
     expect(await works('lsdef node01 -i currstate')).toContain('currstate=standalone');
     await works(`mknimimage -r -t diskless -s ${site.media} dl`);
     await works('mkdsklsnode -i dl node02');

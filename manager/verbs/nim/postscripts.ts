@@ -10,18 +10,39 @@ import { site } from './common.ts';
 /** The port that xCAT's nodes report to. */
 const reportPort = 3002;
 
+const variables: Readonly<Record<string, string>> = {
+  os: 'OSVER',
+  profile: 'PROFILE',
+  provmethod: 'PROVMETHOD',
+  currstate: 'NODESETSTATE',
+};
+
 /** What nodes run when they boot; what is alike for all of them is told once. */
 export function nimPostscripts(
   known: View,
-  nodes: readonly { readonly node: string; readonly name: string; readonly image: string }[],
+  nodes: readonly {
+    readonly node: string;
+    readonly name: string;
+    readonly image: string;
+    /** Attributes that the node has once it is set up: its scripts are told these, and not those of before. */
+    readonly becomes: Readonly<Record<string, string>>;
+  }[],
   folder: string,
 ): NimPostscripts {
-  const each = nodes.map(({ node, name, image }) => ({
+  const each = nodes.map(({ node, name, image, becomes }) => ({
     node,
     name,
     address: attribute(known, 'node', node, 'ip')?.value ?? '',
     reportTo: masterFor(known, node),
-    environment: scriptEnvironment(known, node),
+    environment: {
+      ...scriptEnvironment(known, node),
+      ...Object.fromEntries(
+        Object.entries(becomes).flatMap(([attr, value]) => {
+          const variable = variables[attr];
+          return variable === undefined ? [] : [[variable, value]];
+        }),
+      ),
+    },
     scripts: [...scriptCalls(known, node, 'postscripts', image), ...scriptCalls(known, node, 'postbootscripts', image)],
   }));
   const common = Object.fromEntries(

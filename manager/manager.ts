@@ -87,7 +87,17 @@ async function open(
   const fleet = await createFleet({ registry, home, log, version, ...(broker !== undefined && { broker }) });
   opened.add(() => fleet.close());
   const imageKey = await openImageKey(home);
-  const jobs = await openJobs({ registry, fleet, verbs, server, folders, log, isSecret, sign: (text) => imageKey.sign(text), fatal });
+  const jobs = await openJobs({
+    registry,
+    fleet,
+    verbs,
+    server,
+    folders,
+    log,
+    isSecret,
+    sign: (text) => imageKey.sign(text),
+    fatal,
+  });
   opened.add(() => jobs.close());
 
   const startedAt = Date.now();

@@ -15,7 +15,7 @@ const protoDir = dirname(fileURLToPath(import.meta.url));
 const top = dirname(protoDir);
 const target = join(top, 'shared', 'wire', 'generated');
 const baseline = join(protoDir, 'baseline.json');
-const protoFiles = ['api', 'enrolment', 'link'].map((name) => `hostler/v1/${name}.proto`);
+const protoFiles = ['api', 'enrolment', 'keeper', 'link'].map((name) => `hostler/v1/${name}.proto`);
 
 function run(program: string, args: readonly string[], cwd: string): void {
   const ended = spawnSync(join(top, 'node_modules', '.bin', program), args, { cwd, encoding: 'utf8' });

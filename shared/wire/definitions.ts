@@ -2,6 +2,7 @@ import { fromJSON, type Deserialize, type Serialize } from '@grpc/proto-loader';
 import { loadPackageDefinition } from '@grpc/grpc-js';
 import type { ProtoGrpcType as ApiTypes } from './generated/api.ts';
 import type { ProtoGrpcType as EnrolmentTypes } from './generated/enrolment.ts';
+import type { ProtoGrpcType as KeeperTypes } from './generated/keeper.ts';
 import type { ProtoGrpcType as LinkTypes } from './generated/link.ts';
 import { descriptor } from './generated/descriptor.ts';
 
@@ -11,13 +12,17 @@ const options = { longs: Number, enums: String, defaults: true, oneofs: true } a
 const packageDefinition = fromJSON(descriptor, options);
 
 // loadPackageDefinition builds what the generated ProtoGrpcTypes describe; its own return type cannot say so.
-const loaded = loadPackageDefinition(packageDefinition) as unknown as ApiTypes & EnrolmentTypes & LinkTypes;
+const loaded = loadPackageDefinition(packageDefinition) as unknown as ApiTypes &
+  EnrolmentTypes &
+  KeeperTypes &
+  LinkTypes;
 
 /** Client constructors (each with its `service` definition for servers) and message types, as the .proto files name them. */
 export const wire = loaded.hostler.v1;
 
 export const apiService = wire.Api.service;
 export const enrolmentService = wire.Enrolment.service;
+export const keeperService = wire.Keeper.service;
 export const linkService = wire.Link.service;
 
 /** Message to bytes and back, for carriers that are not gRPC. */
@@ -38,3 +43,4 @@ export const fromAgentCodec = codec(wire.FromAgent);
 export const toAgentCodec = codec(wire.ToAgent);
 export const frameCodec = codec(wire.Frame);
 export const keptReportsCodec = codec(wire.KeptReports);
+export const keptPieceCodec = codec(wire.KeptPiece);

@@ -1,6 +1,6 @@
 /*
- * npm test: build, checks, unit and conformance tests, then the end-to-end files one after the other, each with a
- * bound. Its very last line counts everything: `N passed, N failed, N skipped`.
+ * npm test: build, checks, unit and conformance tests, then the end-to-end files, two at a time (at most one of them
+ * with virtual machines), each with a bound. Its very last line counts everything: `N passed, N failed, N skipped`.
  *   --quick   types, lint of what changed, unit and conformance: under a minute
  *   --full    also the end-to-end files named *.full.test.ts
  *   --checks  only build and checks
@@ -14,6 +14,7 @@ import { root, step } from './tools/step.ts';
 import { Tally } from './tools/tally.ts';
 
 const mode = process.argv[2] ?? '';
+const full = mode === '--full';
 const tally = new Tally();
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -40,8 +41,8 @@ async function runChecks(list: readonly Check[]): Promise<void> {
   tally.group('checks', (Date.now() - started) / 1000, failed === 0 ? 'passed' : `${String(failed)} failed`);
 }
 
-/** One run of vitest; returns when its report was added to the tally. */
-async function vitest(name: string, args: readonly string[], bound: number): Promise<void> {
+/** One run of vitest; returns when its report was added to the tally. Shown as it goes, or whole at its end. */
+async function vitest(name: string, args: readonly string[], bound: number, show = true): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'hostler-test-'));
   const report = join(folder, 'report.json');
   try {
@@ -53,7 +54,8 @@ async function vitest(name: string, args: readonly string[], bound: number): Pro
       '--reporter=./test/tools/reporter.ts',
       ...args,
     ];
-    const result = await step(argv, { bound, show: true, env: { HOSTLER_TEST_REPORT: report } });
+    const result = await step(argv, { bound, show, env: { HOSTLER_TEST_REPORT: report } });
+    if (!show) say(result.output);
     const counted = await readFile(report, 'utf8').then(
       (text) => JSON.parse(text) as RunReport,
       () => undefined,
@@ -73,10 +75,41 @@ async function vitest(name: string, args: readonly string[], bound: number): Pro
   }
 }
 
-/** Seconds that an end-to-end file may take: ten minutes, or what it says itself near its top as `bound: N s`. */
-async function boundOf(file: string): Promise<number> {
-  const head = (await readFile(join(root, file), 'utf8')).slice(0, 1500);
-  return Number(/\bbound: (\d+) s\b/.exec(head)?.[1] ?? 600);
+interface EndToEnd {
+  readonly file: string;
+  /** Seconds: ten minutes, or what the file says itself near its top as `bound: N s`. */
+  readonly bound: number;
+  /** `bound: N s, with virtual machines`: those of one file keep two cores busy. */
+  readonly machines: boolean;
+}
+
+async function endToEnd(): Promise<readonly EndToEnd[]> {
+  const names = await readdir(join(root, 'test/e2e'));
+  const wanted = names.filter((name) => name.endsWith('.test.ts') && (full || !name.endsWith('.full.test.ts')));
+  const files = wanted.sort().map(async (name): Promise<EndToEnd> => {
+    const file = `test/e2e/${name}`;
+    const said = /\bbound: (\d+) s(, with virtual machines)?/.exec(
+      (await readFile(join(root, file), 'utf8')).slice(0, 1500),
+    );
+    return { file, bound: Number(said?.[1] ?? 600), machines: said?.[2] !== undefined };
+  });
+  return Promise.all(files);
+}
+
+/** One lane starts with the files that need virtual machines; the longest come first, so that both end together. */
+async function runEndToEnd(): Promise<void> {
+  const waiting = [...(await endToEnd())].sort((one, other) => other.bound - one.bound);
+  const lane = async (machines: boolean): Promise<void> => {
+    for (;;) {
+      const first = machines ? waiting.findIndex((each) => each.machines) : -1;
+      const at = first === -1 ? waiting.findIndex((each) => !each.machines) : first;
+      const [next] = at === -1 ? [] : waiting.splice(at, 1);
+      if (next === undefined) return;
+      say(`begun   ${next.file}`);
+      await vitest(next.file, ['--project', 'e2e', next.file], next.bound, false);
+    }
+  };
+  await Promise.all([lane(true), lane(false)]);
 }
 
 async function build(): Promise<boolean> {
@@ -119,15 +152,8 @@ async function everything(): Promise<void> {
   if (mode === '--checks') return;
   await vitest('unit', ['--project', 'unit'], 600);
   await vitest('conformance', ['--project', 'conformance'], 400);
-  const names = await readdir(join(root, 'test/e2e'));
-  const files = names
-    .filter((name) => name.endsWith('.test.ts') && (mode === '--full' || !name.endsWith('.full.test.ts')))
-    .sort();
-  for (const name of files) {
-    const file = `test/e2e/${name}`;
-    if (built) await vitest(file, ['--project', 'e2e', file], await boundOf(file));
-    else tally.skip(file, 'there is nothing built');
-  }
+  if (built) await runEndToEnd();
+  else for (const { file } of await endToEnd()) tally.skip(file, 'there is nothing built');
 }
 
 if (mode === '--quick') await quick();

@@ -1,4 +1,4 @@
-// bound: 900 s
+// bound: 900 s, with virtual machines
 import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

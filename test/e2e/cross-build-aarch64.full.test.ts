@@ -1,4 +1,4 @@
-// An image for aarch64 is built on a machine that is none, and boots up to its agent's hello. bound: 900 s
+// An image for aarch64 is built on a machine that is none, and boots up to its agent's hello. bound: 900 s, with virtual machines
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-// The same for ppc64le: its own kernel file, console and machine. bound: 1200 s
+// The same for ppc64le: its own kernel file, console and machine. bound: 1200 s, with virtual machines
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-// Images of RPMs, with repositories made here: dnf, zypper, and one of them booted.
+// Images of RPMs, with repositories made here: dnf, zypper, and one of them booted. bound: 600 s, with virtual machines
 import { createReadStream, existsSync, readdirSync } from 'node:fs';
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';

@@ -1,4 +1,4 @@
-// Images are built, packed and booted for real: mmdebstrap, mksquashfs, QEMU. bound: 900 s
+// Images are built, packed and booted for real: mmdebstrap, mksquashfs, QEMU. bound: 900 s, with virtual machines
 import { existsSync, readdirSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, open, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// bound: 1200 s
+// bound: 1200 s, with virtual machines
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

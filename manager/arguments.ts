@@ -1,5 +1,6 @@
+import { existsSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { HostlerError } from '../shared/errors/error.ts';
 import { parseBrokers } from '../shared/broker/address.ts';
@@ -126,7 +127,14 @@ function foldersOf(values: Values, home: string, env: NodeJS.ProcessEnv): Folder
     install: folder(values['install-dir'], 'install', '/install'),
     tftp: folder(values['tftp-dir'], 'tftpboot', '/tftpboot'),
     hostsFile: folder(values['hosts-file'], 'hosts', '/etc/hosts'),
+    share: env['HOSTLER_SHARE'] || shareHere(),
   };
+}
+
+/** The share folder lies beside the program. */
+function shareHere(): string {
+  const program = process.argv[1] ?? '';
+  return join(dirname(existsSync(program) ? realpathSync(program) : resolve(program)), 'share');
 }
 
 function natsOf({ nats, 'nats-listen': at }: Values, host: string): ManagerOptions['nats'] {

@@ -39,10 +39,16 @@ export const genimage: CommandDefinition = {
     { long: 'noupdate', help: 'No update of all packages after further ones were installed' },
     { long: 'ignorekernelchk', help: 'Take drivers of driverupdatesrc whatever their kernel' },
     { long: 'interactive', help: 'Changes nothing: a build has no terminal' },
-    { long: 'dryrun', help: 'Print the command that would run, and do nothing' },
+    {
+      long: 'on',
+      value: 'NODE',
+      help: 'Build on this agent; without it on one with the architecture and release, else on one that emulates it',
+    },
+    { long: 'dryrun', help: 'Print a line that builds the image by hand on any machine with the share folder' },
   ],
   examples: [
     'genimage debian12-x86_64-netboot-compute',
     'genimage --onlyinitrd -n igb,ixgbe debian12-x86_64-netboot-compute',
+    'genimage --on arm01 debian12-aarch64-netboot-compute',
   ],
 };

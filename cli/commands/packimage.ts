@@ -20,6 +20,11 @@ export const packimage: CommandDefinition = {
       complete: ['zstd', 'gzip', 'pigz', 'xz', 'lz4'],
       help: 'squashfs: zstd (the default), gzip, xz, lz4; cpio and tar: pigz (the default), gzip, xz',
     },
+    {
+      long: 'on',
+      value: 'NODE',
+      help: 'Pack the tree on the disk of this agent; without it of the one that built it, else of the management node',
+    },
     { long: 'nosyncfiles', help: 'Leave out the files of synclists' },
     { short: 'o', value: 'OSVER', help: 'Not used any more: name the osimage' },
     { short: 'a', value: 'ARCH', help: 'Not used any more: name the osimage' },

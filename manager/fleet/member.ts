@@ -1,3 +1,4 @@
+import { majorOfMachine } from '../../shared/distro/major.ts';
 import type { ManagerSession } from '../../shared/session/manager-session.ts';
 import type { Facts } from '../../shared/task/facts.ts';
 import type { AgentSummary } from '../../shared/wire/generated/hostler/v1/AgentSummary.ts';
@@ -69,13 +70,16 @@ export function readFacts(text: string): Partial<Facts> {
   }
   if (typeof value !== 'object' || value === null) return {};
   const { arch, emulates, store, bootId, os, nics, imageDigest } = value as Readonly<Record<string, unknown>>;
-  const osName = typeof os === 'object' && os !== null && 'name' in os ? String(os.name) : '';
+  const word = (name: string): string => {
+    const value = typeof os === 'object' && os !== null ? (os as Readonly<Record<string, unknown>>)[name] : undefined;
+    return typeof value === 'string' ? value : '';
+  };
   return {
     arch: typeof arch === 'string' ? arch : '',
     emulates: strings(emulates),
     store: strings(store),
     bootId: typeof bootId === 'string' ? bootId : '',
-    os: { id: '', version: '', name: osName },
+    os: { id: word('id'), version: word('version'), name: word('name') },
     nics: nicsOf(nics),
     ...(typeof imageDigest === 'string' && /^[0-9a-f]{64}$/.test(imageDigest) ? { imageDigest } : {}),
   };
@@ -106,6 +110,7 @@ export function candidateOf(member: Member, record: AgentRecord, now: number): C
     taskKinds: member.life?.taskKinds ?? {},
     arch: member.facts.arch ?? '',
     emulates: member.facts.emulates ?? [],
+    release: (member.facts.os && majorOfMachine(member.facts.os)) ?? '',
     version: member.life?.version ?? '',
     openTasks: member.tasks.size,
   };

@@ -13,11 +13,17 @@ export interface Candidate {
   readonly arch: string;
   /** Architectures that it can run as a guest. */
   readonly emulates: readonly string[];
+  /** Family and major release of its system (shared/distro/major.ts); empty: not known. */
+  readonly release: string;
   readonly version: string;
   readonly openTasks: number;
 }
 
-/** The agent for a task: the one that fits best, of those the one with the least to do, of those the first by name. */
+/**
+ * The agent for a task: of those that fit the one with the same architecture, else one that emulates it; of those the
+ * one with the same release; then the one that is rather wanted, then the one with the least to do, then the first by
+ * name.
+ */
 export function placeTask(wanted: Requirement, kind: string, candidates: readonly Candidate[]): Placement {
   const named = wanted.agent === undefined ? candidates : candidates.filter(({ name }) => name === wanted.agent);
   const withRole = named.filter(({ roles }) => wanted.role === undefined || roles.includes(wanted.role));
@@ -25,7 +31,12 @@ export function placeTask(wanted: Requirement, kind: string, candidates: readonl
   const capable = present.filter(({ taskKinds }) => (taskKinds[kind] ?? 0) >= taskKindVersion(kind));
   const fitting = capable.filter((agent) => archRank(wanted, agent) < archRanks.no);
   const [best] = [...fitting].sort(
-    (a, b) => archRank(wanted, a) - archRank(wanted, b) || a.openTasks - b.openTasks || (a.name < b.name ? -1 : 1),
+    (a, b) =>
+      archRank(wanted, a) - archRank(wanted, b) ||
+      releaseRank(wanted, a) - releaseRank(wanted, b) ||
+      Number(b.name === wanted.rather) - Number(a.name === wanted.rather) ||
+      a.openTasks - b.openTasks ||
+      (a.name < b.name ? -1 : 1),
   );
   if (best !== undefined) return { outcome: 'placed', agent: best.name, incarnation: best.incarnation };
   return { outcome: 'nobody', ...explain(wanted, kind, { all: candidates, named, withRole, present, capable }) };
@@ -37,6 +48,10 @@ function archRank({ arch, cross }: Requirement, agent: Candidate): number {
   if (arch === undefined || agent.arch === arch) return archRanks.same;
   if (cross !== true) return archRanks.no;
   return agent.emulates.includes(arch) ? archRanks.emulated : archRanks.other;
+}
+
+function releaseRank({ release }: Requirement, agent: Candidate): number {
+  return release === undefined || agent.release === release ? 0 : 1;
 }
 
 interface Sieve {

@@ -15,7 +15,8 @@ import type { Effect, Json, Report } from '../../shared/verb/effect.ts';
 import { end } from '../../shared/verb/verb.ts';
 import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
-import { refusal, words } from './image/description.ts';
+import { refusal } from './image/description.ts';
+import { managementNode } from './image/management-node.ts';
 import { osdistroChange, osdistroName, osimageChanges } from './media/osimages.ts';
 
 interface State {
@@ -113,10 +114,7 @@ function warningsFor(
  * name, reads it. Where there is none, any that builds images: the medium then has to be there.
  */
 function placeFor(known: View, server: string): State['on'] {
-  const row = known.reported('agent', server);
-  const roles = row?.['agent.state'] === 'revoked' ? [] : words(row?.['agent.roles'] ?? '');
-  const role = ['build', 'store'].find((one) => roles.includes(one));
-  return role === undefined ? { role: 'build' } : { role, agent: server };
+  return managementNode(known, server, ['build', 'store']) ?? { role: 'build' };
 }
 
 function called({ name, arch, path, installdir }: State): MediaCalled {

@@ -1,14 +1,16 @@
 import { architectureOf } from '../../shared/distro/architecture.ts';
+import { majorOf } from '../../shared/distro/major.ts';
 import { unbuildable } from '../../shared/distro/release.ts';
 import { attribute, changeFor } from '../../shared/objects/index.ts';
 import { imageBuildKind } from '../../shared/task/image-build.ts';
 import type { ImageBuildResult, ImageBuildSpec } from '../../shared/task/image-build.ts';
 import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
 import type { Asked } from '../../shared/verb/asked.ts';
-import type { Change, Effect, Json, Report } from '../../shared/verb/effect.ts';
+import type { Change, Effect, Json, Report, Requirement } from '../../shared/verb/effect.ts';
 import { end } from '../../shared/verb/verb.ts';
 import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
+import { cacheLimit, wrongCacheLimit } from './image/cache-limit.ts';
 import {
   builderColumn,
   describe,
@@ -117,10 +119,11 @@ function build(asked: Asked, known: View, image: Description, around: Around): S
   const { before, commit, define } = around;
   const refuse = (message: string): Step<null> => end(...before, refusal(asked.server, message));
   const osvers = image.value('osvers');
-  if (hasFlag(asked, 'dryrun')) return end(...before, ...dryrun(asked, image), { do: 'done', exit: 0 });
+  if (hasFlag(asked, 'dryrun')) return end(...before, ...dryrun(asked, known, image), { do: 'done', exit: 0 });
   const arch = architectureOf(image.value('osarch'))?.name ?? '';
   const unknown = unbuildable(osvers, image.value('osarch'), siteValue(known, `noderuntime.${arch}`));
   if (unknown !== undefined) return refuse(unknown);
+  if (cacheLimit(known) === undefined) return refuse(wrongCacheLimit);
   const spec = specOf(asked, known, image, define !== undefined);
   return {
     state: { image: image.name, server: asked.server, rootimgdir: spec.rootimgdir, ...(define && { define }) },
@@ -134,12 +137,28 @@ function build(asked: Asked, known: View, image: Description, around: Around): S
           key: 'build',
           kind: imageBuildKind,
           title: `Build ${image.name}`,
-          on: { role: 'build', arch: spec.arch, cross: true },
+          on: placeFor(asked, known, spec),
           spec: { ...spec },
           deadline,
         },
       },
     ],
+  };
+}
+
+/**
+ * An agent with the architecture and the major release, else one that can run programs of the architecture, else any: it
+ * says itself what it lacks. The one that built the image before rather than another: it has the tree, with edits.
+ */
+function placeFor(asked: Asked, known: View, { image, arch, osvers }: ImageBuildSpec): Requirement {
+  const agent = optionValue(asked, 'on');
+  const builder = known.reported('osimage', image)?.[builderColumn];
+  const release = majorOf(osvers);
+  return {
+    ...{ role: 'build', arch, cross: true },
+    ...(release !== undefined && { release }),
+    ...(builder !== undefined && { rather: builder }),
+    ...(agent !== undefined && { agent }),
   };
 }
 
@@ -169,35 +188,10 @@ function withoutEffect(asked: Asked, osvers: string): Effect[] {
   );
 }
 
-function dryrun(asked: Asked, image: Description): Effect[] {
+function dryrun(asked: Asked, known: View, image: Description): Effect[] {
   // So does the original: with --interactive there is nothing that could be shown.
   if (hasFlag(asked, 'interactive')) return [];
-  const value = (option: string, attr?: string): string =>
-    optionValue(asked, option) ?? (attr === undefined ? '' : image.value(attr));
-  const line = dryrunLine(
-    image,
-    {
-      osvers: image.value('osvers'),
-      arch: image.value('osarch'),
-      profile: image.value('profile'),
-      values: {
-        n: value('n', 'netdrivers'),
-        i: value('i', 'nodebootif'),
-        r: value('r', 'otherifce'),
-        l: value('l'),
-        t: value('t'),
-        k: value('k', 'kernelver'),
-        g: value('g', 'krpmver'),
-        m: value('m'),
-        kerneldir: value('kerneldir', 'kerneldir'),
-      },
-      flags: new Set(['onlyinitrd', 'ignorekernelchk', 'noupdate'].filter((flag) => hasFlag(asked, flag))),
-      permission: value('permission', 'permission') || '755',
-      rootimgdir: rootimgdirOf(image, asked),
-    },
-    asked.folders.install,
-  );
-  return [{ do: 'say', text: `${line}\n` }];
+  return [{ do: 'say', text: `${dryrunLine(asked, image, specOf(asked, known, image, false))}\n` }];
 }
 
 /** `-o -a -p`: the osimage that copycds or an earlier genimage named after them. */
@@ -217,7 +211,11 @@ function fromProfile(asked: Asked, known: View): Step<State | null> {
     },
   ];
   if (hasFlag(asked, 'dryrun'))
-    return end(...before, { do: 'say', text: `${legacyDryrunLine(osvers, arch, profile)}\n` }, { do: 'done', exit: 0 });
+    return end(
+      ...before,
+      { do: 'say', text: `${legacyDryrunLine(asked.folders.share, osvers, arch, profile)}\n` },
+      { do: 'done', exit: 0 },
+    );
   const name = `${osvers}-${arch}-netboot-${profile}`;
   if (describe(known, name) !== undefined) return fromImage(asked, known, name, before);
   const wrong = wrongMode(asked, osvers);
@@ -277,6 +275,7 @@ function specOf(asked: Asked, known: View, image: Description, search: boolean):
     noupdate: hasFlag(asked, 'noupdate'),
     fresh: hasFlag(asked, 'fresh'),
     addkcmdline: image.value('addkcmdline'),
+    cacheBytes: cacheLimit(known) ?? 0,
   };
 }
 
@@ -299,6 +298,11 @@ function ended(state: State, report: Extract<Report, { about: 'task' }>, known: 
     { do: 'say', text: `the initial ramdisk for stateless is generated successfully.\n${text}\n` },
   ];
   if (known.has('osimage', state.image)) {
+    const before = known.reported('osimage', state.image)?.[builderColumn];
+    if (before !== undefined && before !== report.agent) {
+      const text = `Warning: [${state.server}]: ${state.image} was built on ${before} before, where its tree stays: edits made in that one are not in this one. genimage --on ${before} builds there again.\n`;
+      effects.push({ do: 'say', text, error: true });
+    }
     effects.push({ do: 'observe', type: 'osimage', name: state.image, values: { [builderColumn]: report.agent } });
   }
   if (state.define === undefined) return end(...effects, { do: 'done', exit: 0 });

@@ -9,6 +9,7 @@ import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { builderColumn, describe, notNetboot, refusal, rootimgdirOf } from './image/description.ts';
 import type { Description } from './image/description.ts';
+import { managementNode } from './image/management-node.ts';
 import { chooseStore, versionChanges } from './image/new-version.ts';
 import { cloneFolders, clonePackTask } from './image/pack-clone.ts';
 import { rootPassword } from './image/root-password.ts';
@@ -66,7 +67,7 @@ export const packimage: Verb<State | null> = {
     }
     const golden = image.value('provmethod') === 'sysclone';
     if (!golden && image.value('provmethod') !== 'netboot') return refuse(notNetboot(name));
-    const builder = known.reported('osimage', name)?.[builderColumn];
+    const builder = optionValue(asked, 'on') ?? known.reported('osimage', name)?.[builderColumn];
     const store = chooseStore(known, builder);
     if (store === undefined) {
       return end({
@@ -159,10 +160,14 @@ function begin(asked: Asked, known: View, image: Description, choice: Choice): S
       key: 'pack',
       kind: imagePackKind,
       title: `Pack ${image.name}`,
-      // The tree lies on the disk of the agent that built it.
+      // The tree lies on the disk of the agent that built it; one that nobody built was brought to the management node.
       on:
         choice.builder === undefined
-          ? { role: 'build', arch: image.value('osarch'), cross: true }
+          ? (managementNode(known, asked.server, ['build']) ?? {
+              role: 'build',
+              arch: image.value('osarch'),
+              cross: true,
+            })
           : { role: 'build', agent: choice.builder },
       spec: { ...spec, store: { ...choice.store } },
       deadline,

@@ -36,6 +36,8 @@ export interface Folders {
   readonly tftp: string;
   /** Default /etc/hosts. */
   readonly hostsFile: string;
+  /** What comes with the product for other machines: netboot/, postscripts/. */
+  readonly share: string;
 }
 
 export function hasFlag(asked: Asked, option: string): boolean {

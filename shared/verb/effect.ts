@@ -31,6 +31,10 @@ export interface Requirement {
   /** Architecture of the machine, xCAT's words (x86_64, ppc64le, aarch64). Preferred first; with `cross` others may do. */
   readonly arch?: string;
   readonly cross?: boolean;
+  /** Release of the machine (shared/distro/major.ts): preferred among machines that are otherwise as good. */
+  readonly release?: string;
+  /** Of several that are as good as each other this one: it has what was made before. */
+  readonly rather?: string;
 }
 
 export interface TaskRequest {

@@ -28,6 +28,8 @@ const environment: NodeJS.ProcessEnv = {
   HOME: '/root',
   PATH: '/opt/hostler/bin:/opt/node:/usr/bin:/bin:/usr/sbin:/sbin',
   HOSTLER_HOME: '/tmp/home',
+  // Where the original has it.
+  HOSTLER_SHARE: '/opt/xcat/share/xcat',
 };
 
 /** Does something with a copy of the built programs, so that a build meanwhile does not change them under our feet. */

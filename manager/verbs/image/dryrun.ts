@@ -1,54 +1,73 @@
-import { shareFamily } from '../../../shared/distro/release.ts';
+import { needsRuntime, releaseOf, shareFamily } from '../../../shared/distro/release.ts';
+import type { ImageBuildSpec } from '../../../shared/task/image-build.ts';
+import { hasFlag, optionValue } from '../../../shared/verb/asked.ts';
+import type { Asked } from '../../../shared/verb/asked.ts';
 import type { Description } from './description.ts';
 
-/** Where xCAT and its documents put the share folder; a machine that runs the printed line by hand has it there. */
-const share = '/opt/xcat/share/xcat';
-
-export interface DryrunOptions {
-  readonly osvers: string;
-  readonly arch: string;
-  readonly profile: string;
-  /** Values by the letter or word of genimage's own option, as given or as the osimage has them; empty: unset. */
-  readonly values: Readonly<Record<string, string>>;
-  readonly flags: ReadonlySet<string>;
-  readonly permission: string;
-  readonly rootimgdir: string;
-}
-
-/** The one line that genimage --dryrun prints for an osimage (facts section 8). */
-export function dryrunLine(image: Description, options: DryrunOptions, install: string): string {
-  const { osvers, arch, profile, values, flags } = options;
-  const given = (option: string): string[] => {
-    const value = values[option.replace(/^-+/, '')] ?? '';
-    return value === '' ? [] : [`${option} ${value}`];
-  };
-  const quoted = (option: string, value: string): string[] => (value === '' ? [] : [`${option} "${value}"`]);
-  const plain = (option: string, value: string): string[] => (value === '' ? [] : [`${option} ${value}`]);
-  const flag = (option: string, word = option): string[] => (flags.has(option) ? [`--${word}`] : []);
+/**
+ * The one line that genimage --dryrun prints for an osimage (facts section 8): agent/by-hand reads it. Whoever pastes it
+ * into a shell runs this program with these words and nothing else, whatever stands in attributes.
+ */
+export function dryrunLine(asked: Asked, image: Description, spec: ImageBuildSpec): string {
+  const { install, share } = asked.folders;
+  const [osvers, arch] = [image.value('osvers'), image.value('osarch')];
+  const release = releaseOf(osvers);
+  const value = (option: string, attr?: string): string =>
+    optionValue(asked, option) ?? (attr === undefined ? '' : image.value(attr));
+  const flag = (option: string, word = option): string[] => (hasFlag(asked, option) ? [`--${word}`] : []);
+  // Without one Debian's packages come from where the building machine has its own.
+  const usual = release?.bootstrap === 'mmdebstrap' ? '' : `${install}/${osvers}/${arch}`;
   return [
-    start(osvers, arch, profile),
-    ...['-n', '-i', '-r', '-l', '-t', '-k', '-g', '-m'].flatMap(given),
-    `--permission ${options.permission}`,
-    ...given('--kerneldir'),
+    start(share, osvers, arch, image.value('profile')),
+    ...plain('-n', value('n', 'netdrivers')),
+    ...plain('-i', value('i', 'nodebootif')),
+    ...plain('-r', value('r', 'otherifce')),
+    ...plain('-l', value('l')),
+    ...plain('-t', value('t')),
+    ...plain('-k', value('k', 'kernelver')),
+    ...plain('-g', value('g', 'krpmver')),
+    ...plain('-m', value('m')),
+    ...plain('--permission', spec.permission),
+    ...plain('--kerneldir', value('kerneldir', 'kerneldir')),
     ...flag('onlyinitrd'),
-    `--srcdir "${image.value('pkgdir') || `${install}/${osvers}/${arch}`}"`,
+    ...Object.entries(spec.environment).flatMap(([name, text]) => plain('--env', `${name}=${text}`)),
+    ...quoted('--srcdir', image.value('pkgdir') || usual),
     ...plain('--pkglist', image.value('pkglist')),
     ...quoted('--otherpkgdir', image.value('otherpkgdir')),
     ...plain('--otherpkglist', image.value('otherpkglist')),
     ...quoted('--postinstall', image.value('postinstall')),
-    `--rootimgdir ${options.rootimgdir}`,
+    ...plain('--rootimgdir', spec.rootimgdir),
     ...plain('--driverupdatesrc', image.value('driverupdatesrc')),
     ...flag('ignorekernelchk', 'ignorekernelchk 1'),
     ...flag('noupdate', 'noupdate 1'),
-    image.name,
+    // Not of the original: only where a build by hand would come out otherwise.
+    ...(spec.nodeagent === 'stay' && image.value('profile') !== 'service' ? ['--nodeagent stay'] : []),
+    ...(release !== undefined && needsRuntime(release) ? quoted('--noderuntime', spec.noderuntime) : []),
+    word(image.name),
   ].join(' ');
 }
 
 /** For -o -a -p without an osimage. */
-export function legacyDryrunLine(osvers: string, arch: string, profile: string): string {
-  return start(osvers, arch, profile);
+export function legacyDryrunLine(share: string, osvers: string, arch: string, profile: string): string {
+  return start(share, osvers, arch, profile);
 }
 
-function start(osvers: string, arch: string, profile: string): string {
-  return `cd ${share}/netboot/${shareFamily(osvers)}; ./genimage -a ${arch} -o ${osvers} -p ${profile}`;
+function start(share: string, osvers: string, arch: string, profile: string): string {
+  const folder = word(`${share}/netboot/${shareFamily(osvers)}`);
+  return `cd ${folder}; ./genimage -a ${word(arch)} -o ${word(osvers)} -p ${word(profile)}`;
+}
+
+function plain(option: string, value: string): string[] {
+  return value === '' ? [] : [`${option} ${word(value)}`];
+}
+
+/** In double quotes, as the original prints it. */
+function quoted(option: string, value: string): string[] {
+  if (value === '') return [];
+  return [`${option} ${/^[\w./:,@%+=~ -]*$/.test(value) ? `"${value}"` : word(value)}`];
+}
+
+/** One word for a shell. */
+function word(value: string): string {
+  return /^[\w./:,@%+=-]+$/.test(value) ? value : `'${value.replaceAll("'", String.raw`'\''`)}'`;
 }

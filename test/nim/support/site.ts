@@ -52,7 +52,12 @@ export async function nimSite(objects: Objects = {}): Promise<NimSite> {
       let err = '';
       let exit: number | undefined;
       const queue: Effect[] = [];
-      const folders = { install, tftp: `${lab.dir}/tftpboot`, hostsFile: `${lab.dir}/hosts` };
+      const folders = {
+        install,
+        tftp: `${lab.dir}/tftpboot`,
+        hostsFile: `${lab.dir}/hosts`,
+        share: `${lab.dir}/share`,
+      };
       let step = verb.start(
         asked(name, { options, operands, folders, ...(input === undefined ? {} : { input }) }),
         view,

@@ -14,7 +14,7 @@ export function asked(verb: string, parts: Partial<Asked> = {}): Asked {
     seed: '0'.repeat(32),
     server: 'xcatmn',
     correlation: 'test',
-    folders: { install: '/install', tftp: '/tftpboot', hostsFile: '/etc/hosts' },
+    folders: { install: '/install', tftp: '/tftpboot', hostsFile: '/etc/hosts', share: '/opt/xcat/share/xcat' },
     ...parts,
   };
 }

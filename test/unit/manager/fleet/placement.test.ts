@@ -11,6 +11,7 @@ function agent(name: string, more: Partial<Candidate> = {}): Candidate {
     taskKinds: { 'image-build': 1 },
     arch: 'x86_64',
     emulates: [],
+    release: '',
     version: '1.0',
     openTasks: 0,
     ...more,
@@ -40,6 +41,44 @@ describe('placing a task', () => {
     expect(placed(on, other, emulates)).toBe('y');
     expect(placed(on, other)).toBe('x');
     expect(placed({ role: 'build', arch: 'ppc64le' }, other, emulates)).toContain('runs on ppc64le (there is x86_64)');
+  });
+
+  it('prefers the same release among machines of one architecture, however much it has to do', () => {
+    const on = { role: 'build', arch: 'x86_64', cross: true, release: 'debian12' };
+    const same = agent('z', { release: 'debian12', openTasks: 9 });
+    const other = agent('a', { release: 'enterprise9' });
+    expect(placed(on, other, same)).toBe('z');
+    expect(placed(on, other, agent('b'))).toBe('a');
+  });
+
+  it('stays with the one that did it before, where others are only as good', () => {
+    const on = { role: 'build', arch: 'x86_64', cross: true, release: 'debian12', rather: 'm' };
+    expect(placed(on, agent('a'), agent('m', { openTasks: 3 }))).toBe('m');
+    expect(placed(on, agent('a', { release: 'debian12' }), agent('m'))).toBe('a');
+    expect(placed(on, agent('a'), agent('m', { present: false }))).toBe('a');
+  });
+
+  it('takes architecture and release before architecture alone, before emulation, before what can only refuse', () => {
+    const on = { role: 'build', arch: 'aarch64', cross: true, release: 'debian12' };
+    const both = agent('z9', { arch: 'aarch64', release: 'debian12', openTasks: 4 });
+    const arch = agent('z8', { arch: 'aarch64', release: 'enterprise9', openTasks: 3 });
+    const emulates = agent('z7', { emulates: ['aarch64'], release: 'debian12', openTasks: 2 });
+    const emulatesOther = agent('z6', { emulates: ['aarch64'], release: 'enterprise9', openTasks: 1 });
+    const neither = agent('a', { release: 'debian12' });
+    const order = [both, arch, emulates, emulatesOther, neither];
+    for (const [at, expected] of order.entries()) {
+      const left = order.slice(at);
+      expect(placed(on, ...[...left].reverse()), `of ${left.map(({ name }) => name).join(' ')}`).toBe(expected.name);
+    }
+  });
+
+  it('takes the one that is named, whatever fits better; it says itself what it lacks', () => {
+    const on = { role: 'build', arch: 'aarch64', cross: true, release: 'debian12', agent: 'mine' };
+    const better = agent('arm', { arch: 'aarch64', release: 'debian12' });
+    expect(placed(on, better, agent('mine'))).toBe('mine');
+    expect(placed(on, better, agent('mine', { present: false }))).toContain("The agent 'mine' is not connected");
+    expect(placed(on, better, agent('mine', { roles: ['boot'] }))).toContain("does not have the role 'build'");
+    expect(placed(on, better)).toContain("There is no agent 'mine'");
   });
 
   it.each<[string, Requirement, Candidate[], string]>([

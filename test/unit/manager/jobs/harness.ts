@@ -153,7 +153,7 @@ export async function startManager(
     fleet: agents.fleet(),
     verbs: new Map(verbs.map((verb) => [verb.name, verb])),
     server: 'mn',
-    folders: { install: '/install', tftp: '/tftpboot', hostsFile: '/etc/hosts' },
+    folders: { install: '/install', tftp: '/tftpboot', hostsFile: '/etc/hosts', share: '/opt/hostler/share' },
     log: pino({ level: 'silent' }),
     isSecret: (column) => column.includes('password'),
     fatal: (error) => {

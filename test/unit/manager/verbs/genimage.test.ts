@@ -104,7 +104,7 @@ describe('genimage', () => {
     expect(run?.task).toMatchObject({
       key: 'build',
       kind: 'image-build',
-      on: { role: 'build', arch: 'x86_64', cross: true },
+      on: { role: 'build', arch: 'x86_64', cross: true, release: 'debian12' },
       spec: {
         image: 'img',
         osvers: 'debian12',
@@ -154,8 +154,50 @@ describe('genimage', () => {
     const effects = start(view(), ['img'], { dryrun: [''], n: ['igb'], noupdate: [''], l: ['1g'] });
     expect(effects.map((effect) => effect.do)).toEqual(['say', 'say', 'say', 'done']);
     expect(said(effects)).toContain(
-      'cd /opt/xcat/share/xcat/netboot/debian; ./genimage -a x86_64 -o debian12 -p compute -n igb -l 1g --permission 755 --srcdir "/install/debian12/x86_64" --pkglist /l/a.pkglist,/l/b.pkglist --postinstall "/s/one x y, /s/two" --rootimgdir /install/netboot/debian12/x86_64/compute --noupdate 1 img\n',
+      'cd /opt/xcat/share/xcat/netboot/debian; ./genimage -a x86_64 -o debian12 -p compute -n igb -l 1g --permission 755 --env A=1 --env B=two,three --pkglist /l/a.pkglist,/l/b.pkglist --postinstall "/s/one x y, /s/two" --rootimgdir /install/netboot/debian12/x86_64/compute --noupdate 1 img\n',
     );
+  });
+
+  it.each([
+    ['debian12', ''],
+    ['rocky9.4', ' --srcdir "/install/rocky9.4/x86_64"'],
+  ])('--dryrun names where the packages of %s are on any machine, if anywhere', (osvers, srcdir) => {
+    const text = said(start(view({ 'osimage.osvers': osvers }), ['img'], { dryrun: [''] }));
+    expect(text).toContain(` --permission 755 --env A=1 --env B=two,three${srcdir} --pkglist `);
+  });
+
+  it('--dryrun prints words that a shell takes as they are, whatever attributes say', () => {
+    const known = view({
+      ...{ 'linuximage.postinstall': '/s/one $(reboot) "x"', 'linuximage.rootimgdir': "/r/a;b'c" },
+      ...{ 'osimage.environvar': 'A=`id`', 'osimage.profile': 'x y' },
+    });
+    const line = said(start(known, ['img'], { dryrun: [''] })).split('\n')[1] ?? '';
+    expect(line).toContain(`./genimage -a x86_64 -o debian12 -p 'x y' `);
+    expect(line).toContain(` --env 'A=\`id\`' `);
+    expect(line).toContain(` --postinstall '/s/one $(reboot) "x"' `);
+    expect(line).toContain(` --rootimgdir '/r/a;b'\\''c' `);
+  });
+
+  it('--dryrun adds what the site says where a build by hand would not know it', () => {
+    const noderuntime = `/srv/node.tar.xz sha256:${'ab'.repeat(32)}`;
+    const known = new MemoryView({
+      osimage: { img: { ...image, 'osimage.osvers': 'debian11' } },
+      site: { clustersite: { 'site.noderuntime.x86_64': noderuntime, 'site.nodeagent': 'stay' } },
+    });
+    expect(said(start(known, ['img'], { dryrun: [''] }))).toMatch(
+      new RegExp(` --nodeagent stay --noderuntime "${noderuntime}" img\n$`),
+    );
+  });
+
+  it('--on names the agent; without it the one that built the image before is rather taken than another', () => {
+    const on = (options: Record<string, readonly string[]>): unknown => {
+      const known = view();
+      known.observe('osimage', 'img', { 'hostler.builtby': 'b7' });
+      return start(known, ['img'], options).find((effect) => effect.do === 'run')?.task.on;
+    };
+    const wanted = { role: 'build', arch: 'x86_64', cross: true, release: 'debian12', rather: 'b7' };
+    expect(on({})).toEqual(wanted);
+    expect(on({ on: ['arm01'] })).toEqual({ ...wanted, agent: 'arm01' });
   });
 
   it('finds the osimage of -o -a -p by its name', () => {
@@ -257,6 +299,11 @@ describe('genimage', () => {
       values: { 'hostler.builtby': 'b1' },
     });
     expect(effects.at(-1)).toEqual({ do: 'done', exit: 0 });
+    const known = view();
+    known.observe('osimage', 'img', { 'hostler.builtby': 'b9' });
+    const elsewhere =
+      genimage.on?.(state, report([{ name: 'packages', seconds: 60, cached: false }]), known).effects ?? [];
+    expect(said(elsewhere)).toContain('Warning: [xcatmn]: img was built on b9 before, where its tree stays');
     const again =
       genimage.on?.(
         state,

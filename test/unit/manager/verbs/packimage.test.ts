@@ -100,6 +100,19 @@ describe('packimage', () => {
     });
   });
 
+  it('looks for a tree that no agent built on the management node, and where --on says', () => {
+    const s1 = { roles: 'store', store: 'unix:/s' };
+    const on = (known: MemoryView, options = {}): unknown => task(start(known, ['img'], options).effects)?.on;
+    expect(on(view({ s1 }))).toEqual({ role: 'build', arch: 'x86_64', cross: true });
+    expect(on(view({ s1, xcatmn: { roles: 'store' } }))).toEqual({ role: 'build', arch: 'x86_64', cross: true });
+    const known = view({ s1, xcatmn: { roles: 'build,store' } });
+    expect(on(known)).toEqual({ role: 'build', agent: 'xcatmn' });
+    expect(on(known, { on: ['b2'] })).toEqual({ role: 'build', agent: 'b2' });
+    known.observe('osimage', 'img', { 'hostler.builtby': 'b1' });
+    expect(on(known)).toEqual({ role: 'build', agent: 'b1' });
+    expect(on(known, { on: ['b2'] })).toEqual({ role: 'build', agent: 'b2' });
+  });
+
   it('names the password of root, and says it to nobody but the agent', () => {
     const known = view();
     const spec = () => task(start(known, ['img']).effects)?.spec as { rootPassword: unknown };

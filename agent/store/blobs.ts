@@ -79,6 +79,22 @@ export class BlobStore {
     return reference;
   }
 
+  /**
+   * As if the blob that is here were put in once more. False when it is not here, or is not what its name says any more:
+   * then it is to be put in again.
+   */
+  async keepAgain(
+    digest: string,
+    { signal, wantedBy = '' }: Pick<PutOptions, 'signal' | 'wantedBy'>,
+  ): Promise<boolean> {
+    if ((await this.size(digest)) === undefined) return false;
+    // First the mark: who collects looks at it before he takes a blob away.
+    await this.#wanted(digest, wantedBy);
+    const whole = await this.verify(digest, signal).catch(() => false);
+    signal?.throwIfAborted();
+    return whole && (await this.size(digest)) !== undefined;
+  }
+
   /** Takes a stream in. `bytes`: how much is expected; more or less is refused as `data_loss`. */
   async putStream(
     source: Readable | AsyncIterable<Uint8Array>,
@@ -183,15 +199,17 @@ export class BlobStore {
 
   async #place(file: string, digest: string, wantedBy = ''): Promise<void> {
     const target = this.path(digest);
-    if ((await sizeOf(target)) !== undefined) {
-      await mkdir(this.#again, { recursive: true, mode: 0o700 });
-      await writeFile(join(this.#again, digest), wantedBy);
-    }
+    if ((await sizeOf(target)) !== undefined) await this.#wanted(digest, wantedBy);
     await mkdir(dirname(target), { recursive: true, mode: 0o700 });
     await syncPath(file);
     await chmod(file, 0o444);
     await rename(file, target);
     await syncPath(dirname(target));
+  }
+
+  async #wanted(digest: string, by: string): Promise<void> {
+    await mkdir(this.#again, { recursive: true, mode: 0o700 });
+    await writeFile(join(this.#again, digest), by);
   }
 }
 

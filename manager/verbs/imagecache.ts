@@ -2,6 +2,7 @@ import { imageCacheKind, type ImageCacheResult } from '../../shared/task/image-c
 import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
 import type { Effect, Json } from '../../shared/verb/effect.ts';
 import { end, type Verb } from '../../shared/verb/verb.ts';
+import { cacheLimit, wrongCacheLimit } from './image/cache-limit.ts';
 import { refusal } from './image/description.ts';
 import { megabytes } from './image/text.ts';
 
@@ -12,21 +13,23 @@ interface State {
   readonly [key: string]: Json;
 }
 
-/** hostler imagecache [--clear] [--on AGENT]: what a build host keeps of earlier builds. */
+/** hostler imagecache [--clear|--trim] [--on AGENT]: what a build host keeps of earlier builds. */
 export const imagecache: Verb<State | null> = {
   name: 'imagecache',
   version: 1,
   changes: true,
-  start: (asked) => {
+  start: (asked, known) => {
     if (asked.operands.length > 0) return end(refusal(asked.server, 'imagecache takes no names, only options.'));
     const agent = optionValue(asked, 'on');
     const clear = hasFlag(asked, 'clear');
+    const most = cacheLimit(known);
+    if (most === undefined) return end(refusal(asked.server, wrongCacheLimit));
     const task = {
       key: 'cache',
       kind: imageCacheKind,
       title: clear ? 'Empty the image cache' : 'Measure the image cache',
       on: agent === undefined ? { role: 'build' } : { agent },
-      spec: { clear },
+      spec: { clear, trim: hasFlag(asked, 'trim'), most },
       deadline: 1800,
     };
     return { state: { server: asked.server, json: asked.json, clear }, effects: [{ do: 'run', task }] };
@@ -34,11 +37,15 @@ export const imagecache: Verb<State | null> = {
   on(state, report) {
     if (state === null || report.about !== 'task') return { state, effects: [] };
     if (report.outcome !== 'done') return end(refusal(state.server, report.message));
-    const { layers, packages } = report.result as unknown as ImageCacheResult;
+    const { layers, packages, most } = report.result as unknown as ImageCacheResult;
+    const limit = most === undefined || state.clear ? '' : ` of at most ${megabytes(most)}`;
     const verb = state.clear ? 'Taken away from' : 'On';
-    const text = `${verb} ${report.agent}: stages of images ${megabytes(layers)}, package files ${megabytes(packages)}.\n`;
+    const text = `${verb} ${report.agent}: stages of images ${megabytes(layers)}${limit}, package files ${megabytes(packages)}.\n`;
     const shown: Effect = state.json
-      ? { do: 'data', value: { agent: report.agent, cleared: state.clear, layers, packages } }
+      ? {
+          do: 'data',
+          value: { agent: report.agent, cleared: state.clear, layers, packages, ...(most !== undefined && { most }) },
+        }
       : { do: 'say', text };
     return end(shown, { do: 'done', exit: 0 });
   },

@@ -52,6 +52,8 @@ export interface ImageBuildSpec {
   /** Throw the tree away first. */
   readonly fresh: boolean;
   readonly addkcmdline: string;
+  /** Bytes that stages of images may take on the build host (site.imagecachesize); 0 or absent: the usual limit. */
+  readonly cacheBytes?: number;
 }
 
 export interface ImageBuildResult {

@@ -82,7 +82,7 @@ async function buildImage(
     ),
   );
   // Looking through it takes as long as the rest of a build that finds everything there.
-  if (stages.times.some(({ cached }) => !cached)) await cache.trim(context.signal);
+  if (stages.times.some(({ cached }) => !cached)) await cache.trim(build.cacheBytes ?? 0, context.signal);
   return { ...result, stages: stages.times };
 }
 

@@ -66,6 +66,7 @@ export async function checkedBuild(spec: Json): Promise<Build> {
     noupdate: fields.flag('noupdate'),
     fresh: fields.flag('fresh'),
     addkcmdline: fields.text('addkcmdline'),
+    cacheBytes: fields.count('cacheBytes'),
   };
 }
 

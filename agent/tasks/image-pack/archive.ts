@@ -36,7 +36,7 @@ export function productName(method: ImagePackSpec['method'], compress: ImagePack
 export const productPattern = /^rootimg\.(?:sfs|(?:cpio|tar)\.(?:gz|xz))$/;
 
 /** zstd 3: within 12 % of the smallest that zstd makes, and fifteen times as quick. */
-const squashfsOptions: Readonly<Record<string, readonly string[]>> = {
+export const squashfsOptions: Readonly<Record<string, readonly string[]>> = {
   zstd: ['-comp', 'zstd', '-Xcompression-level', '3'],
   gzip: ['-comp', 'gzip'],
   pigz: ['-comp', 'gzip'],

@@ -1,4 +1,4 @@
-import { chmod, copyFile, lstat, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, lstat, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { HostlerError } from '../../../shared/errors/error.ts';
@@ -11,22 +11,23 @@ import type { ImageManifest, ImagePackResult, ImagePackSpec } from '../../../sha
 import { programVersion } from '../../../shared/text/version.ts';
 import { readBuildRecord } from '../image-tree/build-record.ts';
 import type { BuildRecord } from '../image-tree/build-record.ts';
-import { handEdits, type HandEdit } from '../image-tree/edits.ts';
+import { scanTree, type HandEdit } from '../image-tree/edits.ts';
 import { explainingFullDisk } from '../image-tree/disk-full.ts';
 import { placesIn, refuseMounts } from '../image-tree/folder.ts';
 import { withFolderLock } from '../image-tree/lock.ts';
 import { installedPackages } from '../image-tree/packages.ts';
 import { removeTree, sweepFolder } from '../image-tree/remove.ts';
-import { requireWholeTree } from '../image-tree/tree-record.ts';
+import { readTreeRecord, requireWholeTree } from '../image-tree/tree-record.ts';
 import { walk } from '../image-tree/walk.ts';
 import type { TaskContext, TaskKind } from '../types.ts';
 import { Additions } from './additions.ts';
-import { archiveTools, archiveVersions, pack, productName, productPattern } from './archive.ts';
+import { archiveTools, archiveVersions } from './archive.ts';
 import { billOfMaterials } from './bill-of-materials.ts';
 import { exclusionTest, readExlists } from './exlist.ts';
-import { keepFile, keepProduct } from './keep.ts';
+import { keepFile } from './keep.ts';
 import { passwordHash } from './accounts.ts';
 import { addNodeFilesUnit } from './node-files.ts';
+import { rootFile } from './root-file.ts';
 import { checkedPack } from './spec.ts';
 import { survey, type Survey } from './survey.ts';
 import { applySynclists } from './sync-files.ts';
@@ -82,8 +83,6 @@ async function packImage(spec: Spec, context: TaskContext): Promise<ImagePackRes
 async function packLocked(spec: Spec, context: TaskContext): Promise<ImagePackResult> {
   const { rootimgdir, method, compress } = spec;
   const { tree, packing: work } = placesIn(rootimgdir, context.id);
-  const product = join(rootimgdir, productName(method, compress));
-  const fresh = `${product}.new-${process.pid}`;
   const record = await requireBuild(rootimgdir);
   const exlist = await readExlists(spec.exlist, (path) => readFile(path, 'utf8'));
   try {
@@ -91,32 +90,23 @@ async function packLocked(spec: Spec, context: TaskContext): Promise<ImagePackRe
     context.progress('stage', 'collecting what is packed');
     const entries = walk(tree);
     const surveyed = survey(tree, exclusionTest(exlist), entries);
-    // Looked for while the packing program works; what an old one links to changes no file.
-    const edits = handEdits(rootimgdir, context.signal, entries);
-    edits.catch(() => {}); // looked at when it is needed
+    const made = await readTreeRecord(rootimgdir);
+    const known =
+      made === undefined ? undefined : { record: made, scan: await scanTree(tree, made, context.signal, entries) };
     context.log(`${surveyed.kept.length} files and folders, ${surveyed.leftOut} left out`);
     const folder = join(work, 'added');
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await chmod(folder, 0o755);
     const additions = await gather(spec, surveyed, new Additions(tree, surveyed, folder), context);
+    const tools = await archiveVersions(method, compress);
     const request = { method, compress, tree, survey: surveyed, additions: additions.list(), folder, work };
-    await pack({ ...request, output: fresh }, context);
-    const copy = join(work, 'product');
-    const result = await keepAll(
-      spec,
-      { surveyed, additions, record, work, fresh, copy, edits: (await edits) ?? [] },
-      context,
-    );
+    const root = await rootFile({ ...request, rootimgdir, store: spec.store, tools, known }, context);
+    const edits = known?.scan.edits ?? [];
+    const result = await keepAll(spec, { surveyed, additions, record, work, root: root.blob, tools, edits }, context);
     // Not before everything else is kept.
-    await rename(copy, product);
-    // Of another method: nobody shall take an old one for this version.
-    for (const name of await readdir(rootimgdir)) {
-      if (productPattern.test(name) && join(rootimgdir, name) !== product)
-        await rm(join(rootimgdir, name), { force: true });
-    }
+    await root.place();
     return result;
   } finally {
-    await rm(fresh, { force: true });
     await removeTree(work);
   }
 }
@@ -152,9 +142,9 @@ interface Packed {
   readonly additions: Additions;
   readonly record: BuildRecord;
   readonly work: string;
-  readonly fresh: string;
-  /** Where the copy for people grows. */
-  readonly copy: string;
+  /** The packed tree, in the store. */
+  readonly root: BlobRef;
+  readonly tools: Readonly<Record<string, string>>;
   readonly edits: readonly HandEdit[];
 }
 
@@ -175,7 +165,7 @@ async function keepAll(spec: Spec, packed: Packed, context: TaskContext): Promis
     return plain(await keepFile(file, what, spec.store, context));
   };
   const blobs = {
-    root: plain(await keepProduct(packed.fresh, packed.copy, spec.store, context)),
+    root: plain(packed.root),
     kernel: plain(await keepFile(join(rootimgdir, 'kernel'), 'kernel', spec.store, context)),
     initrd: plain(await keepFile(initrd, 'initrd', spec.store, context)),
     bom: await made('bom', bill),
@@ -198,7 +188,7 @@ async function keepAll(spec: Spec, packed: Packed, context: TaskContext): Promis
     synclists: await digests(spec.synclists),
     inputs: record.key,
     edits: packed.edits.map(({ path, change, what }) => ({ path, change, what })),
-    tools: { hostler: programVersion(), ...(await archiveVersions(method, compress)) },
+    tools: { hostler: programVersion(), ...packed.tools },
     packages,
   };
   const kept = await made('manifest', manifest);

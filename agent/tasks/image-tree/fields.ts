@@ -34,6 +34,14 @@ export class Fields {
     return value;
   }
 
+  /** Not negative and whole; 0 where it is absent. */
+  count(name: string): number {
+    const value = this.#of[name] ?? 0;
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+      throw wrong(`${this.#what}.${name}`, 'a whole number');
+    return value;
+  }
+
   oneOf<const Word extends string>(name: string, words: readonly Word[]): Word {
     const found = words.find((word) => word === this.#of[name]);
     if (found === undefined) throw wrong(`${this.#what}.${name}`, `one of ${words.join(', ')}`);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { HostlerError } from '../../../../shared/errors/error.ts';
 import { replaceFile } from '../../../../shared/files/durable.ts';
 import { run } from '../../../../shared/process/run.ts';
+import { usualCacheBytes } from '../../../../shared/task/image-cache.ts';
 import { entriesOf, plainEntry } from '../../image-tree/entries.ts';
 import type { Entry } from '../../image-tree/entries.ts';
 import { withLock } from '../../image-tree/lock.ts';
@@ -48,10 +49,10 @@ export interface Draft {
 const restMs = 6 * 3_600_000;
 /** Lists of repositories that no build asked for since then go. */
 const listsMs = 30 * 24 * 3_600_000;
-const defaultBytes = 12 * 2 ** 30;
-const mostDebs = 4 * 2 ** 30;
+/** What else was packed of what is a name and a digest each. */
+const mostPacks = 2 ** 20;
 
-/** Environment of the agent: how many bytes its image cache may hold (default 12 GiB of layers). */
+/** Environment of the agent: how many bytes of layers its image cache may hold, whatever site.imagecachesize says. */
 export const cacheBytesVariable = 'HOSTLER_IMAGE_CACHE_BYTES';
 
 /**
@@ -64,6 +65,8 @@ export class LayerCache {
   readonly layers: string;
   readonly debs: string;
   readonly boots: string;
+  /** What was packed of what (image-pack/root-file.ts). */
+  readonly packs: string;
   /** What families keep of repositories; and what an earlier version of this program kept. */
   readonly #lists: readonly string[];
   readonly #outdated: string;
@@ -76,6 +79,7 @@ export class LayerCache {
     this.layers = join(this.folder, 'layers');
     this.#results = join(this.folder, 'results');
     this.boots = join(this.folder, 'initrds');
+    this.packs = join(this.folder, 'packs');
     this.debs = join(home, 'cache', 'debs');
     this.#lists = [join(home, 'cache', 'apt'), join(home, 'cache', 'rpm')];
     this.#outdated = join(home, 'cache', 'roots');
@@ -85,7 +89,7 @@ export class LayerCache {
 
   /** Runs a build: what it uses meanwhile stays where it is. Afterwards the cache is brought to its limits. */
   async during<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    for (const folder of [this.layers, this.#results, this.boots, this.debs])
+    for (const folder of [this.layers, this.#results, this.boots, this.packs, this.debs])
       await mkdir(folder, { recursive: true, mode: 0o700 });
     return withLock(this.#lock, 'shared', signal, work);
   }
@@ -162,9 +166,14 @@ export class LayerCache {
     return join(this.layers, id, 'tree');
   }
 
+  /** Bytes that the layers may take; package files a third of that besides. `asked`: by the site; 0: the usual. */
+  most(asked: number): number {
+    return Number(process.env[cacheBytesVariable] ?? '') || asked || usualCacheBytes;
+  }
+
   /** Takes away what was not used for longest until the limits hold, and what crashes left. */
-  async trim(signal: AbortSignal): Promise<void> {
-    const most = Number(process.env[cacheBytesVariable] ?? '') || defaultBytes;
+  async trim(asked: number, signal: AbortSignal): Promise<void> {
+    const most = this.most(asked);
     await this.#alone(signal, (alone) => this.#trim(most, alone ? 0 : restMs)).catch(() => {}); // next time, then
   }
 
@@ -173,7 +182,15 @@ export class LayerCache {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const busy = (): string => 'A build is running that uses the image cache. Try again when it has ended.';
     await withLock(this.#lock, busy, signal, async () => {
-      for (const folder of [this.#results, this.layers, this.boots, this.debs, ...this.#lists, this.#outdated])
+      for (const folder of [
+        this.#results,
+        this.layers,
+        this.boots,
+        this.packs,
+        this.debs,
+        ...this.#lists,
+        this.#outdated,
+      ])
         await removeTree(folder);
     });
   }
@@ -232,7 +249,8 @@ export class LayerCache {
       await removeTree(this.#outdated);
       for (const folder of this.#lists) await removeUnused(folder, now - listsMs);
     }
-    await trimFolder(this.debs, mostDebs);
+    await trimFolder(this.debs, Math.ceil(most / 3));
+    await trimFolder(this.packs, mostPacks);
     await trimFolder(this.boots, 2 ** 30);
   }
 

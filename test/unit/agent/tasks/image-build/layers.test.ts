@@ -108,7 +108,7 @@ describe('LayerCache', () => {
       await cache.keep(result('one', [draft.id]));
       expect(await cache.find('one', 's')).toBeUndefined();
     });
-    await cache.trim(never);
+    await cache.trim(0, never);
     expect(readdirSync(cache.layers)).toEqual([]);
   });
 

@@ -8,7 +8,8 @@ const packages = [
   ...['linux-image-cloud-amd64', 'initramfs-tools', 'zstd', 'systemd-sysv', 'udev', 'dbus', 'kmod', 'busybox-static'],
   ...['ifupdown', 'iproute2', 'openssh-server', 'ca-certificates', 'nodejs', 'rsync', 'fdisk', 'dosfstools'],
   ...['grub-pc-bin', 'grub-efi-amd64-bin', 'grub2-common', 'lvm2', 'mdadm', 'xfsprogs', 'btrfs-progs', 'e2fsprogs'],
-  ...['acl', 'attr', 'libcap2-bin'],
+  // python3: the script that compares machines runs in such a system too.
+  ...['acl', 'attr', 'libcap2-bin', 'python3-minimal'],
 ];
 
 /** Everything that changes what is made. */
@@ -25,12 +26,17 @@ const options = [
   '--customize-hook=chroot "$1" update-initramfs -u -k all',
 ];
 
+/** Where what takes minutes to make is kept between runs; `HOSTLER_TEST_CACHE` names another place. */
+export const testCache = process.env['HOSTLER_TEST_CACHE'] ?? '/var/cache/hostler-test';
+
+/** Names everything that the tree is made of. */
+export const goldenTreeKey = createHash('sha256').update(JSON.stringify(options)).digest('hex').slice(0, 12);
+
 /**
  * The tree of an installed Debian, made once and kept, since that takes minutes. Whoever uses it copies it first.
  */
 export async function goldenTree(): Promise<string> {
-  const key = createHash('sha256').update(JSON.stringify(options)).digest('hex').slice(0, 12);
-  const folder = join('/var/cache/hostler-test', `golden-${key}`);
+  const folder = join(testCache, `golden-${goldenTreeKey}`);
   if (await stat(folder).catch(() => undefined)) return folder;
   const fresh = `${folder}.${process.pid}`;
   await mkdir(join(folder, '..'), { recursive: true, mode: 0o700 });

@@ -14,6 +14,8 @@ import { say } from './log.ts';
 async function main(): Promise<number> {
   // What rsync calls in place of a remote shell; its other arguments are for a shell and mean nothing here.
   if (process.argv[2] === 'pipe') return (await import('./pipe.ts')).pipeTo(process.argv[3] ?? '');
+  if (process.argv[2] === 'genimage')
+    return (await import('./by-hand/genimage.ts')).genimageByHand(process.argv.slice(3));
   const call = parseCall(process.argv.slice(2), process.env);
   // Nothing that is started from here has any business with it.
   delete process.env['HOSTLER_TOKEN'];
@@ -98,17 +100,31 @@ async function boot(): Promise<number> {
   const { bootRecord } = await import('./facts/image.ts');
   const log = openLog(home);
   const signal = stopSignal();
+  const { mode, roles } = imageSettings();
   return runAgent({
     ...folders(home),
-    roles: undefined,
-    once: imageSettings().mode === 'once',
+    roles,
+    once: mode === 'once',
     serve: [],
     booted: bootRecord('/'),
     kinds: taskKinds,
     log,
     signal,
-    enrol: (incarnation) => enrolBooted({ home, log, signal, commandLine: kernelCommandLine() }, incarnation),
+    enrol: async (incarnation) => {
+      const enrolled = await enrolBooted({ home, log, signal, commandLine: kernelCommandLine() }, incarnation);
+      const denied = roles.filter((role) => !enrolled.roles.includes(role));
+      if (denied.length > 0) say(notGranted(enrolled.name, denied));
+      return enrolled;
+    },
   });
+}
+
+/** The image is one of a service node, and the manager does not know the node as one. */
+function notGranted(node: string, roles: readonly string[]): string {
+  return (
+    `this image serves (${roles.join(', ')}), but the manager does not know ${node} as a service node: boot it with an ` +
+    `osimage of the profile service, or put it into the table servicenode (chdef ${node} setupdhcp=1), and boot it again`
+  );
 }
 
 function folders(home: string): { home: string; installDir: string; tftpDir: string } {

@@ -113,7 +113,9 @@ async function main(): Promise<void> {
     await nativeModules(fresh);
     await links(fresh);
     await manual(version, fresh);
-    await cp(join(root, 'share'), join(fresh, 'share'), { recursive: true });
+    await cp(join(root, 'share'), join(fresh, 'share'), { recursive: true, verbatimSymlinks: true });
+    // The share folder goes to other machines by itself, and builds images there (share/netboot/genimage).
+    await cp(join(fresh, 'hostler-agent'), join(fresh, 'share/hostler-agent'));
     await cp(join(root, 'deploy/systemd'), join(fresh, 'systemd'), { recursive: true });
     await cp(join(root, 'README.md'), join(fresh, 'README.md'));
     const old = join(root, 'dist.old');

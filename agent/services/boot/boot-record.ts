@@ -14,6 +14,16 @@ export interface BootRecord {
   readonly claim?: { readonly bootId: string; readonly token: string };
   /** The deploy by which the machine was installed last; outlives boots. */
   readonly installed?: string;
+  /** The deploy that is being worked on; outlives boots, as a machine whose plug was pulled begins anew. */
+  readonly attempt?: InstallAttempt;
+}
+
+export interface InstallAttempt {
+  readonly deploy: string;
+  /** From 1. */
+  readonly count: number;
+  /** What was told last. */
+  readonly step: string;
 }
 
 /** Firmware, its boot loader and the loader's script follow each other within this; later it is another boot. */
@@ -47,6 +57,7 @@ export function advance(
       stages: [stage],
       failures: 0,
       ...(record?.installed !== undefined && { installed: record.installed }),
+      ...(record?.attempt !== undefined && { attempt: record.attempt }),
     },
     news: true,
   });

@@ -82,9 +82,33 @@ export class Boots {
     });
   }
 
+  /** An installation begins to write to disks. Returns the last step of an earlier try of the same deploy. */
+  begin(of: { mac: string; node: string }, deploy: string): Promise<string | undefined> {
+    return this.#inOrder(of.mac, async () => {
+      const record = await this.#get(of.mac);
+      if (record === undefined) return undefined;
+      const before = record.attempt?.deploy === deploy ? record.attempt : undefined;
+      await this.#keep({ ...record, attempt: { deploy, count: (before?.count ?? 0) + 1, step: 'beginning' } }, true);
+      return before?.step;
+    });
+  }
+
+  /** A step of an installation, remembered for the case that it is cut off there. */
+  step(of: { mac: string; node: string }, text: string, bootId: string): Promise<void> {
+    return this.#inOrder(of.mac, async () => {
+      const record = await this.#get(of.mac);
+      // What cannot be noted must not hold up the installation.
+      if (record?.attempt !== undefined)
+        await this.#keep({ ...record, attempt: { ...record.attempt, step: text } }, false).catch(() => undefined);
+      this.progress(of, text, bootId);
+    });
+  }
+
   /** How far an installation is: one line for people, told as often as it comes. */
   progress(of: { mac: string; node: string }, detail: string, bootId: string): void {
-    this.#report({ ...of, stage: 'installing', at: Date.now(), bootId, detail });
+    const count = this.#records.get(of.mac)?.attempt?.count ?? 1;
+    const text = count > 1 ? `try ${count}: ${detail}` : detail;
+    this.#report({ ...of, stage: 'installing', at: Date.now(), bootId, detail: text });
   }
 
   /** Which of a node's cards was seen last, since this process began. */

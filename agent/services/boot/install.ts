@@ -91,7 +91,7 @@ async function sessionOf(parts: InstallParts, request: IncomingMessage): Promise
 
 async function plan(
   parts: InstallParts,
-  { found, clone, mac }: Session,
+  { found, clone, deploy, mac, token }: Session,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -108,6 +108,12 @@ async function plan(
     const script = installScript(facts, node, planned);
     const disks = [...planned.disks].map(([name, disk]) => `${name} is ${disk.device}`).join(', ');
     parts.log(`installation of ${found.name}: ${disks}`);
+    const of = { mac, node: found.name };
+    const before = await parts.boots.begin(of, deploy);
+    if (before !== undefined) {
+      parts.log(`installation of ${found.name} begins again: the try before did not get beyond: ${before}`);
+      parts.boots.progress(of, `beginning again; the try before did not get beyond: ${before}`, token.bootId);
+    }
     sendText(response, 200, script);
   } catch (thrown) {
     const error = HostlerError.from(thrown);
@@ -147,11 +153,8 @@ async function report(
   response: ServerResponse,
 ): Promise<void> {
   const text = new URLSearchParams((await readBody(request, longestReport)) ?? '').get('text') ?? '';
-  parts.boots.progress(
-    { mac, node: found.name },
-    printable(text.slice(0, 200)).replace(/[\r\n\t]/g, ' '),
-    token.bootId,
-  );
+  const step = printable(text.slice(0, 200)).replace(/[\r\n\t]/g, ' ');
+  await parts.boots.step({ mac, node: found.name }, step, token.bootId);
   sendText(response, 200, 'ok\n');
 }
 

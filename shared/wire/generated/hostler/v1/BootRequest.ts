@@ -8,6 +8,7 @@ export interface BootRequest {
   'version'?: (string);
   'incarnation'?: (string);
   'natsKey'?: (Buffer | Uint8Array | string);
+  'via'?: (string);
 }
 
 export interface BootRequest__Output {
@@ -16,4 +17,5 @@ export interface BootRequest__Output {
   'version': (string);
   'incarnation': (string);
   'natsKey': (Buffer);
+  'via': (string);
 }

@@ -10,6 +10,8 @@ export interface JoinRequest {
   'version'?: (string);
   'incarnation'?: (string);
   'natsKey'?: (Buffer | Uint8Array | string);
+  'via'?: (string);
+  'leaf'?: (boolean);
 }
 
 export interface JoinRequest__Output {
@@ -20,4 +22,6 @@ export interface JoinRequest__Output {
   'version': (string);
   'incarnation': (string);
   'natsKey': (Buffer);
+  'via': (string);
+  'leaf': (boolean);
 }

@@ -5,9 +5,13 @@ import type { KeyProof as _hostler_v1_KeyProof, KeyProof__Output as _hostler_v1_
 export interface RenewRequest {
   'key'?: (_hostler_v1_KeyProof | null);
   'natsKey'?: (Buffer | Uint8Array | string);
+  'via'?: (string);
+  'leaf'?: (boolean);
 }
 
 export interface RenewRequest__Output {
   'key': (_hostler_v1_KeyProof__Output | null);
   'natsKey': (Buffer);
+  'via': (string);
+  'leaf': (boolean);
 }

@@ -79,12 +79,17 @@ export async function goldenDisks(kind: GoldenKind): Promise<string[]> {
 }
 
 /** Starts a golden client: a machine that was installed, whose agent joins this lab's manager with the role golden. */
-export async function startGolden(lab: CloneLab, node: string, kind: GoldenKind): Promise<LabMachine> {
+export async function startGolden(
+  lab: CloneLab,
+  node: string,
+  kind: GoldenKind,
+  bus: DiskBus = 'virtio',
+): Promise<LabMachine> {
   const kept = await goldenDisks(kind);
   const disks = await Promise.all(
     kept.map(async (file, index): Promise<LabDisk> => ({
       file: await copyDisk(file, join(lab.dir, `${node}.${index}.disk`)),
-      bus: 'virtio',
+      bus,
       serial: `GOLDEN${index}`,
     })),
   );

@@ -1,5 +1,7 @@
 import { bootApply } from './boot-apply/boot-apply.ts';
 import { captureTasks } from './clone/capture/index.ts';
+import { cloneLook } from './clone/generations/look.ts';
+import { cloneUse } from './clone/generations/use.ts';
 import { clonePack } from './clone/pack.ts';
 import { files } from './files/kind.ts';
 import { imageBuild } from './image-build/kind.ts';
@@ -21,6 +23,8 @@ import type { TaskKind } from './types.ts';
 export const taskKinds: readonly TaskKind[] = [
   bootApply,
   clonePack,
+  cloneUse,
+  cloneLook,
   ...captureTasks,
   scripts,
   imageBuild,

@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
 import type { CommandDefinition, CommandLine } from '../command.ts';
 
-const versions = 'OSIMAGE@DIGEST, a beginning of the digest, or an osimage for its current version.';
+const versions = 'OSIMAGE@DIGEST or OSIMAGE@NUMBER, a beginning of the digest, or an osimage for its current version.';
 
 export const image: CommandDefinition = {
   name: 'image',
   summary: 'Look at one packed version of an image, use, test, verify, keep or remove it',
   usage: [
-    'show VERSION',
+    'show VERSION [--packages]',
+    'diff VERSION VERSION',
     'use VERSION',
     'rollback OSIMAGE',
     'test VERSION [--script FILE] [--timeout SECONDS] [--on AGENT]',
@@ -16,7 +17,7 @@ export const image: CommandDefinition = {
     'rm VERSION ... | gc [OSIMAGE]',
   ],
   operands: versions,
-  complete: ['show', 'use', 'rollback', 'test', 'verify', 'pin', 'unpin', 'rm', 'gc'],
+  complete: ['show', 'diff', 'use', 'rollback', 'test', 'verify', 'pin', 'unpin', 'rm', 'gc'],
   changes: true,
   options: [
     {
@@ -27,6 +28,7 @@ export const image: CommandDefinition = {
     },
     { long: 'timeout', value: 'SECONDS', help: 'test: how long the whole may take (900)' },
     { long: 'on', value: 'AGENT', help: 'test: where the machine runs (default: the agent whose store has the image)' },
+    { long: 'packages', help: 'show of a golden image: list its packages' },
     { long: 'key', value: 'FILE|HEX', help: "verify of files: the manager's public key (HOME/image-key.pub)" },
   ],
   usageWhen: ({ operands }) => (operands.length === 0 ? 1 : undefined),
@@ -36,6 +38,7 @@ export const image: CommandDefinition = {
   },
   examples: [
     'hostler image show debian12-x86_64-netboot-compute',
+    'hostler image diff golden@1 golden@2',
     'hostler image test debian12-x86_64-netboot-compute',
     'hostler image rollback debian12-x86_64-netboot-compute',
     'hostler image verify ./debian12-x86_64-netboot-compute.tgz',

@@ -1,16 +1,19 @@
 import { imageTestKind, type ImageTestResult, type ImageTestSpec } from '../../shared/task/image-test.ts';
+import type { CloneLookResult } from '../../shared/task/clone-tree.ts';
 import { storeVerifyKind, type StoreVerifyResult } from '../../shared/task/store.ts';
 import { hasFlag, optionValue, type Asked } from '../../shared/verb/asked.ts';
-import type { Change, Effect, Json, Report } from '../../shared/verb/effect.ts';
+import type { Change, Effect, Json, Report, TaskRequest } from '../../shared/verb/effect.ts';
 import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { collectable, collectionHeard, isCollecting, neededFor, startCollection } from './image/collect.ts';
 import type { Collection } from './image/collect.ts';
 import { describe, refusal } from './image/description.ts';
-import { showVersion } from './image/show.ts';
+import { goldenData, goldenText, isGolden, lookTask, useTask } from './image/golden.ts';
+import { fieldsOf, showVersion } from './image/show.ts';
 import { megabytes } from './image/text.ts';
 import { blobOf, blobsOf, currentName, findVersion, signatureOf, storeOf, useChanges } from './image/versions.ts';
 import { versionNamed, versionsOf, type Version } from './image/versions.ts';
+import { diffed, startDiff, type DiffState } from './imgdiff.ts';
 import { orRefused } from './tables/answers.ts';
 
 interface State {
@@ -21,10 +24,12 @@ interface State {
   readonly at: number;
   readonly json: boolean;
   readonly collection: Collection | null;
+  /** Of a comparison under way. */
+  readonly diff: DiffState | null;
   readonly [key: string]: Json;
 }
 
-const actions = ['show', 'use', 'rollback', 'pin', 'unpin', 'rm', 'gc', 'verify', 'test'];
+const actions = ['show', 'diff', 'use', 'rollback', 'pin', 'unpin', 'rm', 'gc', 'verify', 'test'];
 const usualTestSeconds = 900;
 
 /** `hostler image ACTION ...`: the versions of images, one at a time. */
@@ -41,11 +46,18 @@ export const image: Verb<State | null> = {
       if (action === 'gc') return collect(asked, known, collectable(known, word));
       if (word === undefined) return refuse(`Say of which image: hostler image ${action} NAME.`);
       if (action === 'rm') return remove(asked, known, words);
+      if (action === 'diff') {
+        const { state, effects } = startDiff(asked, known, words);
+        return { state: state === null ? null : { ...stateOf(asked, 'diff', ''), diff: state }, effects };
+      }
       if (action === 'rollback') return rollBack(asked, known, word);
       const version = findVersion(known, word);
-      if (action === 'show') return showVersion(asked, known, version);
+      if (action === 'show')
+        return isGolden(version)
+          ? withTask(asked, 'show', version, lookTask(known, version, asked.folders.install))
+          : showVersion(asked, known, version);
       if (version.removing) return refuse(`${version.name} is being removed; it cannot be used any more.`);
-      if (action === 'use') return use(known, version);
+      if (action === 'use') return use(asked, known, version);
       if (action === 'pin' || action === 'unpin') return pin(asked, version, action === 'pin');
       return action === 'verify' ? verify(asked, known, version) : test(asked, known, version);
     }),
@@ -53,12 +65,49 @@ export const image: Verb<State | null> = {
     if (state === null || report.about === 'cancel') return { state, effects: [] };
     if (state.collection !== null && isCollecting(report)) return goOn(state, state.collection, report, known);
     if (report.about === 'commit') return { state, effects: [] };
+    if (state.diff !== null) {
+      const step = diffed(state.diff, report);
+      return { state: step.state === null ? null : { ...state, diff: step.state }, effects: step.effects };
+    }
+    if (state.action === 'show') return looked(state, report, known);
+    if (state.action === 'use') return treeIsBack(state, report, known);
     return state.action === 'verify' ? verified(state, report, known) : tested(state, report, known);
   },
 };
 
-function use(known: View, version: Version): Step<null> {
+function use(asked: Asked, known: View, version: Version): Step<State | null> {
   if (version.current) return end({ do: 'say', text: `${version.name} is the current version already.\n` }, done(0));
+  // The tree goes with it: what is packed next is made of it.
+  if (isGolden(version)) return withTask(asked, 'use', version, useTask(known, version, asked.folders.install));
+  return used(known, version);
+}
+
+function withTask(asked: Asked, action: string, version: Version, task: TaskRequest): Step<State> {
+  const packages = hasFlag(asked, 'packages');
+  return { state: { ...stateOf(asked, action, version.name), packages }, effects: [{ do: 'run', task }] };
+}
+
+function treeIsBack(state: State, report: TaskReport, known: View): Step<null> {
+  if (report.outcome !== 'done') return end(refusal(state.server, report.message));
+  const version = versionNamed(known, state.version);
+  if (version === undefined) return end(refusal(state.server, `${state.version} was removed meanwhile.`, 2));
+  return used(known, version);
+}
+
+function looked(state: State, report: TaskReport, known: View): Step<null> {
+  const version = versionNamed(known, state.version);
+  if (version === undefined) return end(refusal(state.server, `${state.version} was removed meanwhile.`, 2));
+  if (report.outcome !== 'done') return end(refusal(state.server, report.message));
+  const found = report.result as unknown as CloneLookResult;
+  if (state.json) return end(goldenData(version, found), done(0));
+  const packages = state['packages'] === true;
+  const text = goldenText(known, { version, fields: fieldsOf(known, version), packages }, found);
+  return end({ do: 'say', text }, done(0));
+}
+
+type TaskReport = Extract<Report, { about: 'task' }>;
+
+function used(known: View, version: Version): Step<null> {
   return end(
     { do: 'commit', key: 'use', changes: useChanges(known, version) },
     { do: 'say', text: `${version.name} is the current version of ${version.osimage}; nodeset gives it to nodes.\n` },
@@ -67,11 +116,11 @@ function use(known: View, version: Version): Step<null> {
 }
 
 /** To the version that was packed before the current one. */
-function rollBack(asked: Asked, known: View, osimage: string): Step<null> {
+function rollBack(asked: Asked, known: View, osimage: string): Step<State | null> {
   const versions = versionsOf(known, osimage).filter(({ removing }) => !removing);
   const at = versions.findIndex(({ name }) => name === currentName(known, osimage));
   const before = at < 0 ? undefined : versions[at + 1];
-  if (before !== undefined) return use(known, before);
+  if (before !== undefined) return use(asked, known, before);
   const why = versions.length === 0 ? 'has no packed version' : 'has no version older than the current one';
   return end(
     refusal(asked.server, `${osimage} ${why}: nothing to go back to. 'hostler images ${osimage}' lists them.`),
@@ -235,7 +284,16 @@ function testedChange(state: State, passed: boolean): Change {
 
 function stateOf(asked: Asked, action: string, version: string): State {
   const { server, user, at } = asked;
-  return { action, version, server, user, at, json: asked.json || hasFlag(asked, 'json'), collection: null };
+  return {
+    action,
+    version,
+    server,
+    user,
+    at,
+    json: asked.json || hasFlag(asked, 'json'),
+    collection: null,
+    diff: null,
+  };
 }
 
 function done(exit: number): Effect {

@@ -2,7 +2,7 @@ import { expandNoderange, missingNodesText } from '../../shared/noderange/index.
 import { changeFor } from '../../shared/objects/index.ts';
 import type { StoreAccess } from '../../shared/task/blob.ts';
 import { captureDescribeKind, captureReceiveKind, captureSendKind } from '../../shared/task/capture.ts';
-import type { CaptureReceiveSpec, CaptureSendSpec } from '../../shared/task/capture.ts';
+import type { CaptureReceiveSpec, CaptureSendSpec, Fetched } from '../../shared/task/capture.ts';
 import type { ImagePackResult } from '../../shared/task/image-pack.ts';
 import { optionValue } from '../../shared/verb/asked.ts';
 import type { Asked } from '../../shared/verb/asked.ts';
@@ -13,6 +13,7 @@ import type { View } from '../../shared/verb/view.ts';
 import { describe, refusal } from './image/description.ts';
 import { chooseStore, versionChanges } from './image/new-version.ts';
 import { cloneFolders } from './image/pack-clone.ts';
+import { megabytes } from './image/text.ts';
 
 interface State {
   readonly server: string;
@@ -34,6 +35,8 @@ interface State {
   /** What went wrong first. */
   readonly failure: string;
   readonly version: string;
+  /** What came over the line, for the last sentence. */
+  readonly fetched: string;
   readonly [key: string]: Json;
 }
 
@@ -122,6 +125,7 @@ function begin(asked: Asked, known: View, node: string, image: string): Step<Sta
     open: ['describe'],
     failure: '',
     version: '',
+    fetched: '',
   };
   return {
     state,
@@ -177,6 +181,8 @@ function described(state: State, report: TaskReport): Step<State | null> {
           on: { role: 'store', agent: state.store },
           spec: receive,
           deadline: fetching,
+          lock: `clone:${state.image}`,
+          refuseIfLocked: `${state.image} is being captured or packed already. Wait for its end, or take another name.`,
         },
       },
       {
@@ -219,10 +225,18 @@ function keep(state: State, report: Extract<TaskReport, { outcome: 'done' }>, kn
   const changes: Change[] = versionChanges(state, version, result, report.agent, known);
   const isNew = !known.has('osimage', state.image);
   const definition = isNew ? [changeFor(known, 'osimage', state.image, attributesOf(state))] : [];
+  const { capture } = report.result as { readonly [key: string]: Json };
   return {
-    state: { ...state, version },
+    state: { ...state, version, fetched: fetchedText(capture as unknown as Fetched | undefined) },
     effects: [{ do: 'commit', key: isNew ? 'created' : 'kept', changes: merged([...definition, ...changes]) }],
   };
+}
+
+function fetchedText(fetched: Fetched | undefined): string {
+  if (fetched === undefined) return '';
+  const { files, bytes, whole, passes, quiet } = fetched;
+  const noise = quiet ? '' : ' It was never quiet: files that changed while they were read may not fit each other.';
+  return `${files} files (${megabytes(bytes)} of ${megabytes(whole)}) came over the line in ${passes} passes.${noise}\n`;
 }
 
 /** One change an object. */
@@ -260,7 +274,7 @@ function committed(state: State, report: Extract<Report, { about: 'commit' }>): 
       ? `The osimage definition for ${state.image} was created.\n`
       : `Using the existing osimage "${state.image}" defined on ${state.server}.\n`;
   return end(
-    { do: 'say', text: `${text}The image is ${state.version}; nodeset gives it to nodes.\n` },
+    { do: 'say', text: `${text}${state.fetched}The image is ${state.version}; nodeset gives it to nodes.\n` },
     { do: 'done', exit: 0 },
   );
 }

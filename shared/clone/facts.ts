@@ -1,10 +1,16 @@
 import { checkedLayout } from '../layout/check.ts';
 import type { Layout } from '../layout/layout.ts';
 import { Reader } from '../layout/reader.ts';
+import { checkedPieces } from './pieces.ts';
+import type { ClonePiece } from './pieces.ts';
 
 /** What the installation of a golden tree must know besides its files. Written when the tree is packed. */
 export interface CloneFacts {
   readonly format: 1;
+  /** Its name; empty in facts that an earlier Hostler wrote. */
+  readonly image: string;
+  /** Overrides and scripts (./pieces.ts). */
+  readonly pieces: readonly ClonePiece[];
   /** sha256, size and number of entries of the packed tree: the facts name everything that a clone is made of. */
   readonly tree: CloneTree;
   readonly layout: Layout;
@@ -48,6 +54,8 @@ export function checkedFacts(value: unknown): CloneFacts {
   const tree = top.inner('tree');
   return {
     format: 1,
+    image: top.optional('image', () => top.matching('image', /^[\w.+-]{1,201}$/, 'the name of an image')) ?? '',
+    pieces: checkedPieces(top),
     tree: {
       digest: tree.matching('digest', /^[0-9a-f]{64}$/, 'a sha256'),
       bytes: tree.size('bytes'),

@@ -1,4 +1,5 @@
 import { Reader } from '../layout/reader.ts';
+import { isOverrideName } from './pieces.ts';
 
 /** What the registry says of the node that becomes a clone. */
 export interface CloneNode {
@@ -17,6 +18,8 @@ export interface CloneNode {
   readonly protect: readonly string[];
   /** A smaller disk may be taken when the content fits. */
   readonly smaller: boolean;
+  /** The most important first: overrides and scripts go by them. */
+  readonly groups: readonly string[];
 }
 
 const address = /^\d{1,3}(?:\.\d{1,3}){3}$/;
@@ -36,5 +39,6 @@ export function checkedCloneNode(value: unknown): CloneNode {
     mac: of.matching('mac', /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/, 'a network card'),
     protect: of.texts('protect', 64).map((one) => one.slice(0, 200)),
     smaller: of.flag('smaller'),
+    groups: of.texts('groups', 1000).filter(isOverrideName),
   };
 }

@@ -9,6 +9,8 @@ import { loaderLines } from './loader.ts';
 import { networkFiles } from './network.ts';
 import type { CloneFile } from './network.ts';
 import type { CloneNode } from './node.ts';
+import { overridesFor, scriptsFor } from './pieces.ts';
+import type { ClonePiece } from './pieces.ts';
 
 /** Where the new system is mounted while it is made. */
 export const targetRoot = '/target';
@@ -37,6 +39,7 @@ export function installScript(facts: CloneFacts, node: CloneNode, plan: DiskPlan
     const device = disks.get(name)?.device;
     return device === undefined ? [] : [`/dev/${device}`];
   });
+  const taker = { image: facts.image, node: node.name, groups: node.groups };
   const pairs = [...renamed(layout, ids)].flat();
   return lines(
     `# ${node.name}`,
@@ -49,13 +52,34 @@ export function installScript(facts: CloneFacts, node: CloneNode, plan: DiskPlan
     ...files.map((file) => `put ${file.mode.toString(8)} ${quoted(file.path)} ${quoted(file.text)}`),
     `own_name ${quotedLine([node.name, node.domain])}`,
     'own_keys',
+    ...overridesFor(facts.pieces, taker).map((one) => `lay ${quotedLine([one.name, one.digest])}`),
     ...(pairs.length === 0 ? [] : [`new_ids ${quotedLine(pairs)}`]),
     ...(facts.mdadmConf === '' || layout.raids.length === 0 ? [] : [`raid_table ${quoted(facts.mdadmConf)}`]),
     `step 'installing the boot loader'`,
     ...loaderLines(facts.loader, layout.firmware, bootDevices, node.name),
+    ...scriptLines(scriptsFor(facts.pieces, taker), facts, node),
     `step finishing`,
     'finish',
   );
+}
+
+/** Numbered scripts, in the new system, with SystemImager's names for what they may want to know. */
+function scriptLines(scripts: readonly ClonePiece[], facts: CloneFacts, node: CloneNode): string[] {
+  if (scripts.length === 0) return [];
+  const variables = {
+    HOSTNAME: node.name,
+    DOMAINNAME: node.domain,
+    IPADDR: node.ip,
+    GATEWAY: node.gateway,
+    IMAGENAME: facts.image,
+    GROUPNAMES: node.groups.join(' '),
+  };
+  const text = Object.entries(variables).map(([name, value]) => `${name}=${quoted(value)}\n`);
+  return [
+    `put 600 /tmp/post-install/variables.txt ${quoted(text.join(''))}`,
+    ...scripts.map((one) => `run_script ${quotedLine([one.name, one.digest])}`),
+    'scripts_done',
+  ];
 }
 
 /** One program of the plan. */

@@ -85,6 +85,8 @@ export interface BootClone {
   readonly treeBytes: number;
   /** sha256 of the facts about it (shared/clone/facts.ts). */
   readonly facts: string;
+  /** sha256 of the file of all overrides and scripts; absent: there are none. */
+  readonly pieces?: string;
   readonly settings: CloneSettings;
 }
 
@@ -96,6 +98,8 @@ export interface CloneSettings {
   readonly nameservers: readonly string[];
   readonly protect: readonly string[];
   readonly smaller: boolean;
+  /** Of these nodes, the most important first. */
+  readonly groups?: readonly string[];
   /** This boot server as nodes reach it: `http://ADDRESS:PORT`, and by TLS. */
   readonly server: string;
   readonly secure: string;

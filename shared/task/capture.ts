@@ -32,6 +32,18 @@ export interface CaptureSendSpec {
   readonly mounts: readonly CaptureMount[];
 }
 
+/** What a capture moved, over all passes; beside the ImagePackResult as `capture`. */
+export interface Fetched {
+  readonly files: number;
+  /** That came over the line. */
+  readonly bytes: number;
+  /** Of the files of the machine. */
+  readonly whole: number;
+  readonly passes: number;
+  /** False: something changed in every pass. */
+  readonly quiet: boolean;
+}
+
 /** On the agent that keeps images. The result is an ImagePackResult (./image-pack.ts). */
 export interface CaptureReceiveSpec {
   readonly image: string;

@@ -26,6 +26,8 @@ export interface ClonePackSpec {
 export const clonePaths = {
   plan: '/clone/plan',
   tree: '/clone/tree',
+  /** `?digest=SHA256`: an override or script of that machine. */
+  piece: '/clone/piece',
   report: '/clone/report',
   enrolment: '/clone/enrolment',
   done: '/clone/done',

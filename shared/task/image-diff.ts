@@ -14,7 +14,10 @@ export interface ImageDiffSpec {
 export interface DiffedImage {
   readonly root: BlobRef;
   readonly manifest: BlobRef;
-  readonly method: 'squashfs' | 'cpio' | 'tar';
+  /** clone: a golden tree, whose manifest is its facts. */
+  readonly method: 'squashfs' | 'cpio' | 'tar' | 'clone';
+  /** Its packages, where the manifest does not list them; an empty digest: there is none. */
+  readonly bom: BlobRef;
   /** Where it is, when this agent has it not. */
   readonly from: StoreAccess;
 }

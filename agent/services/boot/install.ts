@@ -2,6 +2,7 @@ import { createPublicKey, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { checkedFacts } from '../../../shared/clone/facts.ts';
+import { pieceFor, type ClonePiece } from '../../../shared/clone/pieces.ts';
 import { checkedCloneNode } from '../../../shared/clone/node.ts';
 import { installScript, targetRoot } from '../../../shared/clone/script.ts';
 import { HostlerError } from '../../../shared/errors/error.ts';
@@ -58,6 +59,7 @@ export async function answerInstall(
   response.setHeader('Cache-Control', 'no-store');
   if (path === clonePaths.plan) await plan(parts, session, request, response);
   else if (path === clonePaths.tree) await tree(parts, session, request, response);
+  else if (path === clonePaths.piece) await piece(parts, session, request, response);
   else if (path === clonePaths.report) await report(parts, session, request, response);
   else if (path === clonePaths.enrolment) sendText(response, 200, `${JSON.stringify(enrolment(parts, session))}\n`);
   else if (path === clonePaths.done) await done(parts, session, response);
@@ -144,6 +146,30 @@ async function tree(
   } finally {
     clearInterval(timer);
   }
+}
+
+/** An override or script, to a machine that it is for and to no other: it may hold secrets. */
+async function piece(
+  parts: InstallParts,
+  { found, clone, mac }: Session,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const wanted = new URL(request.url ?? '', 'https://x').searchParams.get('digest') ?? '';
+  const facts = checkedFacts(JSON.parse(await readFile(parts.blobs.path(clone.facts), 'utf8')));
+  const node = checkedCloneNode({ ...clone.settings, name: found.name, ip: found.node.ip, mac });
+  let one: ClonePiece;
+  try {
+    one = pieceFor(facts.pieces, { image: facts.image, node: node.name, groups: node.groups }, wanted);
+  } catch (error) {
+    sendText(response, 404, `${HostlerError.from(error).message}\n`);
+    return;
+  }
+  if (clone.pieces === undefined || one.bytes === 0) {
+    sendText(response, 404, 'not here\n');
+    return;
+  }
+  await sendFile(request, response, parts.blobs.path(clone.pieces), { part: { at: one.at, bytes: one.bytes } });
 }
 
 async function report(

@@ -7,6 +7,7 @@ import type { Json } from '../../../shared/verb/effect.ts';
 import { needBlob } from '../../store/need-blob.ts';
 import { Fields } from '../image-tree/fields.ts';
 import type { TaskContext, TaskKind } from '../types.ts';
+import { goldenPackages, listGolden } from './golden.ts';
 import { listImage, type Listed, type Listing } from './listing.ts';
 
 /** imgdiff: packages and files of two versions. */
@@ -52,7 +53,18 @@ async function sideOf(image: Json | undefined, name: string, context: TaskContex
   const root = await needBlob(fields.inner('root').text('digest'), access, work, context);
   const manifest = await needBlob(fields.inner('manifest').text('digest'), access, work, context);
   context.progress('read', `reading image ${name}`);
-  const method = fields.oneOf('method', ['squashfs', 'cpio', 'tar']);
+  const method = fields.oneOf('method', ['squashfs', 'cpio', 'tar', 'clone']);
+  if (method === 'clone') {
+    const digest = fields.inner('root').text('digest');
+    const listing = await listGolden({ file: root.file, digest }, manifest.file, work, context);
+    const bill = fields.inner('bom').text('digest');
+    const known = bill === '' ? [] : await goldenPackages((await needBlob(bill, access, work, context)).file);
+    return {
+      listing,
+      packages: new Map(known.map((one) => [`${one.name}:${one.arch}`, one.version])),
+      packed: root.bytes,
+    };
+  }
   const listing = await listImage(root.file, method, work, context.signal);
   const { packages } = JSON.parse(await readFile(manifest.file, 'utf8')) as ImageManifest;
   const versions = packages.map((one) => [`${one.name}:${one.arch}`, one.version] as const);

@@ -36,6 +36,7 @@ export function cloneProfile({ known, node, served, version, service }: ProfileP
       tree: version.root.digest,
       treeBytes: version.root.bytes,
       facts: facts.digest,
+      ...(version.files && { pieces: version.files.digest }),
       settings: {
         domain: service.domain,
         bits: maskBits(network.mask) ?? 24,
@@ -43,6 +44,8 @@ export function cloneProfile({ known, node, served, version, service }: ProfileP
         nameservers: service.nameservers,
         protect: [...commaList(site), ...own],
         smaller: volume.includes('smaller'),
+        // No profile of its own for each node where nothing goes by groups.
+        ...(version.files && { groups: commaList(node.value('groups')) }),
         server: httpPort === 80 ? `http://${address}` : `http://${address}:${httpPort}`,
         secure: `https://${address}:${httpsPort}`,
       },

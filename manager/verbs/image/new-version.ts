@@ -4,6 +4,7 @@ import type { ImagePackResult } from '../../../shared/task/image-pack.ts';
 import type { Change } from '../../../shared/verb/effect.ts';
 import type { View } from '../../../shared/verb/view.ts';
 import { words } from './description.ts';
+import { versionsOf } from './versions.ts';
 
 /** Who packs what, when, and which agent keeps it. */
 export interface Packing {
@@ -42,6 +43,7 @@ export function versionChanges(
         ...Object.fromEntries(files),
         'image.osimage': state.image,
         'image.digest': result.manifest.digest,
+        'image.generation': before?.['image.generation'] ?? String(nextGeneration(known, state.image)),
         'image.kernelver': result.kernelver,
         'image.arch': result.arch,
         'image.method': result.method,
@@ -76,4 +78,9 @@ export function chooseStore(known: View, builder: string | undefined): StoreAcce
     .sort((a, b) => (a.agent < b.agent ? -1 : 1));
   const own = stores.find(({ agent }) => agent === builder);
   return own === undefined ? stores.find(({ endpoints }) => endpoints.length > 0) : { agent: own.agent, endpoints: [] };
+}
+
+/** Versions of an osimage are counted from 1; a number is never given to another one while a later one is there. */
+function nextGeneration(known: View, osimage: string): number {
+  return 1 + Math.max(0, ...versionsOf(known, osimage).map(({ row }) => Number(row['image.generation'] ?? 0) || 0));
 }

@@ -32,5 +32,7 @@ export function clonePackTask(image: Description, install: string, store: StoreA
     on: { role: 'store', agent: store.agent },
     spec: spec as unknown as Json,
     deadline,
+    lock: `clone:${image.name}`,
+    refuseIfLocked: `${image.name} is being captured or packed already. Wait for its end.`,
   };
 }

@@ -8,6 +8,18 @@ import { nodesByRoot, signatureOf, totalBytes, type Version } from './versions.t
 
 /** Everything that is known of one version. The packages stand in its manifest. */
 export function showVersion(asked: Asked, known: View, version: Version): Step<null> {
+  if (asked.json) {
+    const value: Json = { name: version.name, current: version.current, ...version.row };
+    return end({ do: 'data', value }, { do: 'done', exit: 0 });
+  }
+  const fields = fieldsOf(known, version);
+  const width = Math.max(...fields.map(([name]) => name.length));
+  const text = fields.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('');
+  return end({ do: 'say', text }, { do: 'done', exit: 0 });
+}
+
+/** What the registry knows of it, in lines. */
+export function fieldsOf(known: View, version: Version): [string, string][] {
   const { row } = version;
   const { wanted, running } = nodesByRoot(known);
   const files = ['root', 'kernel', 'initrd', 'manifest', 'bom', 'files'].flatMap((file): [string, string][] => {
@@ -16,9 +28,10 @@ export function showVersion(asked: Asked, known: View, version: Version): Step<n
   });
   const signature = { good: 'by this manager', wrong: 'not by the present key of this manager', none: 'none' };
   const tested = row['image.tested'];
-  const fields: [string, string][] = [
+  return [
     ['version', version.name],
     ['osimage', version.osimage],
+    ['generation', row['image.generation'] ?? '-'],
     ['current', version.current ? 'yes' : 'no'],
     ['packed', `${row['image.packedat'] ?? ''} by ${row['image.packedby'] ?? ''} on ${row['image.builtby'] ?? ''}`],
     ['kernel version', row['image.kernelver'] ?? ''],
@@ -39,11 +52,4 @@ export function showVersion(asked: Asked, known: View, version: Version): Step<n
     ['nodes', `${wanted.get(version.root) ?? 0} are to run it, ${running.get(version.root) ?? 0} do`],
     ['kept because', neededFor(known, version) ?? 'only while it is among the newest'],
   ];
-  if (asked.json) {
-    const value: Json = { name: version.name, current: version.current, ...row };
-    return end({ do: 'data', value }, { do: 'done', exit: 0 });
-  }
-  const width = Math.max(...fields.map(([name]) => name.length));
-  const text = fields.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('');
-  return end({ do: 'say', text }, { do: 'done', exit: 0 });
 }

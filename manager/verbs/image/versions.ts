@@ -61,8 +61,8 @@ export function currentName(known: View, osimage: string): string | undefined {
 }
 
 /**
- * What a word means: `OSIMAGE@DIGEST` with any beginning of the digest, a beginning of at least four digits alone, or an
- * osimage, which means its current version. Throws `not_found`, and `invalid_argument` for what means several.
+ * What a word means: `OSIMAGE@DIGEST` with any beginning of the digest, a beginning of at least four digits alone,
+ * `OSIMAGE@3` for the third version that was made, or an osimage, which means its current version. Throws `not_found`, and `invalid_argument` for what means several.
  */
 export function findVersion(known: View, word: string): Version {
   const current = known.has('osimage', word) ? currentName(known, word) : undefined;
@@ -73,11 +73,11 @@ export function findVersion(known: View, word: string): Version {
   }
   const at = word.lastIndexOf('@');
   const [osimage, digits] = at < 0 ? [undefined, word] : [word.slice(0, at), word.slice(at + 1)];
-  const fits = /^[0-9a-f]{4,64}$/.test(digits)
-    ? versionsOf(known, osimage).filter(
-        ({ row: one, root }) => (one['image.digest'] ?? '').startsWith(digits) || root.startsWith(digits),
-      )
-    : [];
+  const fits = versionsOf(known, osimage).filter(({ row: one, root }) => {
+    if (osimage !== undefined && /^[1-9]\d{0,2}$/.test(digits)) return one['image.generation'] === digits;
+    if (!/^[0-9a-f]{4,64}$/.test(digits)) return false;
+    return (one['image.digest'] ?? '').startsWith(digits) || root.startsWith(digits);
+  });
   const [only, ...others] = fits;
   if (only === undefined) {
     throw new HostlerError('not_found', `There is no image version '${word}'. 'hostler images' lists them.`);

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { identityFiles, worthlessFiles } from '../../../../shared/clone/identity.ts';
@@ -7,14 +7,16 @@ import { replaceFile } from '../../../../shared/files/durable.ts';
 import { processFailure } from '../../../../shared/process/failure.ts';
 import { run } from '../../../../shared/process/run.ts';
 import { captureReceiveKind, captureVersion, moduleOf } from '../../../../shared/task/capture.ts';
-import type { CaptureReceiveSpec } from '../../../../shared/task/capture.ts';
+import type { CaptureReceiveSpec, Fetched } from '../../../../shared/task/capture.ts';
 import { captureFile } from '../../../store/captures.ts';
 import { explainingFullDisk } from '../../image-tree/disk-full.ts';
 import { withLock } from '../../image-tree/lock.ts';
 import { agentProgram } from '../../image-tree/program.ts';
-import { removeTree } from '../../image-tree/remove.ts';
 import type { TaskContext, TaskKind } from '../../types.ts';
-import { packTree } from '../pack.ts';
+import { keepGeneration, newestTree, putWorkTree } from '../generations/keep.ts';
+import { mendWorkTree } from '../generations/pack.ts';
+import { goldenPlaces } from '../generations/places.ts';
+import { packTree } from '../pack-tree.ts';
 import { Pairs } from './pairs.ts';
 import { checkedReceive } from './spec.ts';
 
@@ -36,7 +38,7 @@ export const captureReceive: TaskKind = {
     await mkdir(dirname(spec.tree), { recursive: true, mode: 0o700 });
     return explainingFullDisk(`The capture of ${spec.agent}`, kept, () =>
       withLock(
-        `${growing(spec)}.lock`,
+        goldenPlaces(spec.tree).captureLock,
         (pid) => `${spec.image} is being captured already, by process ${pid}. Wait for its end.`,
         context.signal,
         () => receive(spec, context),
@@ -45,28 +47,30 @@ export const captureReceive: TaskKind = {
   },
 };
 
-/** Beside the tree, and kept between tries: a capture that was interrupted goes on where it was. */
-function growing({ tree }: CaptureReceiveSpec): string {
-  return join(dirname(tree), `.${tree.slice(dirname(tree).length + 1)}.capture`);
-}
-
 async function receive(spec: CaptureReceiveSpec, context: TaskContext) {
   const record = captureFile(context.home, spec.ticket);
   const [golden, own] = ['g', 'r'].map((side) => join(context.home, `${spec.ticket.slice(0, 8)}.${side}`)) as [
     string,
     string,
   ];
+  const places = goldenPlaces(spec.tree);
+  await mendWorkTree(spec.tree);
+  const folder = places.growing;
+  // What did not change since the last capture is taken from there; the work tree may have been edited since.
+  const basis = (await newestTree(places)) ?? spec.tree;
   const pairs = await Pairs.open(golden, own);
-  const folder = growing(spec);
+  let fetched: Fetched = { files: 0, bytes: 0, whole: 0, passes: 0, quiet: true };
   try {
     await mkdir(folder, { recursive: true, mode: 0o755 });
     await mkdir(dirname(record), { recursive: true, mode: 0o700 });
     await writeFile(record, JSON.stringify({ agent: spec.agent, socket: golden }), { mode: 0o600 });
     for (let pass = 1; ; pass += 1) {
-      const files = await fetchAll(spec, folder, own, pass, context);
-      context.log(`pass ${pass}: ${files} files fetched`);
-      if (pass > 1 && files <= quietFiles) break;
+      const found = await fetchAll(spec, { folder, basis, socket: own, pass }, context);
+      context.log(`pass ${pass}: ${found.files} files, ${found.bytes} bytes came over the line`);
+      fetched = { ...sum(fetched, found), whole: found.whole, passes: pass };
+      if (pass > 1 && found.files <= quietFiles) break;
       if (pass === mostPasses) {
+        fetched = { ...fetched, quiet: false };
         context.log(
           `Warning: ${spec.agent} was never quiet; files that changed while they were read may not fit each other.`,
         );
@@ -77,31 +81,32 @@ async function receive(spec: CaptureReceiveSpec, context: TaskContext) {
     await rm(record, { force: true });
     await pairs.close();
   }
-  await publish(spec, folder);
-  return packTree({ ...spec, layout: spec.layoutFile, netdrivers: [] }, context);
-}
-
-/** The tree is whole before it has its name; the one before goes last. */
-async function publish(spec: CaptureReceiveSpec, folder: string): Promise<void> {
   await mkdir(dirname(spec.layoutFile), { recursive: true, mode: 0o700 });
   await replaceFile(spec.layoutFile, `${JSON.stringify(spec.layout, undefined, 2)}\n`);
-  const old = `${folder}.old`;
-  await removeTree(old);
-  await rename(spec.tree, old).catch((error: unknown) => {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  const result = await packTree({ ...spec, layout: spec.layoutFile, netdrivers: [] }, context, folder);
+  // The tree is whole before it has its name, and nobody is reading the one before.
+  await withLock(places.treeLock, 'wait', context.signal, async () => {
+    const generation = await keepGeneration(places, folder, result, context);
+    await putWorkTree(places, generation, context);
   });
-  await rename(folder, spec.tree);
-  await removeTree(old);
+  return { ...result, capture: { ...fetched } };
 }
 
-async function fetchAll(
-  spec: CaptureReceiveSpec,
-  folder: string,
-  socket: string,
-  pass: number,
-  context: TaskContext,
-): Promise<number> {
-  let files = 0;
+function sum(a: Fetched, b: Pick<Fetched, 'files' | 'bytes'>): Fetched {
+  return { ...a, files: a.files + b.files, bytes: a.bytes + b.bytes };
+}
+
+interface Place {
+  readonly folder: string;
+  readonly basis: string;
+  readonly socket: string;
+  readonly pass: number;
+}
+
+type Found = Pick<Fetched, 'files' | 'bytes' | 'whole'>;
+
+async function fetchAll(spec: CaptureReceiveSpec, place: Place, context: TaskContext): Promise<Found> {
+  const found = { files: 0, bytes: 0, whole: 0 };
   for (const [index, { at }] of spec.mounts.entries()) {
     // Other file systems come by themselves; what is below their mount points here is not this one's.
     const inner = spec.mounts
@@ -110,34 +115,43 @@ async function fetchAll(
     const passed = [...identityFiles, ...worthlessFiles].flatMap((pattern) =>
       at === '/' ? [pattern] : pattern.startsWith(`${at}/`) ? [pattern.slice(at.length)] : [],
     );
-    const to = join(folder, at);
+    const to = join(place.folder, at);
     await mkdir(to, { recursive: true, mode: 0o755 });
-    files += await fetch(moduleOf(index), to, [...inner, ...passed], socket, { ...spec, at, pass }, context);
+    const one = await fetch(
+      moduleOf(index),
+      to,
+      { exclude: [...inner, ...passed], protect: inner },
+      { ...place, agent: spec.agent, at, seen: join(place.basis, at) },
+      context,
+    );
+    found.files += one.files;
+    found.bytes += one.bytes;
+    found.whole += one.whole;
   }
-  return files;
+  return found;
 }
 
 async function fetch(
   module: string,
   to: string,
-  exclude: readonly string[],
-  socket: string,
-  about: { readonly agent: string; readonly at: string; readonly pass: number; readonly tree: string },
+  { exclude, protect }: { readonly exclude: readonly string[]; readonly protect: readonly string[] },
+  about: Place & { readonly agent: string; readonly at: string; readonly seen: string },
   context: TaskContext,
-): Promise<number> {
-  const seen = join(about.tree, about.at);
+): Promise<Found> {
   const args = [
     ...['-aHAXS', '--numeric-ids', '--delete', '--delete-excluded', '--partial-dir=.hostler-partial', '--timeout=60'],
-    ...['--out-format=%i %l %n', '--stats', `--link-dest=${seen}`],
+    ...['--out-format=%i %l %n', '--stats', `--link-dest=${about.seen}`],
+    // --delete-excluded would take away what another file system brought to its mount point.
+    ...protect.map((pattern) => `--filter=P ${pattern}`),
     ...exclude.map((pattern) => `--exclude=${pattern}`),
-    `--rsh=${[process.execPath, agentProgram(), 'pipe', socket].join(' ')}`,
+    `--rsh=${[process.execPath, agentProgram(), 'pipe', about.socket].join(' ')}`,
     `golden::${module}/`,
     `${to}/`,
   ];
   for (let attempt = 1; ; attempt += 1) {
     let files = 0;
     try {
-      await run('rsync', args, {
+      const { stdout } = await run('rsync', args, {
         signal: context.signal,
         env: { LC_ALL: 'C' },
         onLine: (line) => {
@@ -147,12 +161,15 @@ async function fetch(
             context.progress('capture', `${about.agent}:${about.at}, pass ${about.pass}`, files, undefined, 'files');
         },
       });
-      return files;
+      return { files, bytes: statistic(stdout, 'Total bytes received'), whole: statistic(stdout, 'Total file size') };
     } catch (error) {
       const failure = processFailure(error);
       if (failure === undefined || context.signal.aborted) throw error;
       // rsync(1), EXIT VALUES. 24: files went away while they were looked at; a later pass sees what is there.
-      if (failure.exit === 24) return files + quietFiles + 1;
+      if (failure.exit === 24) {
+        const bytes = statistic(failure.stdout, 'Total bytes received');
+        return { files: files + quietFiles + 1, bytes, whole: statistic(failure.stdout, 'Total file size') };
+      }
       if (![5, 10, 12, 30, 35].includes(failure.exit ?? 0) || attempt >= mostTries)
         throw explained(error, about, failure.stderr);
       context.log(`the line to ${about.agent} broke (rsync ${failure.exit ?? ''}); going on with what is here`);
@@ -160,6 +177,11 @@ async function fetch(
       await delay(Math.min(1000 * attempt, 15_000), undefined, { signal: context.signal });
     }
   }
+}
+
+/** A line of `--stats`, rsync(1): `Total bytes received: 1,234`. */
+export function statistic(text: string, name: string): number {
+  return Number((new RegExp(`^${name}: ([\\d,]+)`, 'm').exec(text)?.[1] ?? '0').replaceAll(',', ''));
 }
 
 function explained(

@@ -110,6 +110,47 @@ own_keys() {
   in_target /bin/sh -c 'if [ -d /etc/ssh ] && command -v ssh-keygen >/dev/null; then ssh-keygen -A; fi'
 }
 
+# piece DIGEST: an override or script into $part, not looked at before it is the one that was to come.
+part=$target/tmp/.hostler-piece
+piece() {
+  mkdir -p "$target/tmp"
+  tries=0
+  while :; do
+    rm -f "$part"
+    (umask 077 && : >"$part")
+    ask -f -m 3600 -o "$part" "https://$booter/clone/piece?digest=$1" || true
+    [ "$(sha256sum <"$part" | cut -d' ' -f1)" != "$1" ] || return 0
+    tries=$((tries + 1))
+    [ "$tries" -lt 30 ] || { echo "the boot server does not give the piece $1"; return 1; }
+    sleep 5
+  done
+}
+
+# lay NAME DIGEST: an override over the tree; folders that are there stay what they are, links to folders too.
+lay() {
+  step "laying the override $1"
+  piece "$2"
+  zstd -q -d -c "$part" |
+    in_target tar -x -f - -C / --numeric-owner --preserve-permissions --same-owner --acls --xattrs '--xattrs-include=*' \
+      --no-overwrite-dir --keep-directory-symlink
+  rm -f "$part"
+}
+
+# run_script NAME DIGEST: a post-install script, in the new system.
+run_script() {
+  step "running the post-install script $1"
+  piece "$2"
+  mkdir -p "$target/tmp/post-install"
+  zstd -q -d -c "$part" >"$target/tmp/post-install/$1"
+  chmod 0700 "$target/tmp/post-install/$1"
+  rm -f "$part"
+  # shellcheck disable=SC2016
+  in_target /bin/sh -c 'cd /tmp/post-install && set -a && . ./variables.txt && set +a && "./$1" </dev/null' script "$1" ||
+    { echo "the post-install script $1 ended with $?"; return 1; }
+}
+
+scripts_done() { rm -rf "$target/tmp/post-install"; }
+
 # new_ids OLD NEW ...: everywhere a boot loader or an early start looks for a file system by its id.
 new_ids() {
   : >/clone/ids.sed

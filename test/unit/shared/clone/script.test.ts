@@ -24,10 +24,13 @@ const node: CloneNode = {
   mac: '52:54:00:00:00:07',
   protect: [],
   smaller: false,
+  groups: [],
 };
 
 const facts: CloneFacts = {
   format: 1,
+  image: 'img',
+  pieces: [],
   tree: { digest: 'a'.repeat(64), bytes: 1000, files: 3 },
   layout: lvm,
   osvers: 'debian12',

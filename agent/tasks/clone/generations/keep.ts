@@ -1,0 +1,66 @@
+import { lstat, mkdir, rename, rm } from 'node:fs/promises';
+import { replaceFile } from '../../../../shared/files/durable.ts';
+import type { ImagePackResult } from '../../../../shared/task/image-pack.ts';
+import { removeTree } from '../../image-tree/remove.ts';
+import type { TaskContext } from '../../types.ts';
+import { copyTree } from './copy.ts';
+import { forgotten, generationRecord, generationsOf, generationTree, workRecord } from './places.ts';
+import type { Generation, GoldenPlaces } from './places.ts';
+
+export const generationId = (manifest: string): string => manifest.slice(0, 12);
+
+/** The tree of the youngest generation, as far as there is one: what a new one shares files with. */
+export async function newestTree(places: GoldenPlaces): Promise<string | undefined> {
+  for (const { id } of await generationsOf(places)) {
+    if ((await lstat(generationTree(places, id)).catch(() => undefined))?.isDirectory() === true)
+      return generationTree(places, id);
+  }
+  return undefined;
+}
+
+/** A folder that was packed becomes the generation of that version; those that nobody can use any more go. */
+export async function keepGeneration(
+  places: GoldenPlaces,
+  folder: string,
+  { manifest, root }: Pick<ImagePackResult, 'manifest' | 'root'>,
+  context: Pick<TaskContext, 'home'>,
+): Promise<Generation> {
+  const generation: Generation = { id: generationId(manifest.digest), root: root.digest, at: Date.now() };
+  const target = generationTree(places, generation.id);
+  await mkdir(places.generations, { recursive: true, mode: 0o700 });
+  // Packed before, file by file the same: the one that is there may be read by somebody.
+  if ((await lstat(generationRecord(places, generation.id)).catch(() => undefined)) !== undefined)
+    await removeTree(folder);
+  else {
+    await removeTree(target);
+    await rename(folder, target);
+  }
+  await replaceFile(generationRecord(places, generation.id), `${JSON.stringify(generation)}\n`, 0o600);
+  for (const { id } of await forgotten(places, context.home)) {
+    if (id === generation.id) continue;
+    await rm(generationRecord(places, id), { force: true });
+    await removeTree(generationTree(places, id));
+  }
+  return generation;
+}
+
+/**
+ * The work tree becomes that generation, by one rename. Files that are as they were in the old work tree are taken over
+ * from it, so that a recapture writes here only what changed. Under the tree lock.
+ */
+export async function putWorkTree(
+  places: GoldenPlaces,
+  generation: Generation,
+  context: Pick<TaskContext, 'signal'>,
+): Promise<void> {
+  const { tree } = places;
+  const [next, old] = [`${places.growing}.next`, `${places.growing}.old`];
+  await removeTree(next);
+  const before = (await lstat(tree).catch(() => undefined)) !== undefined;
+  await copyTree(generationTree(places, generation.id), next, before ? tree : undefined, context);
+  await removeTree(old);
+  if (before) await rename(tree, old);
+  await rename(next, tree);
+  await replaceFile(workRecord(places), `${JSON.stringify(generation)}\n`, 0o600);
+  await removeTree(old);
+}

@@ -97,7 +97,8 @@ export async function fetchNodeFiles(
 
 function mustBeBootServer(_address: string, certificate: PeerCertificate): Error | undefined {
   const identity = peerIdentity(certificate);
-  if (identity?.kind === 'service' && identity.roles.includes('boot')) return undefined;
+  // A service node may itself have booted from the network; the manager alone writes roles into certificates.
+  if (identity?.roles.includes('boot') === true) return undefined;
   const who = identity === undefined ? 'nobody we know' : `${identity.name}, which is no boot server`;
   return new HostlerError('unauthenticated', `The server that should hand out boot tokens is ${who}.`);
 }

@@ -47,6 +47,8 @@ export interface Address {
   readonly port: number;
 }
 
+/** Roles of nodes that may read blobs: they serve others. */
+const servers: readonly string[] = ['boot', 'store'];
 /** Roles whose agents may put blobs in. */
 const writers: readonly string[] = ['build', 'golden', 'store'];
 
@@ -184,7 +186,7 @@ export class StoreServer {
   async #blob(request: IncomingMessage, response: ServerResponse, peer: AgentIdentity, digest: string): Promise<void> {
     if (isReading(request)) {
       // What a node is to have comes by its boot server: blobs may be golden trees, or files for another node's eyes.
-      if (peer.kind === 'node') {
+      if (peer.kind === 'node' && !peer.roles.some((role) => servers.includes(role))) {
         sendText(response, 403, 'nodes do not read from a store\n');
         return;
       }

@@ -22,6 +22,9 @@ export const organisation = 'hostler';
 export const roles = ['build', 'boot', 'store', 'golden', 'nim', 'control', 'relay', 'node'] as const;
 export type Role = (typeof roles)[number];
 
+/** What a service node does for others, and its own tasks as every node. */
+export const serviceNodeRoles: readonly Role[] = ['boot', 'store', 'relay', 'control', 'node'];
+
 export function isRole(word: string): word is Role {
   return (roles as readonly string[]).includes(word);
 }

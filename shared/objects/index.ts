@@ -7,6 +7,7 @@ export { groupNames, groupsOf, staticMembers } from './membership.ts';
 export { initialObjects } from './initial.ts';
 export { type NicEntry, joinNics, nicAttribute, shownNics, splitNics } from './nics.ts';
 export { valueForNode } from './pattern-value.ts';
+export { isServiceNode } from './service-node.ts';
 export { type Condition, meets, parseConditions, unreadable } from './selection.ts';
 export { defaultScripts } from './scripts.ts';
 export { byName, commaList } from './words.ts';

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { serviceRoles } from '../../agent/tasks/image-build/service-node.ts';
+import { serviceNodeRoles } from '../../shared/identity/names.ts';
 import { run } from '../../shared/process/run.ts';
 import { which } from '../../shared/process/which.ts';
 import { StageBuilds } from '../lab/stage-builds.ts';
@@ -53,7 +53,10 @@ describe.skipIf(why !== undefined)(why === undefined ? 'attributes' : `attribute
     expect(world.shown('etc/systemd/network/60-hostler-ib0.network')).toContain('Name=ib0');
     expect(world.shown('etc/systemd/system/tmp.mount')).toContain('size=1g');
     expect(readdirSync(world.tree('lib/modules/6.1.0-lab/updates'))).toEqual(['labnew.ko']);
-    expect(JSON.parse(world.shown('opt/hostler/agent.json') ?? '')).toEqual({ mode: 'stay', roles: [...serviceRoles] });
+    expect(JSON.parse(world.shown('opt/hostler/agent.json') ?? '')).toEqual({
+      mode: 'stay',
+      roles: [...serviceNodeRoles],
+    });
     const archive = join(world.image, 'initrd-stateless.zst');
     const plain = world.at('initrd');
     await run('zstd', ['-d', '-q', '-f', archive, '-o', plain]);

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { serviceRoles } from '../../agent/tasks/image-build/service-node.ts';
+import { serviceNodeRoles } from '../../shared/identity/names.ts';
 import { mountsBelow } from '../../agent/tasks/image-tree/folder.ts';
 import { createNetwork } from '../../deploy/lab/network.ts';
 import { startVm } from '../../deploy/lab/vm.ts';
@@ -249,7 +249,10 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images of RPMs' : `image
       expect((await stat(at('attributes/rootimg/.statelite'))).mode & 0o777).toBe(0o700);
       expect(await inside('etc/NetworkManager/system-connections/ib0.nmconnection')).toContain('interface-name=ib0');
       expect(await inside('etc/systemd/system/tmp.mount')).toContain('size=512m');
-      expect(JSON.parse(await inside('opt/hostler/agent.json'))).toEqual({ mode: 'stay', roles: [...serviceRoles] });
+      expect(JSON.parse(await inside('opt/hostler/agent.json'))).toEqual({
+        mode: 'stay',
+        roles: [...serviceNodeRoles],
+      });
       expect(readdirSync(at('attributes/rootimg/lib/modules', kernelver, 'updates'))).toEqual(['labfits.ko']);
       expect(task.logs.join('\n')).toContain('labother.ko of rpm:');
       const inInitrd = async (): Promise<string> => {

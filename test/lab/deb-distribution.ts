@@ -56,6 +56,7 @@ export class DebDistribution {
         'usr/lib/systemd/system/multi-user.target': '',
         'var/cache/apt/archives/partial/.keep': '',
         'usr/sbin/keep': '',
+        'usr/sbin/init': 'init',
       },
     });
   }
@@ -236,6 +237,10 @@ export class DebDistribution {
     // Whose calls tell that a tree was held for a stage, and that an initrd was packed.
     program('setpriv', [`case "$*" in *view-hold*) ${note('setpriv')} ;; esac`, 'exec "$real" "$@"']);
     program('zstd', [`case "$*" in *"-9"*) ${note('zstd')} ;; esac`, 'exec "$real" "$@"']);
+    // A program without a version of two dashes, and one that compresses archives.
+    const own = `case " $* " in *" -version "*) [ ! -e "$dir/mksquashfs.version" ] || exec cat "$dir/mksquashfs.version" ;; *) ${note('mksquashfs')} ;; esac`;
+    program('mksquashfs', [own, 'exec "$real" "$@"']);
+    program('pigz', [note('pigz'), 'exec "$real" "$@"']);
     program('dpkg', ['exec "$real" "$@"']);
   }
 }

@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import { imageBuild } from '../../agent/tasks/image-build/kind.ts';
 import { readEntries, sameEntry } from '../../agent/tasks/image-tree/entries.ts';
 import type { Entry } from '../../agent/tasks/image-tree/entries.ts';
+import { imagePack } from '../../agent/tasks/image-pack/kind.ts';
 import type { ImageBuildResult, ImageBuildSpec } from '../../shared/task/image-build.ts';
+import type { ImagePackResult, ImagePackSpec } from '../../shared/task/image-pack.ts';
+import type { TaskKind } from '../../agent/tasks/types.ts';
+import type { Json } from '../../shared/verb/effect.ts';
 import { DebDistribution } from './deb-distribution.ts';
 
 /** How often the programs of each stage were called. `layers`: files, postinstall and agent together. */
@@ -70,13 +74,17 @@ export class StageBuilds {
     lab.has({ name: 'apt', essential: true });
     await lab.publish();
     await lab.publishOther(this.at('other'), [{ name: other, files: { 'opt/other': 'other 1\n' } }]);
-    for (const program of ['mmdebstrap', 'apt-get', 'dpkg', 'zstd']) lab.version(program);
+    for (const program of ['mmdebstrap', 'apt-get', 'dpkg', 'zstd', 'mksquashfs']) lab.version(program);
     this.write('pkglist', '# for the test\nhello\n#INCLUDE:more#\n');
     this.write('more', 'tools\n');
     this.write('otherpkglist', `${other}\n`);
     this.write('post', this.script('one'), 0o755);
     this.write('named', 'named 1\n');
     this.write('agent', 'agent 1\n');
+    this.write('exlist', './usr/share/doc*\n');
+    this.write('synced', 'synced 1\n');
+    this.write('secret', 'secret 1\n', 0o600);
+    this.write('synclist', `${this.at('synced')} -> /etc/synced\n${this.at('secret')} -> /etc/secret\n`);
   }
 
   /** It writes down that it ran, and what it was given. */
@@ -124,19 +132,41 @@ export class StageBuilds {
     };
   }
 
-  async build(
-    changes: Partial<ImageBuildSpec> = {},
-    home = this.home,
-    signal?: AbortSignal,
-  ): Promise<ImageBuildResult> {
+  build(changes: Partial<ImageBuildSpec> = {}, home = this.home, signal?: AbortSignal): Promise<ImageBuildResult> {
+    return this.#run(
+      imageBuild,
+      { ...this.spec, ...changes },
+      home,
+      signal,
+    ) as Promise<ImageBuildResult>;
+  }
+
+  pack(changes: Partial<ImagePackSpec> = {}, home = this.home): Promise<ImagePackResult> {
+    const spec: Required<ImagePackSpec> = {
+      image: 'img',
+      rootimgdir: this.image,
+      method: 'squashfs',
+      compress: 'zstd',
+      exlist: [this.at('exlist')],
+      synclists: [this.at('synclist')],
+      key: '',
+      rootPassword: '$6$salt$cluster',
+      store: { agent: 'self', endpoints: [] },
+      info: { osvers: 'debian12', arch: 'x86_64', profile: 'compute' },
+      ...changes,
+    };
+    return this.#run(imagePack, spec as unknown as Json, home) as Promise<ImagePackResult>;
+  }
+
+  async #run(kind: TaskKind, spec: Json, home: string, signal?: AbortSignal): Promise<unknown> {
     this.#tasks += 1;
     this.logs.length = 0;
     const dir = this.at(`task-${this.#tasks}`);
     mkdirSync(dir, { recursive: true });
     try {
-      return (await imageBuild.run({
+      return await kind.run({
         id: `task-${this.#tasks}`,
-        spec: { ...this.spec, ...changes },
+        spec,
         dir,
         home,
         installDir: this.dir,
@@ -145,7 +175,7 @@ export class StageBuilds {
         signal: signal ?? new AbortController().signal,
         log: (line) => void this.logs.push(line),
         progress: () => {},
-      })) as unknown as ImageBuildResult;
+      });
     } finally {
       rmSync(dir, { recursive: true, force: true });
     }
@@ -174,6 +204,11 @@ export class StageBuilds {
       postinstall: existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n').length : 0,
       initrd: count((line) => line.startsWith('zstd ')),
     };
+  }
+
+  /** How often a tree was packed since the last `forget`. */
+  packings(): number {
+    return this.lab.commands().filter((line) => /^(?:mksquashfs|pigz) /.test(line)).length;
   }
 
   async entries(image = this.image): Promise<Map<string, Entry>> {

@@ -1,3 +1,4 @@
+import { serviceNodeRoles } from '../../../shared/identity/names.ts';
 import type { Pass } from './pkglist.ts';
 
 /**
@@ -7,16 +8,13 @@ import type { Pass } from './pkglist.ts';
  */
 const serviceNames: readonly string[] = ['hostler/service-node', 'xcat/xcat-core/xCATsn', 'xCATsn'];
 
-/** Roles of the agent on a service node. */
-export const serviceRoles: readonly string[] = ['boot', 'store', 'relay', 'control', 'node'];
-
 export function isServiceName(name: string): boolean {
   return serviceNames.includes(name);
 }
 
 /** Roles that the otherpkglist asks of the agent in the image; none for an ordinary node. */
 export function rolesAskedFor(passes: readonly Pass[]): readonly string[] {
-  return passes.some((pass) => pass.packages.some(isServiceName)) ? serviceRoles : [];
+  return passes.some((pass) => pass.packages.some(isServiceName)) ? serviceNodeRoles : [];
 }
 
 /** The passes for a package manager, which knows nothing of it. */

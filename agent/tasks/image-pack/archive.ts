@@ -1,5 +1,5 @@
 import { createReadStream, lutimesSync } from 'node:fs';
-import { open, rm, writeFile } from 'node:fs/promises';
+import { open, rm, stat, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { run } from '../../../shared/process/run.ts';
 import type { ImagePackSpec } from '../../../shared/task/image-pack.ts';
+import { Pace } from '../image-tree/pace.ts';
 import type { TaskContext } from '../types.ts';
 import type { Addition } from './additions.ts';
 import { hardLinked } from './hard-linked.ts';
@@ -88,6 +89,8 @@ export async function pack(request: ArchiveRequest, context: TaskContext): Promi
 async function packSquashfs(request: ArchiveRequest, context: TaskContext): Promise<void> {
   const { output, survey, compress, tree } = request;
   const acls = new Set<string>();
+  const bytes = bytesOf(request);
+  const pace = new Pace();
   const options = squashfsOptions[compress] ?? squashfsOptions['zstd'] ?? [];
   const knowsPseudoFiles = await takesFilesInLists();
   const source = knowsPseudoFiles ? tree : await hardLinked(request, context.signal);
@@ -99,8 +102,11 @@ async function packSquashfs(request: ArchiveRequest, context: TaskContext): Prom
     env: { SOURCE_DATE_EPOCH: undefined },
     onLine: (line) => {
       const bar = /^\[.*\]\s*(\d+)\/(\d+)\s+\d+%/.exec(line);
-      if (bar !== null) context.progress('pack', 'packing', Number(bar[1]), Number(bar[2]), 'blocks');
-      else if (line.startsWith('Unrecognised xattr prefix')) acls.add(line.slice('Unrecognised xattr prefix '.length));
+      if (bar !== null) {
+        const done = Math.round((bytes * Number(bar[1])) / Math.max(1, Number(bar[2])));
+        context.progress('pack', pace.bytes(done, bytes), done, bytes, 'bytes');
+      } else if (line.startsWith('Unrecognised xattr prefix'))
+        acls.add(line.slice('Unrecognised xattr prefix '.length));
       else if (line.trim() !== '') context.log(line);
     },
   });
@@ -171,13 +177,58 @@ async function packArchive(request: ArchiveRequest, method: 'cpio' | 'tar', cont
     if (kind === 'folder') lutimesSync(join(request.folder, path), time, time);
   }
   context.progress('pack', `collecting into ${method}, compressing with ${compress}`);
+  const far = new Far(request, context);
   const packed = await open(output, 'wx', 0o644);
   const [program, ...args] = compressors[compress] ?? ['gzip', '-n', '-c'];
   try {
-    if (method === 'tar') await tar(request, [program, ...args.filter((arg) => arg !== '-c')], packed.fd, signal);
-    else await cpio(request, [program, ...args], packed.fd, signal);
+    if (method === 'tar') await tar(request, [program, ...args.filter((arg) => arg !== '-c')], packed.fd, signal, far);
+    else await cpio(request, [program, ...args], packed.fd, signal, far);
   } finally {
     await packed.close();
+  }
+}
+
+/** Bytes of a record of tar, which counts by them. */
+const tarRecord = 10_240;
+
+/** Bytes of all that is packed. */
+function bytesOf({ survey, additions }: ArchiveRequest): number {
+  const own = survey.kept.reduce((sum, { info }) => sum + (info.isFile() ? info.size : 0), 0);
+  return additions.reduce((sum, { bytes }) => sum + bytes, own);
+}
+
+/** Tells how far an archive is. */
+class Far {
+  readonly #bytes: number;
+  readonly #context: TaskContext;
+  readonly #pace = new Pace();
+  #said = 0;
+
+  constructor(request: ArchiveRequest, context: TaskContext) {
+    this.#bytes = bytesOf(request);
+    this.#context = context;
+  }
+
+  reached(bytes: number): void {
+    if (bytes === 0 || this.#pace.seconds < this.#said + 0.5) return;
+    this.#said = this.#pace.seconds;
+    const done = Math.min(bytes, this.#bytes);
+    this.#context.progress('pack', this.#pace.bytes(done, this.#bytes), done, this.#bytes, 'bytes');
+  }
+
+  /** While that is under way the file grows. */
+  async growing(file: string, work: Promise<unknown>): Promise<void> {
+    const look = (): void =>
+      void stat(file).then(
+        ({ size }) => this.reached(size),
+        () => undefined,
+      );
+    const timer = setInterval(look, 500);
+    try {
+      await work;
+    } finally {
+      clearInterval(timer);
+    }
   }
 }
 
@@ -187,6 +238,7 @@ async function tar(
   compressor: readonly string[],
   output: number,
   signal: AbortSignal,
+  far: Far,
 ): Promise<void> {
   const [own, added] = [join(work, 'tree.names'), join(work, 'added.names')];
   const over = new Set(additions.map(({ path }) => path));
@@ -199,10 +251,20 @@ async function tar(
   const sources = ['--directory', folder, '--files-from', added, '--directory', tree, '--files-from', own];
   await run(
     'tar',
-    ['--create', ...kept, ...same, `--use-compress-program=${compressor.join(' ')}`, ...names, ...sources],
+    [
+      '--create',
+      ...kept,
+      ...same,
+      '--checkpoint=1000',
+      '--checkpoint-action=echo=at %u',
+      `--use-compress-program=${compressor.join(' ')}`,
+      ...names,
+      ...sources,
+    ],
     {
       stdoutTo: output,
       signal,
+      onLine: (line) => far.reached(Number(/^tar: at (\d+)$/.exec(line)?.[1] ?? 0) * tarRecord),
     },
   );
 }
@@ -213,13 +275,14 @@ async function cpio(
   [program = 'gzip', ...args]: readonly string[],
   output: number,
   signal: AbortSignal,
+  far: Far,
 ): Promise<void> {
   const plain = join(work, 'plain');
   const over = new Set(additions.map(({ path }) => path));
   const write = async (from: string, names: readonly string[], more: readonly string[]): Promise<void> => {
     const fixed = ['--create', '--null', '--format=newc', '--reproducible', '--quiet', `--file=${plain}`];
     const input = Readable.from(names.map((name) => `${name}\0`));
-    await run('cpio', [...fixed, `--directory=${from}`, ...more], { input, signal });
+    await far.growing(plain, run('cpio', [...fixed, `--directory=${from}`, ...more], { input, signal }));
   };
   const own = survey.kept.map(({ path }) => path).filter((path) => !over.has(path));
   const added = additions.map(({ path }) => path);

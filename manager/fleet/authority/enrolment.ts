@@ -16,6 +16,7 @@ import type { TokenRequest } from '../types.ts';
 import type { Authority } from './authority.ts';
 import type { NatsAuthority } from './nats-authority.ts';
 import { checkBootToken, printable } from './boot-authority.ts';
+import { bootedRoles } from './booted-roles.ts';
 import { findJoinToken, makeJoinToken } from './join-tokens.ts';
 
 export interface EnrolmentDeps {
@@ -153,12 +154,13 @@ export class Enrolment {
           `An agent that stays has the name '${payload.node}'. Revoke it ('hostler agents revoke') before the node may enrol.`,
         );
       }
+      const roles = bootedRoles(view, payload.node);
       const record: AgentRecord = {
         name: payload.node,
         kind: 'node',
-        roles: ['node'],
+        roles,
         standing: 'admitted',
-        certificates: [await this.#certify(payload.node, 'node', ['node'], key)],
+        certificates: [await this.#certify(payload.node, 'node', roles, key)],
         enrolledAt: now(),
         revokedAt: existing?.revokedAt ?? 0,
       };

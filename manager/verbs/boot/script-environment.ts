@@ -1,5 +1,5 @@
 import { maskBits, maskOf } from '../../../shared/boot/address.ts';
-import { attributesOf, groupsOf } from '../../../shared/objects/index.ts';
+import { attributesOf, groupsOf, isServiceNode } from '../../../shared/objects/index.ts';
 import { objectTypes } from '../../../shared/schema/index.ts';
 import type { View } from '../../../shared/verb/view.ts';
 import { nodeFacts } from './node-plan.ts';
@@ -87,10 +87,4 @@ function networkLines(known: View): string[] {
         .join('||'),
     )
     .sort();
-}
-
-/** A row in the table servicenode, even with zeros, makes a node one. */
-function isServiceNode(known: View, node: string): boolean {
-  const rows = [known.row('node', node), ...groupsOf(known, node).map((group) => known.row('group', group))];
-  return rows.some((row) => Object.keys(row ?? {}).some((column) => column.startsWith('servicenode.')));
 }

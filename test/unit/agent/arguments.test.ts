@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -88,5 +88,22 @@ test('what is wrong is named', () => {
 });
 
 test('an image without a clear word leaves no process behind', () => {
-  expect(imageSettings('/nonexistent')).toEqual({ mode: 'once' });
+  expect(imageSettings('/nonexistent')).toEqual({ mode: 'once', roles: ['node'] });
+});
+
+test.each([
+  ['{"mode":"once"}', { mode: 'once', roles: ['node'] }],
+  [
+    '{"mode":"stay","roles":["boot","store","relay","control","node"]}',
+    { mode: 'stay', roles: ['boot', 'store', 'relay', 'control', 'node'] },
+  ],
+  ['{"mode":"stay","roles":["store","root",7,"store"]}', { mode: 'stay', roles: ['store', 'node'] }],
+  ['{"mode":"stay","roles":"build"}', { mode: 'stay', roles: ['node'] }],
+  ['"stay"', { mode: 'once', roles: ['node'] }],
+])('an image that says %s', (text, settings) => {
+  const root = mkdtempSync(join(tmpdir(), 'hostler-settings-'));
+  mkdirSync(join(root, 'opt/hostler'), { recursive: true });
+  writeFileSync(join(root, 'opt/hostler/agent.json'), text);
+  expect(imageSettings(root)).toEqual(settings);
+  rmSync(root, { recursive: true });
 });

@@ -1,15 +1,12 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { processFailure } from '../../../../shared/process/failure.ts';
-import { run } from '../../../../shared/process/run.ts';
 import { textFile } from '../../../../shared/text/text-file.ts';
 import type { TaskContext } from '../../types.ts';
 import { confined } from '../../image-tree/confined.ts';
-import { buildEnvironment } from '../../image-tree/environment.ts';
 import type { Resolved } from '../family.ts';
 import { fillNative, nativeFolder, nativePath } from '../native-tools.ts';
 import type { Build } from '../spec.ts';
-import { explainApt } from './explain.ts';
+import { followApt } from './follow.ts';
 import { AptFollower } from './progress.ts';
 
 /** What mmdebstrap calls at every stage. */
@@ -55,34 +52,16 @@ export async function bootstrapTree(request: BootstrapRequest, context: TaskCont
   const follower = new AptFollower('bootstrap', resolved.packages.length);
   const { program, args } = confined('mmdebstrap', bootstrapArguments(build, hook, apt, target));
   const proxies = Object.fromEntries(Object.entries(build.environment).filter(([name]) => network.test(name)));
-  try {
-    await run(program, args, {
-      signal: context.signal,
-      keepBytes: 4 << 20,
-      inheritEnv: false,
-      env: buildEnvironment({
-        ...proxies,
-        INITRD: 'No',
-        DEBIAN_FRONTEND: 'noninteractive',
-        TMPDIR: context.dir,
-        HOSTLER_APT: apt,
-        HOSTLER_DEBS: debs,
-        HOSTLER_WANTED: wanted,
-        ...(native !== undefined && { HOSTLER_NATIVE: native, PATH: nativePath }),
-      }),
-      onLine: (line) => {
-        context.log(line);
-        const progress = follower.line(line);
-        if (progress === undefined) return;
-        context.progress(progress.stage, progress.text, progress.done, progress.total, 'packages');
-      },
-    });
-  } catch (error) {
-    const failure = processFailure(error);
-    if (failure === undefined) throw error;
-    const what = `The packages that every image of ${build.osvers} has could not be installed`;
-    throw explainApt(`${failure.stdout}\n${failure.stderr}`, what, error);
-  }
+  const env = {
+    ...proxies,
+    TMPDIR: context.dir,
+    HOSTLER_APT: apt,
+    HOSTLER_DEBS: debs,
+    HOSTLER_WANTED: wanted,
+    ...(native !== undefined && { HOSTLER_NATIVE: native, PATH: nativePath }),
+  };
+  const failed = `The packages that every image of ${build.osvers} has could not be installed`;
+  await followApt({ program, args, env, follower, failed }, context);
 }
 
 /** The whole command line. `apt`: folder with the build's own sources. */

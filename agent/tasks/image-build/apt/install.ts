@@ -1,9 +1,6 @@
 import { link, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { processFailure } from '../../../../shared/process/failure.ts';
-import { run } from '../../../../shared/process/run.ts';
 import type { TaskContext } from '../../types.ts';
-import { buildEnvironment } from '../../image-tree/environment.ts';
 import { removeInside, writeInside } from '../../image-tree/inside.ts';
 import type { PackageStage, Resolved } from '../family.ts';
 import { fillNative, nativeFolder, nativePath, nativePlace } from '../native-tools.ts';
@@ -11,7 +8,7 @@ import type { Pass } from '../pkglist.ts';
 import type { Build } from '../spec.ts';
 import type { Mounts, TreeView } from '../view.ts';
 import { debFile } from './bootstrap.ts';
-import { explainApt } from './explain.ts';
+import { followApt } from './follow.ts';
 import { AptFollower } from './progress.ts';
 import { aptConf } from './resolve.ts';
 
@@ -62,31 +59,9 @@ export async function installPasses(request: InstallRequest, view: TreeView, con
 
   async function call(pass: Pass, words: readonly string[]): Promise<void> {
     const { program, args } = view.enter('apt-get', ['--yes', ...words]);
-    try {
-      await run(program, args, {
-        signal: context.signal,
-        keepBytes: 4 << 20,
-        inheritEnv: false,
-        env: buildEnvironment({
-          ...build.environment,
-          ...pass.environment,
-          INITRD: 'No',
-          DEBIAN_FRONTEND: 'noninteractive',
-          APT_CONFIG: config,
-        }),
-        onLine: (line) => {
-          context.log(line);
-          const progress = follower.line(line);
-          if (progress === undefined) return;
-          context.progress(progress.stage, progress.text, progress.done, progress.total, 'packages');
-        },
-      });
-    } catch (error) {
-      const failure = processFailure(error);
-      if (failure === undefined) throw error;
-      const what = `The packages of ${build.image} could not be installed`;
-      throw explainApt(`${failure.stdout}\n${failure.stderr}`, what, error);
-    }
+    const env = { ...build.environment, ...pass.environment, APT_CONFIG: config };
+    const failed = `The packages of ${build.image} could not be installed`;
+    await followApt({ program, args, env, follower, failed }, context);
   }
 }
 

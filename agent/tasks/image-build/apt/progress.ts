@@ -1,3 +1,4 @@
+import { megabytes, Pace } from '../../image-tree/pace.ts';
 import type { PackageStage } from '../family.ts';
 
 /** What the lines of mmdebstrap, apt and dpkg mean: which package, how many of them, how long still. */
@@ -31,21 +32,21 @@ export class AptFollower {
   readonly #stage: PackageStage;
   readonly #total: number;
   readonly #now: () => number;
-  readonly #began: number;
+  readonly #pace: Pace;
   readonly #seen = new Map<string, Set<string>>();
   /** Bytes to fetch, as apt says it, and fetched. */
   #wanted = 0;
   #fetched = 0;
   /** Share of the packages that need not be fetched. */
   #here = 0;
-  #fetchBegan: number | undefined;
+  #fetching: Pace | undefined;
 
   /** `total`: packages that this stage brings. */
   constructor(stage: PackageStage, total: number, now: () => number = Date.now) {
     this.#stage = stage;
     this.#total = Math.max(1, total);
     this.#now = now;
-    this.#began = now();
+    this.#pace = new Pace(now);
   }
 
   /** Undefined: the line means no progress. */
@@ -54,7 +55,7 @@ export class AptFollower {
     if (need !== null) {
       this.#wanted = bytesOf(need[1], need[2]);
       this.#here = need[3] === undefined ? 0 : 1 - this.#wanted / Math.max(1, bytesOf(need[3], need[4]));
-      this.#fetchBegan = this.#now();
+      this.#fetching = new Pace(this.#now);
       return this.#say('downloading');
     }
     const step = stepNames.find(([pattern]) => pattern.test(text));
@@ -74,8 +75,7 @@ export class AptFollower {
   #rate(line: string): string {
     const size = /\[([\d.,]+) ([kMG]?B)\]$/.exec(line);
     this.#fetched += bytesOf(size?.[1], size?.[2]);
-    const seconds = (this.#now() - (this.#fetchBegan ?? this.#began)) / 1000;
-    const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
+    const { seconds } = this.#fetching ?? this.#pace;
     const of = this.#wanted > 0 ? ` of ${megabytes(this.#wanted)}` : '';
     const rate = seconds > 0 ? `, ${megabytes(this.#fetched / seconds)} MB/s` : '';
     return `, ${megabytes(this.#fetched)}${of} MB${rate}`;
@@ -89,15 +89,7 @@ export class AptFollower {
       parts += weight * Math.min(this.#total, seen + before);
     }
     const done = Math.min(this.#total, Math.floor(parts));
-    return { stage: this.#stage, text: `${text}${this.#left(parts)}`, done, total: this.#total };
-  }
-
-  /** Once a tenth is done, so that the first guess is not absurd. */
-  #left(parts: number): string {
-    const share = parts / this.#total;
-    const seconds = (this.#now() - this.#began) / 1000;
-    if (share < 0.1 || share > 0.99 || seconds < 2) return '';
-    return `, about ${Math.ceil((seconds * (1 - share)) / share)} s left`;
+    return { stage: this.#stage, text: `${text}${this.#pace.left(parts, this.#total)}`, done, total: this.#total };
   }
 }
 

@@ -5,6 +5,7 @@ import { run } from '../../../../shared/process/run.ts';
 import { buildEnvironment } from '../../image-tree/environment.ts';
 import type { Json } from '../../../../shared/verb/effect.ts';
 import { installedRpms, rpmLines, rpmQueryFormat } from '../../image-tree/rpm-packages.ts';
+import { Pace } from '../../image-tree/pace.ts';
 import type { TaskContext } from '../../types.ts';
 import type { PackageStage, PackageWorld, Resolved } from '../family.ts';
 import type { Pass } from '../pkglist.ts';
@@ -188,6 +189,7 @@ export class RpmWorld implements PackageWorld {
     const { installer, session } = this.#parts;
     const { program, args } = view.enter(installer.executable(), words);
     context.log(`${installer.program} ${words.join(' ')}`.slice(0, 4000));
+    const pace = new Pace();
     try {
       const { stdout, stderr } = await run(program, args, {
         env: buildEnvironment({ ...session.build.environment, ...environment, ...session.env }),
@@ -199,7 +201,9 @@ export class RpmWorld implements PackageWorld {
         onLine: (line) => {
           if (!isRemark(line)) context.log(line);
           const progress = rpmProgress(line);
-          if (progress !== undefined) context.progress(stage, progress.text, progress.done, progress.total, 'packages');
+          if (progress === undefined) return;
+          const { text, done, total } = progress;
+          context.progress(stage, `${text}${pace.left(done, total)}`, done, total, 'packages');
         },
       });
       for (const line of scriptWarnings(`${stdout}\n${stderr}`)) context.log(line);

@@ -92,6 +92,14 @@ test('whoever is not a boot server of this authority is told nothing', async () 
   expect(heard).toBe(0);
 });
 
+test('a service node that booted from the network is a boot server like any other', async () => {
+  const served = await words(none, (_request, response) => response.end(JSON.stringify(reply)), {
+    kind: 'node',
+    roles: ['boot', 'store', 'node'],
+  });
+  expect(await claimToken(served, authority.pem, claim, signal)).toEqual(reply);
+});
+
 test('a refusal says why; nonsense is no token', async () => {
   const refused = await words(none, answer(403, 'no node has this MAC\x1b[2J\n'));
   await expect(claimToken(refused, authority.pem, claim, signal)).rejects.toMatchObject({

@@ -36,6 +36,19 @@ describe('BlobStore', () => {
     expect(await store.verify(digest)).toBe(true);
   });
 
+  it('keeps a blob that is wanted again, unless it was changed', async () => {
+    const file = join(home, 'image');
+    await writeFile(file, 'one');
+    const { digest } = await store.putFile(file, 'copy');
+    expect(await store.keepAgain(digest, { wantedBy: home })).toBe(true);
+    // Its task may not have reported yet.
+    expect(await store.removeUnlessWanted(digest, 0)).toBeUndefined();
+    await rm(store.path(digest));
+    await writeFile(store.path(digest), 'two');
+    expect(await store.keepAgain(digest, {})).toBe(false);
+    expect(await store.keepAgain(sha256('none'), {})).toBe(false);
+  });
+
   it('refuses content that is not what its digest says, and leaves nothing', async () => {
     const source = Readable.from([Buffer.from('something else')]);
     await expect(store.putStream(source, { digest: sha256('this') })).rejects.toMatchObject({ code: 'data_loss' });

@@ -20,6 +20,7 @@ let access: StoreAccess;
 let builder: TlsIdentity;
 let node: TlsIdentity;
 let reader: TlsIdentity;
+let serviceNode: TlsIdentity;
 let stranger: TlsIdentity;
 const signal = AbortSignal.timeout(60_000);
 
@@ -30,6 +31,7 @@ beforeAll(async () => {
   builder = await authority.issue('build1', { roles: ['build'] });
   reader = await authority.issue('boot2', { roles: ['boot'] });
   node = await authority.issue('n01', { kind: 'node', roles: ['node'] });
+  serviceNode = await authority.issue('sn1', { kind: 'node', roles: ['boot', 'store', 'node'] });
   stranger = await (await createTestAuthority()).issue('build1', { roles: ['build'] });
   await mkdir(join(dir, 'install', 'postscripts', 'sub'), { recursive: true });
   await writeFile(join(dir, 'install', 'postscripts', 'sub', 'hello'), '#!/bin/sh\n');
@@ -161,6 +163,8 @@ describe('the store', () => {
     // A golden tree is content like any other, and no node may have it by its certificate alone.
     const kept = await server.blobs.putStream(Readable.from([Buffer.from('golden')]));
     expect((await ask('GET', `/blobs/${kept.digest}`, node)).status).toBe(403);
+    // A service node may itself have booted from the network: what it serves it has to fetch.
+    expect((await ask('GET', `/blobs/${kept.digest}`, serviceNode)).status).toBe(200);
     expect(await server.blobs.size(sha256(body))).toBeUndefined();
   });
 

@@ -37,7 +37,7 @@ describe('imagecache', () => {
     const report = { about: 'task', key: 'cache', outcome: 'done', agent: 'b1', result } as const;
     expect(imagecache.on?.(state, report, known).effects[0]).toEqual({
       do: 'say',
-      text: 'On b1: stages of images 762 MB of at most 20000 MB, package files 0 MB.\n',
+      text: 'On b1: stages of images 762 MB of at most 20000 MB, package files 0 kB.\n',
     });
   });
 

@@ -386,6 +386,26 @@ describe('enrolment', () => {
       expect(peerIdentity(reply.certificate)).toMatchObject({ name: 'n01', kind: 'node', roles: ['node'] });
     });
 
+    it.each([
+      ['whose osimage has the profile service', { 'nodetype.provmethod': 'sn' }, true],
+      ['in the table servicenode, even with zeros', { 'servicenode.dhcpserver': '0' }, true],
+      ['of a group in that table', { 'nodelist.groups': 'servers' }, true],
+      ['whose osimage has another profile', { 'nodetype.provmethod': 'cn' }, false],
+    ])('a node %s has the roles that the registry gives it', async (_, values, serves) => {
+      const info = { user: 'root', command: 'chdef', correlation: 'c', at: 0 };
+      const osimage = (profile: string) => ({ 'osimage.imagename': profile, 'osimage.profile': profile });
+      await manager.registry.commit(info, [
+        { type: 'osimage', name: 'sn', values: osimage('service') },
+        { type: 'osimage', name: 'cn', values: osimage('compute') },
+        { type: 'group', name: 'servers', values: { 'servicenode.node': 'servers', 'servicenode.tftpserver': '1' } },
+        { type: 'node', name: 'n01', values },
+      ]);
+      const reply = await boot(token());
+      const roles = serves ? ['boot', 'store', 'relay', 'control', 'node'] : ['node'];
+      expect(peerIdentity(reply.certificate)).toMatchObject({ name: 'n01', kind: 'node', roles });
+      expect([...reply.roles]).toEqual(roles);
+    });
+
     it('a second machine with the used token is refused and told of; the first one goes on', async () => {
       const text = token();
       const key = newKey();

@@ -28,6 +28,8 @@ const packages: Readonly<Record<string, readonly [deb: string, rpm: string]>> = 
   'qemu-aarch64-static': ['qemu-user-static', 'qemu-user-static'],
   'qemu-img': ['qemu-utils', 'qemu-img'],
   'qemu-ppc64le-static': ['qemu-user-static', 'qemu-user-static'],
+  'qemu-system-aarch64': ['qemu-system-arm', 'qemu-system-aarch64-core'],
+  'qemu-system-ppc64': ['qemu-system-ppc', 'qemu-system-ppc-core'],
   'qemu-system-x86_64': ['qemu-system-x86', 'qemu-kvm'],
   rpm: ['rpm', 'rpm'],
   rsync: ['rsync', 'rsync'],

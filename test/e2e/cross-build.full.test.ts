@@ -11,7 +11,7 @@ const lack = archWord() === arch ? `a machine that is not ${arch}` : lackFor(arc
 describe.skipIf(lack !== undefined)(lack === undefined ? arch : `${arch} (needs ${lack})`, () => {
   let site: CrossSite;
   beforeAll(async () => {
-    site = await CrossSite.open();
+    site = await CrossSite.open(true);
   }, 60_000);
   afterAll(() => site.close());
 

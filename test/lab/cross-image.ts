@@ -1,12 +1,16 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { emulates } from '../../agent/facts/emulates.ts';
 import { machineFor } from '../../agent/tasks/image-test/machine.ts';
+import { removeTree } from '../../agent/tasks/image-tree/remove.ts';
 import { eventually } from '../../deploy/lab/wait.ts';
 import { which } from '../../shared/process/which.ts';
 import { type Command, type Ended, commandsFor } from '../tools/commands.ts';
 import { RealManager } from '../tools/real-manager.ts';
+import { root } from '../tools/step.ts';
+import { testCache } from './golden-tree.ts';
 
 /** What this machine lacks to build an image of that architecture and to boot it; undefined: nothing. */
 export function lackFor(arch: string): string | undefined {
@@ -22,6 +26,34 @@ export function lackFor(arch: string): string | undefined {
   return undefined;
 }
 
+/**
+ * Lets the agent in that home, which was not started yet or has built nothing, use what builds of earlier runs kept:
+ * downloads, and layers while the code that builds is the same.
+ */
+export async function shareCaches(agentHome: string): Promise<void> {
+  const hash = createHash('sha256');
+  for (const room of ['agent/tasks/image-build', 'agent/tasks/image-tree', 'shared/distro']) {
+    const files = await readdir(join(root, room), { recursive: true, withFileTypes: true });
+    const paths = files.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name));
+    for (const path of paths.sort()) hash.update(await readFile(path));
+  }
+  const kept = join(testCache, 'cross');
+  const code = join(kept, hash.digest('hex').slice(0, 12));
+  // Of code that is no more: layers take gigabytes.
+  for (const name of await readdir(kept).catch(() => []))
+    if (join(kept, name) !== code && name !== 'debs') await removeTree(join(kept, name));
+  await mkdir(join(agentHome, 'cache'), { recursive: true, mode: 0o700 });
+  for (const [name, folder] of [
+    ['image', join(code, 'image')],
+    ['apt', join(code, 'apt')],
+    ['debs', join(kept, 'debs')],
+  ] as const) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await rm(join(agentHome, 'cache', name), { recursive: true, force: true });
+    await symlink(folder, join(agentHome, 'cache', name));
+  }
+}
+
 /** A site with one agent, which builds images of an architecture that is not its own. */
 export class CrossSite {
   readonly dir: string;
@@ -34,7 +66,8 @@ export class CrossSite {
     this.command = commandsFor(manager.env);
   }
 
-  static async open(): Promise<CrossSite> {
+  /** `cached`: what builds of earlier runs kept is used. */
+  static async open(cached = false): Promise<CrossSite> {
     const dir = await mkdtemp(join(tmpdir(), 'hostler-cross-'));
     const manager = await RealManager.start(['--agent-roles', 'build,store', '--install-dir', join(dir, 'install')]);
     const site = new CrossSite(dir, manager);
@@ -43,6 +76,7 @@ export class CrossSite {
       async () => (await site.command('hostler', ['agents'])).stdout.includes('connected'),
       { timeoutMs: 30_000 },
     );
+    if (cached) await shareCaches(join(manager.home, 'agent'));
     return site;
   }
 

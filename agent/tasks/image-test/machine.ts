@@ -6,16 +6,26 @@ import { which } from '../../../shared/process/which.ts';
 interface Machine {
   readonly program: string;
   readonly arguments: readonly string[];
+  /** Processor to emulate. */
+  readonly processor: string;
   readonly console: string;
 }
 
 const machines: Readonly<Record<string, Machine>> = {
-  x86_64: { program: 'qemu-system-x86_64', arguments: ['-machine', 'q35'], console: 'ttyS0' },
-  aarch64: { program: 'qemu-system-aarch64', arguments: ['-machine', 'virt'], console: 'ttyAMA0' },
+  x86_64: { program: 'qemu-system-x86_64', arguments: ['-machine', 'q35'], processor: 'max', console: 'ttyS0' },
+  aarch64: {
+    program: 'qemu-system-aarch64',
+    arguments: ['-machine', 'virt'],
+    // Signing pointers as real processors do costs more than everything else that is emulated.
+    processor: 'max,pauth-impdef=on,sve=off',
+    console: 'ttyAMA0',
+  },
   ppc64le: {
     program: 'qemu-system-ppc64',
     // What an emulated processor cannot do against side channels must not be asked of it.
     arguments: ['-machine', 'pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off'],
+    // What `max` stands for here differs between versions of QEMU.
+    processor: 'power9',
     console: 'hvc0',
   },
 };
@@ -69,7 +79,7 @@ export function machineArguments(machine: Machine, accelerator: string, files: M
       '-accel',
       accelerator === 'tcg' ? 'tcg,tb-size=128' : accelerator,
       '-cpu',
-      accelerator === 'kvm' ? 'host' : 'max',
+      accelerator === 'kvm' ? 'host' : machine.processor,
     ],
     ...['-smp', '1', '-m', String(files.megabytes), '-nodefaults', '-display', 'none', '-no-reboot'],
     ...['-kernel', files.kernel, '-initrd', files.initrd, '-append', files.words.join(' ')],

@@ -1,0 +1,170 @@
+// genimage on another machine, chosen or named, whose folders are its own: nobody logs in there, and what it made comes
+// back through the store. bound: 300 s
+import {
+  existsSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+  closeSync,
+} from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { which } from '../../shared/process/which.ts';
+import { RealAgent } from '../lab/real-agent.ts';
+import { labDistribution } from '../lab/rpm-distribution.ts';
+import { makeRepository } from '../lab/rpm-repository.ts';
+import { type Command, type Ended, commandsFor } from '../tools/commands.ts';
+import { RealManager } from '../tools/real-manager.ts';
+
+const programs = ['dnf', 'rpmbuild', 'createrepo_c', 'mksquashfs', 'unshare'];
+const why = process.getuid?.() === 0 ? programs.find((program) => which(program) === undefined) : 'root';
+const megabytes = 250;
+
+describe.skipIf(why !== undefined)(why === undefined ? 'a build elsewhere' : `a build elsewhere (needs ${why})`, () => {
+  let dir = '';
+  let manager: RealManager;
+  let command: Command;
+  let keeper: RealAgent;
+  let near: RealAgent;
+  let far: RealAgent;
+  const at = (...path: string[]): string => join(dir, ...path);
+  const run = (name: string, ...args: string[]): Promise<Ended> => command(name, args, { timeoutMs: 180_000 });
+  const done = async (name: string, ...args: string[]): Promise<Ended> => {
+    const ended = await run(name, ...args);
+    if (ended.exit !== 0) throw new Error(`${name} ${args.join(' ')}: ${ended.stdout}${ended.stderr}`);
+    return ended;
+  };
+  /** The upload of the image as the store has it so far. */
+  const growing = (): { readonly file: string; readonly bytes: number } | undefined => {
+    const folder = join(keeper.home, 'store/partial');
+    if (!existsSync(folder)) return undefined;
+    for (const name of readdirSync(folder).filter((one) => /^[0-9a-f]{64}$/.test(one))) {
+      try {
+        const { size } = statSync(join(folder, name));
+        if (size > 8 * 2 ** 20) return { file: join(folder, name), bytes: size };
+      } catch {
+        // It is complete.
+      }
+    }
+    return undefined;
+  };
+  /** Packs what `far` built and kills the store in the middle; `meanwhile` is done with what it has. */
+  const packCut = async (meanwhile: (file: string) => void): Promise<{ packed: Ended; had: number; least: number }> => {
+    const packing = run('packimage', 'img');
+    const until = Date.now() + 60_000;
+    let found = growing();
+    for (; found === undefined && Date.now() < until; found = growing()) await delay(2);
+    if (found === undefined) throw new Error(`Nothing was sent. ${JSON.stringify(await packing)}`);
+    await keeper.kill();
+    const had = statSync(found.file).size;
+    meanwhile(found.file);
+    let least = had;
+    let over = false;
+    void packing.finally(() => (over = true));
+    const watched = (async () => {
+      while (!over) {
+        if (existsSync(found.file)) least = Math.min(least, statSync(found.file).size);
+        await delay(2);
+      }
+    })();
+    await keeper.up();
+    const packed = await packing;
+    await watched;
+    return { packed, had, least };
+  };
+  const rebuild = async (): Promise<void> => {
+    // Other content, so that the store has nothing of it yet.
+    writeFileSync(at('site/seed'), String(Math.random()));
+    await done('genimage', '--on', 'far', 'img');
+  };
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'hostler-on-'));
+    for (const name of ['work', 'site', 'images', 'far-images']) await mkdir(at(name));
+    const rpms = await labDistribution('rocky9.4', 'x86_64', false);
+    await makeRepository(at('site/rocky'), { rpms, streams: { 'nodejs:20': ['nodejs'] } }, at('work'));
+    await rm(at('work'), { recursive: true });
+    writeFileSync(at('site/pkglist'), '# nothing more\n');
+    writeFileSync(at('site/seed'), '');
+    writeFileSync(
+      at('site/post'),
+      `#!/bin/sh\nhead -c ${megabytes}M /dev/urandom >"$IMG_ROOTIMGDIR/rootimg/opt/incompressible"\n`,
+      { mode: 0o755 },
+    );
+    manager = await RealManager.start();
+    command = commandsFor(manager.env);
+    keeper = new RealAgent(manager, command, { home: at('keeper'), name: 'keeper', roles: 'store' });
+    near = new RealAgent(manager, command, { home: at('near'), name: 'near', roles: 'build' });
+    far = new RealAgent(manager, command, { home: at('far'), name: 'far', roles: 'build' });
+    await keeper.up();
+    await near.up();
+    // What is under the same path there is another folder.
+    const own = 'mount --bind "$1" "$2"; shift 2; exec "$@"';
+    const unshare = ['unshare', '--mount', '--propagation', 'private', '--'];
+    await far.up([...unshare, 'sh', '-eu', '-c', own, 'sh', at('far-images'), at('images')]);
+    await done(
+      'mkdef',
+      ...['-t', 'osimage', 'img', 'imagetype=linux', 'osname=Linux', 'osvers=rocky9.4', 'osarch=x86_64'],
+      ...['profile=compute', 'provmethod=netboot', `pkglist=${at('site/pkglist')}`, `pkgdir=${at('site/rocky')}`],
+      ...[`postinstall=${at('site/post')} ${at('site/seed')}`, `rootimgdir=${at('images/img')}`],
+    );
+  }, 120_000);
+  afterAll(async () => {
+    for (const agent of [far, near, keeper]) await agent.dispose();
+    await manager.dispose();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  it('--on decides; who is named and cannot is told at once', async () => {
+    const began = Date.now();
+    expect((await run('genimage', '--on', 'nosuch', 'img')).stderr).toContain("There is no agent 'nosuch'.");
+    expect((await run('genimage', '--on', 'keeper', 'img')).stderr).toContain(
+      "The agent 'keeper' does not have the role 'build'.",
+    );
+    expect(Date.now() - began).toBeLessThan(5_000);
+    const built = await done('genimage', '--on', 'far', 'img');
+    expect(built.stdout).toMatch(/Built .* on far\)/);
+    expect(existsSync(at('far-images/img/rootimg/etc/os-release'))).toBe(true);
+    expect(readdirSync(at('images'))).toEqual([]);
+  }, 120_000);
+
+  it('the image comes back through the store: cut in the middle, it goes on from there', async () => {
+    const { packed, had, least } = await packCut(() => undefined);
+    expect(packed.stderr).toBe('');
+    expect(packed.stdout).toMatch(/The image is img@/);
+    expect(had).toBeGreaterThan(8 * 2 ** 20);
+    // Never begun again.
+    expect(least).toBe(had);
+    expect((await done('hostler', 'image', 'verify', 'img')).exit).toBe(0);
+    const version: unknown = JSON.parse((await done('hostler', 'image', 'show', 'img', '--json')).stdout);
+    expect(version).toMatchObject({ 'image.store': 'keeper', 'image.builtby': 'far' });
+  }, 120_000);
+
+  it('what is not what was sent is refused, and sent again as a whole', async () => {
+    await rebuild();
+    const { packed, least } = await packCut((file) => {
+      const out = openSync(file, 'r+');
+      writeSync(out, Buffer.from('altered'), 0, 7, 4096);
+      closeSync(out);
+    });
+    expect(packed.stdout).toMatch(/The image is img@/);
+    expect(least).toBe(0);
+    expect((await done('hostler', 'image', 'verify', 'img')).exit).toBe(0);
+    expect(readdirSync(join(keeper.home, 'store/partial'))).toEqual([]);
+  }, 120_000);
+
+  it('genimage stays with who built it before; elsewhere it says whose tree has the edits', async () => {
+    expect((await done('genimage', 'img')).stdout).toContain('rootimg is up to date');
+    const near = await done('genimage', '--on', 'near', 'img');
+    expect(near.stderr).toContain('img was built on far before, where its tree stays');
+    expect(existsSync(at('images/img/rootimg/etc/os-release'))).toBe(true);
+    expect((await done('packimage', '--on', 'far', 'img')).stdout).toMatch(/The image is img@/);
+    expect(readFileSync(at('far-images/img/rootimg/etc/os-release'), 'utf8')).toContain('rocky9.4');
+  }, 120_000);
+});

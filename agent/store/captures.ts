@@ -6,12 +6,14 @@ import type { Duplex } from 'node:stream';
 import type { AgentIdentity } from '../../shared/identity/names.ts';
 import { isTicket } from '../../shared/task/capture.ts';
 
-/** Who may send into which running capture: one file a capture, written by its task. */
+/** Who may speak with which running task, a capture or one that serves clones: one file a ticket, written by the task. */
 export interface CaptureRecord {
-  /** Name of the agent on the golden client. */
+  /** Name of the agent on the golden client, or on the clone. */
   readonly agent: string;
   /** The task's unix socket. */
   readonly socket: string;
+  /** The task answers many: it is told the ticket first, as a line. */
+  readonly many?: boolean;
 }
 
 export const captureFile = (home: string, ticket: string): string => join(home, 'store', 'captures', ticket);
@@ -46,6 +48,7 @@ export async function joinCapture(
     socket.on('close', () => task.destroy());
     task.on('close', () => socket.end());
     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: hostler-capture\r\n\r\n');
+    if (record.many === true) task.write(`${ticket}\n`);
     if (head.length > 0) task.write(head);
     socket.pipe(task).pipe(socket);
   });
@@ -58,8 +61,8 @@ function refuse(socket: Duplex, status: string): void {
 async function readRecord(home: string, ticket: string): Promise<CaptureRecord | undefined> {
   try {
     const value = JSON.parse(await readFile(captureFile(home, ticket), 'utf8')) as Partial<CaptureRecord>;
-    const { agent, socket } = value;
-    return typeof agent === 'string' && typeof socket === 'string' ? { agent, socket } : undefined;
+    const { agent, socket, many } = value;
+    return typeof agent === 'string' && typeof socket === 'string' ? { agent, socket, many: many === true } : undefined;
   } catch {
     return undefined;
   }

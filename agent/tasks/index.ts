@@ -2,6 +2,8 @@ import { bootApply } from './boot-apply/boot-apply.ts';
 import { captureTasks } from './clone/capture/index.ts';
 import { cloneLook } from './clone/generations/look.ts';
 import { cloneUse } from './clone/generations/use.ts';
+import { cloneServe } from './clone/sync/serve.ts';
+import { cloneSync } from './clone/sync/sync.ts';
 import { clonePack } from './clone/pack.ts';
 import { files } from './files/kind.ts';
 import { imageBuild } from './image-build/kind.ts';
@@ -25,6 +27,8 @@ export const taskKinds: readonly TaskKind[] = [
   clonePack,
   cloneUse,
   cloneLook,
+  cloneServe,
+  cloneSync,
   ...captureTasks,
   scripts,
   imageBuild,

@@ -50,6 +50,7 @@ import { tabprune } from './tabprune.ts';
 import { tabrestore } from './tabrestore.ts';
 import { diff } from './diff.ts';
 import { undo } from './undo.ts';
+import { updatenode } from './updatenode.ts';
 import { xcat2nim } from './xcat2nim.ts';
 import { unbuiltCommands } from './unbuilt.ts';
 
@@ -100,6 +101,7 @@ const definitions: readonly CommandDefinition[] = [
   nimnodeset,
   rmdsklsnode,
   rmnimimage,
+  updatenode,
   xcat2nim,
 ];
 

@@ -51,6 +51,7 @@ import { tabgrep } from './tabgrep.ts';
 import { tabprune } from './tabprune.ts';
 import { tabrestore } from './tabrestore.ts';
 import { unbuiltVerbs } from './unbuilt.ts';
+import { updatenode } from './updatenode.ts';
 
 /** Everything that a user can ask for, by name. */
 export const verbs: ReadonlyMap<string, Verb> = new Map(
@@ -100,6 +101,7 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     tabgrep,
     tabprune,
     tabrestore,
+    updatenode,
     mknimimage,
     rmnimimage,
     chkosimage,

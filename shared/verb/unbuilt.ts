@@ -30,7 +30,6 @@ export const unbuilt: readonly Unbuilt[] = [
   { name: 'rsetboot', summary: 'Set the next boot device', bare: 0 },
   { name: 'rspconfig', summary: 'Configure service processors', bare: 0 },
   { name: 'rvitals', summary: 'Show temperatures, fans and voltages', bare: 0 },
-  { name: 'updatenode', summary: 'Bring running nodes up to date', bare: 1, values: 'P' },
   { name: 'xdcp', summary: 'Copy files to nodes', bare: 1 },
   { name: 'xdsh', summary: 'Run commands on nodes', bare: 1, values: 'l' },
 ];

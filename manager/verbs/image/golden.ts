@@ -17,7 +17,8 @@ export const isGolden = ({ row }: Version): boolean => row['image.method'] === '
 const looking = 600;
 const unpacking = 4 * 3600;
 
-function goldenVersion(known: View, version: Version, install: string): GoldenVersion {
+/** A version, as the agent that keeps it is told of it. */
+export function goldenVersion(known: View, version: Version, install: string): GoldenVersion {
   const none = { name: version.osimage, value: () => '', list: () => [] };
   const { agent } = storeOf(known, version);
   return {

@@ -1,17 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { request as httpsRequest } from 'node:https';
-import type { IncomingMessage, RequestOptions } from 'node:http';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HostlerError } from '../../../../shared/errors/error.ts';
 import { run } from '../../../../shared/process/run.ts';
-import { tlsOptionsFor } from '../../../../shared/identity/tls.ts';
 import { captureSendKind, captureVersion, moduleOf } from '../../../../shared/task/capture.ts';
-import type { CaptureMount, CaptureSendSpec } from '../../../../shared/task/capture.ts';
-import { readIdentity } from '../../../store/own-identity.ts';
+import type { CaptureMount } from '../../../../shared/task/capture.ts';
 import type { TaskContext, TaskKind } from '../../types.ts';
+import { openLine } from './line.ts';
 import { checkedSend } from './spec.ts';
 
 /** How long the image server may be out of reach before the capture is given up. */
@@ -38,7 +35,7 @@ export const captureSend: TaskKind = {
     let connections = 0;
     for (let pause = 500; ; pause = Math.min(pause * 2, 15_000)) {
       context.signal.throwIfAborted();
-      const outcome = await connection(spec, context);
+      const outcome = await openLine(spec, context);
       // Before the first one it is the image server that is not ready yet.
       if (outcome === 'over' && connections > 0) return { connections };
       if (typeof outcome !== 'string') {
@@ -80,42 +77,6 @@ async function prepare(mounts: readonly CaptureMount[], context: TaskContext): P
 
 function viewOf(context: TaskContext, index: number): string {
   return join(context.dir, 'view', String(index));
-}
-
-/** An open line to the image server; `over`: it needs nothing more; else why there is none. */
-async function connection(spec: CaptureSendSpec, context: TaskContext): Promise<Duplex | string> {
-  const tls = tlsOptionsFor(await readIdentity(context.home), spec.store.agent);
-  let reason = 'it has no address';
-  for (const endpoint of spec.store.endpoints) {
-    const where: RequestOptions = endpoint.startsWith('unix:')
-      ? { socketPath: endpoint.slice('unix:'.length) }
-      : { host: new URL(endpoint).hostname.replace(/^\[|\]$/g, ''), port: new URL(endpoint).port };
-    const answer = await new Promise<Duplex | string>((resolve) => {
-      const request = httpsRequest({
-        ...tls,
-        ...where,
-        path: `/capture/${spec.ticket}`,
-        headers: { Connection: 'Upgrade', Upgrade: 'hostler-capture' },
-        timeout: 30_000,
-        agent: false,
-        signal: context.signal,
-      });
-      request.once('upgrade', (_: IncomingMessage, socket: Duplex, head: Buffer) => {
-        if (head.length > 0) socket.unshift(head);
-        resolve(socket);
-      });
-      request.once('response', (response) => {
-        response.resume();
-        resolve(response.statusCode === 410 ? 'over' : `it answers ${response.statusCode ?? ''}`);
-      });
-      request.once('timeout', () => request.destroy(new Error('no answer')));
-      request.once('error', (error) => resolve(error.message));
-      request.end();
-    });
-    if (typeof answer !== 'string' || answer === 'over') return answer;
-    reason = answer;
-  }
-  return reason;
 }
 
 async function serve(

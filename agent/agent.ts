@@ -114,7 +114,7 @@ async function linked(options: AgentOptions, incarnation: Incarnation, enrolled:
   const outbox = await Outbox.open(join(home, 'outbox'), incarnation.id, { odd: (message) => log.warn({}, message) });
   spool.wereReported(await resultsIn(outbox));
   const end = new End(options);
-  const relay = await relayOf({ ...enrolled, roles, at: options.relay ?? [], log });
+  const relay = await relayOf({ ...enrolled, home, roles, at: options.relay ?? [], log });
   // Before the link, so that the first hello says where the store answers.
   const services = await startServices({
     home,
@@ -124,6 +124,7 @@ async function linked(options: AgentOptions, incarnation: Incarnation, enrolled:
     roles,
     identity,
     serve: options.serve,
+    relay: roles.includes('relay') ? (options.relay ?? []) : [],
     report: (nodeEvent) => {
       outbox
         .add({ body: 'nodeEvent', nodeEvent })
@@ -161,6 +162,7 @@ async function linked(options: AgentOptions, incarnation: Incarnation, enrolled:
       acknowledged: (sequence) => spool.acknowledged(sequence),
       welcome: (offsets) => {
         spool.welcome(offsets);
+        relay.reached();
         registered(options, name, link);
       },
       dismiss: (reason) => end.dismissed(reason),

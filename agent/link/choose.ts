@@ -5,6 +5,7 @@ import type { FromAgent } from '../../shared/wire/generated/hostler/v1/FromAgent
 import type { ToAgent__Output } from '../../shared/wire/generated/hostler/v1/ToAgent.ts';
 import type { Identity } from '../identity/identity-files.ts';
 import { grpcCarrier } from './grpc.ts';
+import { type Keeping, keeperAt } from './keeper.ts';
 import type { Carrier } from './link.ts';
 import { natsCarrier } from './nats.ts';
 
@@ -61,7 +62,22 @@ export function chosenCarrier({ choice, manager, identity, stale }: ChooseOption
       throw error;
     }
   };
-  return Object.assign(carrier, { keep: overNats.keep, canKeep: overNats.canKeep });
+  return Object.assign(carrier, brokerOrRelay(overNats, keeperAt(manager, identity)));
+}
+
+/** Reports are laid down at the broker while that is there, else at the relay before the manager, if there is one. */
+function brokerOrRelay(broker: Keeping, relay: Keeping): Required<Keeping & Pick<Carrier, 'place'>> {
+  let atBroker = false;
+  return {
+    async canKeep() {
+      atBroker = (await broker.canKeep?.()) === true;
+      return atBroker || (await relay.canKeep?.()) === true;
+    },
+    place: () => (atBroker ? 'broker' : 'relay'),
+    async keep(incarnation, messages) {
+      await (atBroker ? broker : relay).keep?.(incarnation, messages);
+    },
+  };
 }
 
 type AgentEnd = Duplex<ToAgent__Output, FromAgent>;

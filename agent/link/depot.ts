@@ -7,13 +7,15 @@ const pieceBytes = 128 * 1024;
 const pieceMessages = 512;
 
 /**
- * Reports that wait for a manager that is away are laid down at the broker as well, where the carrier can do that: this
- * agent may be gone when the manager is back. They stay in the outbox all the same.
+ * Reports that wait for a manager that is away are laid down at the broker or the relay as well, where the carrier can do
+ * that: this agent may be gone when the manager is back. They stay in the outbox all the same.
  */
 export class Depot {
   incarnation = '';
   readonly #deps: Pick<LinkDeps, 'carrier' | 'outbox' | 'log'>;
+  #acknowledged = 0;
   #kept = 0;
+  #place = '';
   #told = '';
 
   constructor(deps: Pick<LinkDeps, 'carrier' | 'outbox' | 'log'>) {
@@ -22,16 +24,20 @@ export class Depot {
 
   /** The manager has everything up to this number. */
   acknowledged(sequence: number): void {
-    this.#kept = Math.max(this.#kept, sequence);
+    this.#acknowledged = Math.max(this.#acknowledged, sequence);
   }
 
   /** Whatever is not there yet. Never rejects: what could not be kept is tried again the next time. */
   async keep(signal: AbortSignal): Promise<void> {
     const { carrier, outbox, log } = this.#deps;
     const stopped = (): boolean => signal.aborted;
-    if (carrier.keep === undefined || carrier.canKeep?.() !== true) return;
+    if (carrier.keep === undefined || outbox.last <= Math.max(this.#kept, this.#acknowledged)) return;
+    if ((await carrier.canKeep?.()) !== true) return;
+    const place = carrier.place?.() ?? '';
+    if (place !== this.#place) this.#kept = 0;
+    this.#place = place;
     try {
-      this.#kept = Math.max(this.#kept, outbox.first - 1);
+      this.#kept = Math.max(this.#kept, this.#acknowledged, outbox.first - 1);
       while (this.#kept < outbox.last && !stopped()) {
         const messages = await outbox.after(this.#kept);
         if (messages.length === 0) return;

@@ -19,7 +19,9 @@ export interface Carrier {
    */
   readonly keep?: (incarnation: string, messages: readonly FromAgent[]) => Promise<void>;
   /** Such a place is there now. */
-  readonly canKeep?: () => boolean;
+  readonly canKeep?: () => boolean | Promise<boolean>;
+  /** Which one was meant, where there are several: what lies at one is not at another. */
+  readonly place?: () => string;
 }
 
 /** The part of a pino logger that is used. */
@@ -110,7 +112,17 @@ export function openLink(deps: LinkDeps): AgentLink {
       }
       if (wait === undefined) return;
       await depot.keep(stopping.signal);
-      await pause(wait, stopping.signal);
+      await pauseKeeping(wait);
+    }
+  }
+
+  /** What is reported meanwhile is laid down at once: this machine may be switched off before the next attempt. */
+  async function pauseKeeping(wait: number): Promise<void> {
+    const rest = pause(wait, stopping.signal).then(() => 'over' as const);
+    for (;;) {
+      const what = await Promise.race([rest, deps.outbox.grown.next(stopping.signal)]);
+      if (what === 'over' || stopped()) return;
+      await depot.keep(stopping.signal);
     }
   }
 

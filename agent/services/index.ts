@@ -18,6 +18,8 @@ export interface ServicesContext {
   readonly identity: () => TlsIdentity;
   /** Where the store also listens on TCP, besides the boot service's address (`--serve HOST:PORT`). */
   readonly serve: readonly Address[];
+  /** Where it is a relay; absent: it is none. */
+  readonly relay?: readonly Address[];
   /** Goes to the manager over the link. Must not throw. */
   readonly report: (event: NodeEvent) => void;
   readonly log: (line: string) => void;

@@ -17,6 +17,8 @@ export class TaskFeed {
   readonly #id: string;
   readonly #folder: TaskFolder;
   #logAt = 0;
+  /** What the manager surely has of the log. */
+  #logHas = 0;
   #eventsAt = 0;
   #untold: ProgressRecord | undefined;
   #newest: ProgressRecord | undefined;
@@ -29,6 +31,7 @@ export class TaskFeed {
   /** After a reconnect: how much of the log the manager really has. */
   rewind(logOffset: number): void {
     this.#logAt = logOffset;
+    this.#logHas = logOffset;
     this.#untold = this.#newest;
   }
 
@@ -36,6 +39,20 @@ export class TaskFeed {
   pump(tell: Tell): boolean {
     const log = this.#pumpLog(tell);
     return this.#pumpProgress(tell) && log;
+  }
+
+  /**
+   * What the manager may not have of the log, as numbered reports before the result: for a manager that is away. `report`
+   * resolves when a piece is safe. Of a log that is longer than one go takes the end is left out; the task's folder has it.
+   */
+  async leave(report: (body: Parameters<Tell>[0]) => Promise<unknown>): Promise<void> {
+    const end = Math.min(sizeOf(this.#folder.log), this.#logHas + mostPieces * pieceBytes);
+    while (this.#logHas < end) {
+      const text = readPiece(this.#folder.log, this.#logHas, Math.min(pieceBytes, end - this.#logHas));
+      if (text.length === 0) return;
+      await report({ body: 'log', log: { id: this.#id, offset: this.#logHas, text } });
+      this.#logHas += text.length;
+    }
   }
 
   #pumpLog(tell: Tell): boolean {

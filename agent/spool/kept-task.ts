@@ -18,7 +18,12 @@ export interface TaskProgram {
   readonly argv: readonly string[];
   /** Between the polite stop and the forced one. */
   readonly graceMs: number;
+  /** How long the manager is waited for before a result goes to where reports outlive this machine. Default 5 s. */
+  readonly awayMs?: number;
 }
+
+/** Shorter breaks of the link leave the log where it is: out of the outbox. */
+const defaultAwayMs = 5_000;
 
 /** Silence of the heartbeat after which the process table is asked, where asking is dear. */
 const silentMs = 3_000;
@@ -46,6 +51,8 @@ export class KeptTask {
   #burial: Promise<void> | undefined;
   #burialTrouble: unknown;
   #buryAgainAt = 0;
+  /** Since when it has been finished and the manager away. */
+  #awaySince: number | undefined;
 
   constructor(folder: TaskFolder, spec: SpecRecord, program: TaskProgram) {
     this.folder = folder;
@@ -98,13 +105,13 @@ export class KeptTask {
   }
 
   /**
-   * Looks what happened and tells it. `link` is absent before the first welcome. Resolves with true when the manager
+   * Looks what happened and tells it. `link` need not be connected. Resolves with true when the manager
    * has everything and the folder may go. Not to be called while one is under way; throws only what the disk throws.
    */
-  async step(link: AgentLink | undefined, acknowledged: number): Promise<boolean> {
+  async step(link: AgentLink, acknowledged: number): Promise<boolean> {
     if (this.isLate()) await this.#lateInQueue();
     if (this.#state === 'running') await this.#look();
-    return link === undefined ? false : this.#tell(link, acknowledged);
+    return this.#tell(link, acknowledged);
   }
 
   /** It waited for its turn until its time was over. */
@@ -259,14 +266,21 @@ export class KeptTask {
       await this.#note({ started: true });
     }
     const caughtUp = this.#feed.pump((body) => link.tell(body));
-    // While the link is down nobody knows how much of what was told arrived.
-    if (this.#state !== 'finished' || !caughtUp || !link.connected) return false;
+    if (this.#state !== 'finished') return false;
     const result = this.folder.result();
     if (this.#told.result === undefined && result !== undefined) {
+      // While the link is down nobody knows how much of what was told arrived: it is said again, on disk this time.
+      if (link.connected ? !caughtUp : !this.#isLongAway()) return false;
+      if (!link.connected) await this.#feed.leave((body) => link.report(body));
       const sequence = await link.report({ body: 'result', result: toWire(this.spec.id, result) });
       await this.#note({ ...this.#told, result: sequence });
     }
     return this.#isAcknowledged(acknowledged);
+  }
+
+  #isLongAway(): boolean {
+    this.#awaySince ??= Date.now();
+    return Date.now() - this.#awaySince >= (this.#program.awayMs ?? defaultAwayMs);
   }
 
   async #note(told: ToldRecord): Promise<void> {

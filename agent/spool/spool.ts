@@ -54,7 +54,6 @@ export class Spool implements Pick<LinkListener, 'task' | 'cancel' | 'welcome' |
   readonly #accepting = new Map<string, Promise<void>>();
   readonly #refused = new Set<string>();
   #link: AgentLink | undefined;
-  #welcomed = false;
   #acknowledged = 0;
   #timer: NodeJS.Timeout | undefined;
   readonly #stepping = new Map<string, Promise<void>>();
@@ -142,7 +141,6 @@ export class Spool implements Pick<LinkListener, 'task' | 'cancel' | 'welcome' |
   }
 
   welcome(logOffsets: ReadonlyMap<string, number>): void {
-    this.#welcomed = true;
     // A task that is not named there: the manager wants no more of its log, or has not begun with it.
     for (const [id, offset] of logOffsets) this.#tasks.get(id)?.rewind(offset);
     this.#wake();
@@ -308,8 +306,7 @@ export class Spool implements Pick<LinkListener, 'task' | 'cancel' | 'welcome' |
 
   async #oneStep(id: string, task: KeptTask): Promise<void> {
     try {
-      const link = this.#welcomed ? this.#link : undefined;
-      if (!(await task.step(link, this.#acknowledged))) return;
+      if (this.#link === undefined || !(await task.step(this.#link, this.#acknowledged))) return;
       const { outcome = 'gone', message } = task.folder.result() ?? {};
       const ending = message === undefined ? outcome : `${outcome}: ${message}`;
       await this.#seen.add(id);

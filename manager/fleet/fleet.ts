@@ -51,8 +51,11 @@ export interface FleetRoom extends Fleet {
   readonly enrolment: Enrolment;
   /** Serves one connection, whatever carries it, until it ends. TLS has checked the peer's chain. Never rejects. */
   serve(duplex: Duplex<FromAgent__Output, ToAgent>, peer: AgentIdentity, link: string): Promise<void>;
-  /** Applies reports of an agent that were laid down somewhere while the manager was away; durable when it resolves. */
-  kept(peer: AgentIdentity, reports: KeptReports__Output): Promise<void>;
+  /**
+   * Applies reports of an agent that were laid down somewhere while the manager was away; durable when it resolves with
+   * true. False: the agent is here and is about to send them itself. Throws `unauthenticated` for a certificate of before.
+   */
+  kept(peer: AgentIdentity, reports: KeptReports__Output): Promise<boolean>;
   /** Opens a byte stream to a connected agent; throws `unavailable` when it is not. */
   openChannel(agent: string, id: string): Channel;
   /** Told of channels that agents open. */

@@ -69,19 +69,32 @@ export class Sessions {
   }
 
   /**
-   * Reports that were laid down while the manager was away. Durable when it resolves. Throws `unauthenticated` when the
-   * agent's certificate does not count any more.
+   * Reports that were laid down while the manager was away. Durable when it resolves with true. False: the agent is here and
+   * has not told them all yet; ask again later. Throws `unauthenticated` when the agent's certificate is not its own any more.
    */
-  async kept(peer: AgentIdentity, { incarnation, messages }: KeptReports__Output): Promise<void> {
-    const { enrolment, roster, log } = this.#deps;
-    const member = roster.of(enrolment.admitted(peer).name);
-    // An agent that is here sends them itself.
-    if (member.newest !== undefined) return;
+  async kept(peer: AgentIdentity, reports: KeptReports__Output): Promise<boolean> {
+    const { enrolment, roster } = this.#deps;
+    const member = roster.of(enrolment.own(peer).name);
+    if (member.newest !== undefined && member.life?.incarnation === reports.incarnation) {
+      return (reports.messages.at(-1)?.sequence ?? 0) <= member.applied;
+    }
+    // Its next connection waits for the end of this, and begins where it ended.
+    const applying = member.keeping.then(() => this.#applyKept(member, peer, reports));
+    member.keeping = applying.catch(() => undefined);
+    await applying;
+    return true;
+  }
+
+  async #applyKept(member: Member, peer: AgentIdentity, reports: KeptReports__Output): Promise<void> {
+    const { incarnation, messages } = reports;
     if (member.life?.incarnation !== incarnation) {
-      log.warn({ agent: member.name, incarnation }, 'reports of a life of the agent that is over were left out');
+      this.#deps.log.warn(
+        { agent: member.name, incarnation },
+        'reports of a life of the agent that is over were left out',
+      );
       return;
     }
-    await new OneSession(this.#deps, nowhere, peer, 'nats').applyKept(member, messages);
+    await new OneSession(this.#deps, nowhere, peer, member.life.link).applyKept(member, messages);
   }
 }
 
@@ -125,7 +138,6 @@ class OneSession {
 
   async applyKept(member: Member, messages: readonly FromAgent__Output[]): Promise<void> {
     this.#member = member;
-    await member.keeping;
     let through = member.applied;
     for (const message of messages) {
       if (message.sequence <= through) continue;
@@ -271,7 +283,7 @@ class OneSession {
       await this.#deps.tasks.ended(member, message.sequence, message.result);
     }
     if (message.facts) await this.#newFacts(member, message.facts.facts);
-    if (message.nodeEvent) this.#deps.events.seen(this.#deps.enrolment.admitted(this.#peer), message.nodeEvent);
+    if (message.nodeEvent) this.#deps.events.seen(this.#deps.enrolment.own(this.#peer), message.nodeEvent);
   }
 
   /** An agent speaks of its own tasks only. One that ended a moment ago may still come again. */

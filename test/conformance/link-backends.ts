@@ -170,7 +170,7 @@ export const nats: Backend = {
         const link = openNatsLink({
           fleet: {
             enrolment: manager.fleet.enrolment,
-            kept: () => Promise.resolve(),
+            kept: () => Promise.resolve(true),
             serve: (end) => {
               arrive(end);
               return new Promise(() => undefined);
@@ -302,7 +302,8 @@ async function bareDoor(manager: SimManager, path: string) {
     arrive(end);
     return new Promise(() => undefined);
   };
-  const link = openGrpcLink({ serve, enrolment: manager.fleet.enrolment }, log);
+  const { enrolment, authority, kept } = manager.fleet;
+  const link = openGrpcLink({ serve, enrolment, authority, kept }, log);
   const listening = await openListener(
     { socketPath: path },
     {

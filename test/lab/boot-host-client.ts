@@ -40,7 +40,14 @@ export class BootHost {
     child.once('exit', () => (this.#ended = true));
   }
 
-  static async start(network: LabNetwork, home: string, name: string, identity: TlsIdentity): Promise<BootHost> {
+  /** `relayPort`: what it is told to be a relay on; nothing listens there. */
+  static async start(
+    network: LabNetwork,
+    home: string,
+    name: string,
+    identity: TlsIdentity,
+    relayPort?: number,
+  ): Promise<BootHost> {
     await saveIdentity(home, identity);
     const [program = '', ...rest] = network.inside([
       process.execPath,
@@ -49,6 +56,7 @@ export class BootHost {
       'test/lab/boot-host.ts',
       home,
       name,
+      ...(relayPort === undefined ? [] : [String(relayPort)]),
     ]);
     const host = new BootHost(home, spawn(program, rest, { stdio: ['pipe', 'pipe', 'inherit'] }));
     await eventually('the boot host is ready', () => host.#ready, { timeoutMs: 20_000 });

@@ -2,7 +2,7 @@
  * A boot server without a manager, for tests: the services of one agent, run inside a lab network's namespace. Reads
  * commands as JSON lines from standard input (`{"apply": SPEC}`, `{"stop": true}`), writes JSON lines to standard
  * output: `{"ready": endpoints}`, `{"event": NODE EVENT}`, `{"log": LINE}`, `{"applied": RESULT}`, `{"failed": TEXT}`.
- *   node --import tsx test/lab/boot-host.ts HOME NAME
+ *   node --import tsx test/lab/boot-host.ts HOME NAME [RELAY-PORT]
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { bootApply } from '../../agent/tasks/boot-apply/boot-apply.ts';
 import type { TaskContext } from '../../agent/tasks/types.ts';
 import { HostlerError } from '../../shared/errors/error.ts';
 
-const [home = '', name = 'boot1'] = process.argv.slice(2);
+const [home = '', name = 'boot1', relay] = process.argv.slice(2);
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 const folders = { home, installDir: join(home, 'install'), tftpDir: join(home, 'tftpboot') };
 
@@ -24,6 +24,7 @@ const services = await startServices({
   roles: ['boot', 'store'],
   identity: () => identity,
   serve: [],
+  ...(relay !== undefined && { relay: [{ host: '0.0.0.0', port: Number(relay) }] }),
   report: (event) => say({ event }),
   log: (log) => say({ log }),
 });

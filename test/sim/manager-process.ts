@@ -24,6 +24,7 @@ export type Ask =
         | 'departures'
         | 'broker'
         | 'links'
+        | 'kept'
         | 'log';
     }
   | { readonly ask: 'token'; readonly roles: readonly string[]; readonly uses: number }
@@ -143,6 +144,8 @@ async function answer(asked: Ask): Promise<unknown> {
       }
       return links;
     }
+    case 'kept':
+      return manager.kept;
     case 'log': {
       const lines: Record<string, number> = {};
       for (const { level, message } of manager.lines) {

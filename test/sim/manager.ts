@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Lifetimes } from '../../manager/fleet/authority/authority.ts';
 import { type FleetRoom, createFleet } from '../../manager/fleet/fleet.ts';
 import { NatsAuthority } from '../../manager/fleet/authority/nats-authority.ts';
-import { openGrpcLink } from '../../manager/fleet/links/grpc.ts';
+import { type GrpcLink, openGrpcLink } from '../../manager/fleet/links/grpc.ts';
 import { type NatsLink, openNatsLink } from '../../manager/fleet/links/nats.ts';
 import { type Listening, openListener } from '../../manager/fleet/listener.ts';
 import type { FleetLog } from '../../manager/fleet/log.ts';
@@ -53,7 +53,7 @@ export class SimManager {
   readonly #options: SimManagerOptions;
   #fleet: FleetRoom | undefined;
   #listening: Listening | undefined;
-  #closeLink: (() => void) | undefined;
+  #link: GrpcLink | undefined;
   #natsLink: NatsLink | undefined;
   #nats: NatsAuthority | undefined;
   #broker: readonly string[] = [];
@@ -96,6 +96,12 @@ export class SimManager {
   get natsLink(): NatsLink {
     if (this.#natsLink === undefined) throw new Error('the manager is attached to no broker');
     return this.#natsLink;
+  }
+
+  /** What relays handed over since the last start. */
+  get kept(): GrpcLink['kept'] {
+    if (this.#link === undefined) throw new Error('the manager is down');
+    return this.#link.kept;
   }
 
   /** From now on (and again after a restart) agents can come over NATS as well. HOST:PORT each. */
@@ -147,7 +153,7 @@ export class SimManager {
         log,
       },
     );
-    this.#closeLink = () => link.close();
+    this.#link = link;
     this.#fleet = fleet;
     this.#openNats(fleet);
   }
@@ -157,7 +163,7 @@ export class SimManager {
     const fleet = this.#fleet;
     this.#fleet = undefined;
     await this.#listening?.close();
-    this.#closeLink?.();
+    this.#link?.close();
     await this.#natsLink?.close(true);
     await fleet?.close();
   }
@@ -167,7 +173,7 @@ export class SimManager {
     this.#fleet = undefined;
     await fleet?.close();
     await this.#listening?.close();
-    this.#closeLink?.();
+    this.#link?.close();
     await this.#natsLink?.close();
     await this.registry.close();
   }

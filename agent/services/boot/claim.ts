@@ -62,7 +62,7 @@ export async function answerClaim(
   const issuedAt = Date.now();
   const reply: ClaimReply = {
     node: found.name,
-    manager: lookup.state.service.manager,
+    manager: lookup.managerFor(found),
     token: signBootToken(
       {
         node: found.name,

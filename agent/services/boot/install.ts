@@ -196,7 +196,7 @@ function enrolment(parts: InstallParts, { found, clone, mac, token }: Session): 
     node: found.name,
     mac,
     image: clone.tree,
-    manager: lookup?.state.service.manager ?? '',
+    manager: lookup?.managerFor(found) ?? '',
     token: signBootToken(
       {
         node: found.name,

@@ -1,5 +1,6 @@
-import { normalMac } from '../../../shared/boot/address.ts';
+import { inNetwork, normalMac } from '../../../shared/boot/address.ts';
 import { agentPlaceholder, nodePlaceholder, type BootNode, type BootProfile } from '../../../shared/task/boot-apply.ts';
+import type { Address } from '../../store/server.ts';
 import { filesOf, type BootState } from './state.ts';
 
 export interface Found {
@@ -14,9 +15,12 @@ export class Lookup {
   readonly #macs = new Map<string, Found>();
   readonly #addresses = new Map<string, Found>();
   readonly #files: ReadonlySet<string>;
+  readonly #relay: readonly Address[];
 
-  constructor(state: BootState) {
+  /** `relay`: where this machine carries links to the manager, if it does. */
+  constructor(state: BootState, relay: readonly Address[] = []) {
     this.state = state;
+    this.#relay = relay;
     for (const [name, node] of Object.entries(state.nodes)) {
       const profile = state.profiles[node.profile];
       if (!profile) continue;
@@ -46,6 +50,18 @@ export class Lookup {
   speaking(mac: string, from: string | undefined): Found | undefined {
     const found = this.byMac(mac);
     return found && found.node.ip === plainAddress(from) ? found : undefined;
+  }
+
+  /** Where that node is to find the manager (HOST:PORT): at this machine, where it is a relay for the node's network. */
+  managerFor({ node }: Found): string {
+    const { networks, manager } = this.state.service;
+    const network = networks.find(({ net, mask }) => inNetwork(node.ip, net, mask));
+    if (network === undefined) return manager;
+    for (const { host, port } of this.#relay) {
+      if (host === '0.0.0.0' || host === '::' || host === network.server) return `${network.server}:${port}`;
+      if (inNetwork(host, network.net, network.mask)) return `${host}:${port}`;
+    }
+    return manager;
   }
 
   mayLoad(digest: string, now: number): boolean {

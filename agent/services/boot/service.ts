@@ -35,6 +35,8 @@ export interface BootServiceOptions {
   readonly log: (line: string) => void;
   /** Opens the HTTPS port (the store's server) at these addresses and closes others of the boot service. */
   readonly listenSecure: (addresses: readonly Address[]) => Promise<void>;
+  /** Where this machine carries links to the manager; absent: nowhere. */
+  readonly relay?: readonly Address[];
 }
 
 /** A change is noticed by the folder's watch at once, and by looking in any case. */
@@ -149,7 +151,7 @@ export class BootService {
     await checkInterfaces(service.interfaces, addresses);
     await this.#takeInterfaces(service.interfaces);
     this.#tftp = await placeLoaders(this.#options.tftpDir);
-    this.#lookup = new Lookup(state);
+    this.#lookup = new Lookup(state, this.#options.relay);
     await this.#serveHttp(addresses, service.httpPort);
     await this.#options.listenSecure(addresses.map((host) => ({ host, port: service.httpsPort })));
     await this.#serveDhcp(state);

@@ -1,12 +1,11 @@
 import { type Server, type Socket, connect, createServer } from 'node:net';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { type ManagerAddress, parseManagerAddress } from '../../identity/address.ts';
+import { keeperName } from '../../../shared/identity/kept-piece.ts';
 import type { Address } from '../../store/server.ts';
+import { handshakeRecord, serverNameIn } from './server-name.ts';
 
-/** The first byte of a TLS connection: a handshake record. Nothing else has any business with the manager. */
-const handshakeRecord = 0x16;
-
-/** How long the first byte may take, and the connection to the manager, in milliseconds. */
+/** How long the first message may take, and the connection to the manager, in milliseconds. */
 const patience = 10_000;
 
 /** A line that says nothing for this long is asked whether it is still there, in milliseconds. */
@@ -21,6 +20,8 @@ export interface RelayDeps {
   readonly to: readonly string[];
   /** gRPC begins with the agent's TLS handshake, NATS with a greeting of the broker. */
   readonly speaksFirst: 'agent' | 'server';
+  /** Gets the connections that ask for the relay's own keeper; absent: there is none, and they go to the manager, too. */
+  readonly keeper?: { enter(socket: Socket): void };
   readonly log: (line: string) => void;
 }
 
@@ -37,7 +38,7 @@ export interface Relay {
  * agent ends there and nowhere else: the relay holds no key of theirs, so it can neither read nor alter nor invent what they
  * say, and enrolment, links and renewals all pass the same way. It can only be slow, or cut.
  *
- * Reports that cannot get through wait where they were made, in the agent's own spool and outbox.
+ * One kind of connection ends here: who asks for the keeper by name lays reports down that cannot get through now.
  */
 export async function openRelay(deps: RelayDeps): Promise<Relay> {
   const targets = deps.to.map(parseManagerAddress);
@@ -47,7 +48,7 @@ export async function openRelay(deps: RelayDeps): Promise<Relay> {
     // Of several brokers each line takes the next: one that is away costs its agent an attempt.
     const target = targets[turn++ % targets.length];
     if (target === undefined) return;
-    const line = new Line(near, target, deps.speaksFirst, () => lines.delete(line));
+    const line = new Line(near, target, deps, () => lines.delete(line));
     lines.add(line);
   };
   const servers: Server[] = [];
@@ -94,20 +95,22 @@ function listen({ host, port }: Address, enter: (near: Socket) => void): Promise
 class Line {
   readonly #near: Socket;
   readonly #target: ManagerAddress;
+  readonly #keeper: RelayDeps['keeper'];
   readonly #gone: () => void;
   readonly #tooSlow: NodeJS.Timeout;
   #far: Socket | undefined;
   #ended = false;
 
-  constructor(near: Socket, target: ManagerAddress, speaksFirst: 'agent' | 'server', gone: () => void) {
+  constructor(near: Socket, target: ManagerAddress, deps: Pick<RelayDeps, 'speaksFirst' | 'keeper'>, gone: () => void) {
     this.#near = near;
     this.#target = target;
+    this.#keeper = deps.keeper;
     this.#gone = gone;
     this.#tooSlow = setTimeout(() => this.cut(), patience);
     near.on('error', () => this.cut());
     near.on('close', () => this.cut());
     // The manager is troubled only by those who begin to speak TLS.
-    if (speaksFirst === 'agent') near.once('readable', () => this.#look());
+    if (deps.speaksFirst === 'agent') this.#look(Buffer.alloc(0));
     else this.#connect();
   }
 
@@ -120,14 +123,35 @@ class Line {
     this.#gone();
   }
 
-  #look(): void {
-    const first = this.#near.read(1) as Buffer | null;
-    if (first?.[0] !== handshakeRecord) {
-      this.cut();
+  /** Until the first message is whole. */
+  #look(before: Buffer): void {
+    this.#near.once('readable', () => {
+      const came = this.#near.read() as Buffer | null;
+      // Null: it ended before that.
+      const bytes = Buffer.concat([before, came ?? Buffer.alloc(0)]);
+      if (came === null || bytes[0] !== handshakeRecord) this.cut();
+      else this.#route(bytes);
+    });
+  }
+
+  #route(bytes: Buffer): void {
+    const asked = this.#keeper === undefined ? undefined : serverNameIn(bytes);
+    if (asked?.isWhole === false) {
+      this.#look(bytes);
       return;
     }
-    this.#near.unshift(first);
-    this.#connect();
+    this.#near.unshift(bytes);
+    if (asked?.name === keeperName) this.#keep();
+    else this.#connect();
+  }
+
+  /** The connection is the keeper's from now on. */
+  #keep(): void {
+    this.#ended = true;
+    clearTimeout(this.#tooSlow);
+    this.#near.allowHalfOpen = false;
+    this.#gone();
+    this.#keeper?.enter(this.#near);
   }
 
   #connect(): void {

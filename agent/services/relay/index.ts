@@ -1,19 +1,29 @@
+import { join } from 'node:path';
 import { atManager } from '../../../shared/broker/address.ts';
 import type { Identity } from '../../identity/identity-files.ts';
 import type { LinkChoice } from '../../link/choose.ts';
 import type { Address } from '../../store/server.ts';
 import { openRelay } from './door.ts';
+import { openKeeper } from './keeper.ts';
 
 interface RelayAsked {
+  /** The agent's home. */
+  readonly home: string;
   /** What the certificate grants. */
   readonly roles: readonly string[];
   /** `--relay HOST:PORT` */
   readonly at: readonly Address[];
   /** HOST:PORT or unix:PATH */
   readonly manager: string;
-  readonly identity: () => Pick<Identity, 'nats'>;
+  readonly identity: () => Identity;
   readonly choice: LinkChoice;
   readonly log: { info(fields: object, line: string): void; warn(fields: object, line: string): void };
+}
+
+export interface RelayService {
+  /** The manager was heard: what was kept for it can go. */
+  reached(): void;
+  close(): Promise<void>;
 }
 
 /**
@@ -21,9 +31,9 @@ interface RelayAsked {
  * the manager has a broker, the relay carries links to that as well, on the broker's own port: an agent behind is told
  * `:PORT` at enrolment and looks for the broker where it found the manager, which is here.
  */
-export async function relayOf(asked: RelayAsked): Promise<{ close(): Promise<void> }> {
+export async function relayOf(asked: RelayAsked): Promise<RelayService> {
   const { roles, at, manager, log } = asked;
-  const nothing = { close: async (): Promise<void> => undefined };
+  const nothing: RelayService = { reached: () => undefined, close: async () => undefined };
   if (!roles.includes('relay')) {
     if (at.length > 0) log.warn({}, '--relay is left out: the certificate does not grant the role relay');
     return nothing;
@@ -33,8 +43,11 @@ export async function relayOf(asked: RelayAsked): Promise<{ close(): Promise<voi
     return nothing;
   }
   const say = (line: string): void => log.info({}, line);
-  const relays = [await openRelay({ at, to: [manager], speaksFirst: 'agent', log: say })];
+  const keeper = await openKeeper({ ...asked, folder: join(asked.home, 'keeper') });
+  const relays = [await openRelay({ at, to: [manager], speaksFirst: 'agent', keeper, log: say })];
   const close = async (): Promise<void> => {
+    // First, for its connections came by the relay's door.
+    await keeper.close();
     for (const relay of relays) await relay.close();
   };
   const brokers = asked.choice.brokers ?? atManager(asked.identity().nats?.servers ?? [], manager);
@@ -48,5 +61,5 @@ export async function relayOf(asked: RelayAsked): Promise<{ close(): Promise<voi
       log.warn({ err: thrown }, 'the relay carries links to the manager, and none to its broker');
     }
   }
-  return { close };
+  return { reached: () => keeper.now(), close };
 }

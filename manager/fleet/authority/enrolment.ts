@@ -230,22 +230,28 @@ export class Enrolment {
 
   /** The record of an agent whose certificate counts. TLS has checked the chain; throws `unauthenticated` otherwise. */
   admitted(peer: AgentIdentity): AgentRecord {
-    const record = this.#deps.state.agents.get(peer.name);
-    const certificate = record?.certificates.find(({ serial }) => serial === peer.serial);
-    if (record?.standing !== 'admitted' || certificate === undefined) {
+    const record = this.own(peer);
+    const expiresAt = record.certificates.find(({ serial }) => serial === peer.serial)?.expiresAt ?? 0;
+    if (expiresAt <= this.#deps.now()) {
       throw new HostlerError(
         'unauthenticated',
-        `The certificate of '${peer.name}' was revoked or replaced by a newer one. The agent has to join again.`,
-      );
-    }
-    if (certificate.expiresAt <= this.#deps.now()) {
-      throw new HostlerError(
-        'unauthenticated',
-        `The certificate of '${peer.name}' expired on ${new Date(certificate.expiresAt).toISOString()}. ` +
+        `The certificate of '${peer.name}' expired on ${new Date(expiresAt).toISOString()}. ` +
           `The agent has to join again with a new token.`,
       );
     }
     return record;
+  }
+
+  /** The same for what it said in time: the certificate is its own still, and may have expired since. */
+  own(peer: AgentIdentity): AgentRecord {
+    const record = this.#deps.state.agents.get(peer.name);
+    if (record?.standing === 'admitted' && record.certificates.some(({ serial }) => serial === peer.serial)) {
+      return record;
+    }
+    throw new HostlerError(
+      'unauthenticated',
+      `The certificate of '${peer.name}' was revoked or replaced by a newer one. The agent has to join again.`,
+    );
   }
 
   /** The agent works with this certificate: those before it are worth nothing from now on. */

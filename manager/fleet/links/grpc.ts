@@ -13,10 +13,11 @@ import type { AgentIdentity } from '../../../shared/identity/names.ts';
 import { longestMessage } from '../../../shared/session/limits.ts';
 import { oversized, undecodable } from '../../../shared/session/undecodable.ts';
 import { streamDuplex } from '../../../shared/session/stream-duplex.ts';
-import { apiService, enrolmentService, linkService } from '../../../shared/wire/definitions.ts';
+import { apiService, enrolmentService, keeperService, linkService } from '../../../shared/wire/definitions.ts';
 import type { EnrolmentHandlers } from '../../../shared/wire/generated/hostler/v1/Enrolment.ts';
 import type { EnrolmentReply } from '../../../shared/wire/generated/hostler/v1/EnrolmentReply.ts';
 import type { FromAgent__Output } from '../../../shared/wire/generated/hostler/v1/FromAgent.ts';
+import type { KeeperHandlers } from '../../../shared/wire/generated/hostler/v1/Keeper.ts';
 import type { LinkHandlers } from '../../../shared/wire/generated/hostler/v1/Link.ts';
 import type { ToAgent } from '../../../shared/wire/generated/hostler/v1/ToAgent.ts';
 import { failStream } from '../../../shared/wire/call.ts';
@@ -24,6 +25,7 @@ import { toStatus } from '../../../shared/wire/status.ts';
 import { printable } from '../authority/boot-authority.ts';
 import type { FleetRoom } from '../fleet.ts';
 import type { FleetLog } from '../log.ts';
+import { type KeptCounts, KeptPieces } from './kept-pieces.ts';
 
 /** Room for the numbers around a message of the longest kind. */
 const envelope = 1024;
@@ -62,19 +64,26 @@ const tolerantLinkService: typeof linkService = {
 export interface GrpcLink {
   /** Takes a connection after its TLS handshake (manager/fleet/listener.ts). */
   accept(socket: NodeDuplex): void;
+  /** What relays handed over. */
+  readonly kept: Readonly<KeptCounts>;
   close(): void;
 }
 
-/** Link and enrolment over gRPC, for connections that the listener brings. */
-export function openGrpcLink(fleet: Pick<FleetRoom, 'serve' | 'enrolment'>, log: FleetLog): GrpcLink {
+type LinkedFleet = Pick<FleetRoom, 'serve' | 'enrolment' | 'kept' | 'authority'>;
+
+/** Link, enrolment and what relays kept over gRPC, for connections that the listener brings. */
+export function openGrpcLink(fleet: LinkedFleet, log: FleetLog): GrpcLink {
+  const kept = new KeptPieces({ fleet, log });
   const server = new Server(serverOptions);
   server.addService(tolerantLinkService, linkHandlers(fleet, log));
   server.addService(enrolmentService, enrolmentHandlers(fleet, log));
+  server.addService(keeperService, keeperHandlers(kept));
   server.addService(apiService, noApi());
   // TLS is the listener's; by its socket gRPC still knows who is there.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   return {
     accept: (socket) => injector.injectConnection(socket),
+    kept: kept.counts,
     close: () => {
       injector.destroy();
       server.forceShutdown();
@@ -149,6 +158,22 @@ function enrolmentHandlers(fleet: Pick<FleetRoom, 'enrolment'>, log: FleetLog): 
         return enrolment.renew(peer, call.request);
       };
       answer('renewal', peer?.name ?? '', call, ask, callback);
+    },
+  };
+}
+
+function keeperHandlers(kept: KeptPieces): KeeperHandlers {
+  return {
+    Hand(call, callback) {
+      const peer = peerOf(call);
+      const handed =
+        peer === undefined
+          ? Promise.reject(new HostlerError('unauthenticated', 'A relay hands reports over with its certificate.'))
+          : kept.hand(peer, call.request);
+      handed.then(
+        (reply) => callback(null, reply),
+        (thrown: unknown) => callback(toStatus(thrown)),
+      );
     },
   };
 }

@@ -249,4 +249,36 @@ describe('spool', () => {
     await until(() => result(link, '10.a'));
     expect(link.logOf('10.a')).toContain('line 0');
   });
+
+  test('with the manager away for long a result is reported with its log before it, so that it may outlive this machine', async () => {
+    const link = new FakeLink();
+    const program = { argv: testProgram, graceMs: 1_000, awayMs: 300 };
+    const spool = await open(link, { program });
+    await spool.task(task('11.a', { lines: 3, until: release() }));
+    await until(() => link.logOf('11.a').includes('line 0'));
+    spool.welcome(new Map([['11.a', 5]]));
+    link.connected = false;
+    writeFileSync(release(), '');
+    await until(() => result(link, '11.a'));
+    const bodies = link.reports.map(({ body }) => body);
+    expect(bodies).toEqual(['started', 'log', 'result']);
+    const log = link.reports[1]?.log;
+    expect(log?.offset).toBe(5);
+    expect(Buffer.from(log?.text ?? '').toString()).toContain('line 2 of 11.a');
+    // Said once, also to a manager that comes back; the folder goes when it has it.
+    link.connected = true;
+    spool.welcome(new Map([['11.a', 5]]));
+    link.acknowledgeAll(spool);
+    await spool.settled(AbortSignal.timeout(5_000));
+    expect(link.results('11.a')).toHaveLength(1);
+    // The next agent of this life, never welcomed, tells as well.
+    const alone = new FakeLink();
+    alone.connected = false;
+    const next = await Spool.open(settings({ program }));
+    spools.push(next);
+    next.start(alone);
+    await next.task(task('11.b', { lines: 1 }));
+    await until(() => result(alone, '11.b'));
+    expect(alone.reports.map(({ body }) => body)).toEqual(['started', 'log', 'result']);
+  });
 });

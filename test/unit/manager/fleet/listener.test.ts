@@ -37,7 +37,7 @@ describe('listener', () => {
       throw new HostlerError('unauthenticated', 'not here');
     };
     const enrolment = { join: refuse, boot: refuse, renew: refuse } as unknown as FleetRoom['enrolment'];
-    const link = openGrpcLink({ serve: async () => undefined, enrolment }, log);
+    const link = openGrpcLink({ serve: async () => undefined, kept: async () => true, enrolment, authority }, log);
     closeLink = () => link.close();
     socketPath = join(folder, 'm.sock');
     listening = await openListener(

@@ -1,6 +1,10 @@
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Identity } from '../../../../../agent/identity/identity-files.ts';
 import { type Relay, openRelay } from '../../../../../agent/services/relay/door.ts';
 import { relayOf } from '../../../../../agent/services/relay/index.ts';
 
@@ -90,9 +94,17 @@ describe('an agent is a relay', () => {
   const log = {
     info: (_: object, line: string) => said.push(line),
     warn: (_: object, line: string) => said.push(line),
+    error: (_: object, line: string) => said.push(line),
   };
 
-  const plain = { identity: () => ({}), choice: {} };
+  const plain = {
+    home: mkdtempSync(join(tmpdir(), 'hostler-relay-')),
+    identity: () => ({}) as Identity,
+    choice: {},
+    renewSoon: () => undefined,
+    onRenewed: () => () => undefined,
+  };
+  afterAll(() => rmSync(plain.home, { recursive: true, force: true }));
 
   it('only when its certificate says so and it was told where', async () => {
     const at = [{ host: '127.0.0.1', port: 0 }];

@@ -5,9 +5,13 @@ import { createNetwork, type LabNetwork } from '../../deploy/lab/network.ts';
 import { qmp } from '../../deploy/lab/qmp.ts';
 import { macOfTap, startVm, type Firmware, type Vm } from '../../deploy/lab/vm.ts';
 import { eventually } from '../../deploy/lab/wait.ts';
+import { run } from '../../shared/process/run.ts';
 import { commandsFor, type Command } from '../tools/commands.ts';
 import { RealManager } from '../tools/real-manager.ts';
 import { diskArguments, type LabDisk } from './disks.ts';
+
+/** `HOSTLER_LAB_LOGS` names a folder for consoles and logs, and has each step of the machines told. */
+const keepLogs = process.env['HOSTLER_LAB_LOGS'];
 
 /** What the manager knows of a node by itself, by column. */
 type NodeState = Readonly<Record<string, string>>;
@@ -219,10 +223,20 @@ export class CloneLab {
     this.#vms.delete(node);
   }
 
+  /** Pulls out a machine's network cable, or puts it in. */
+  async link(node: string, state: 'up' | 'down'): Promise<void> {
+    const tap = this.network.taps[this.#taps.get(node) ?? -1] ?? '';
+    await run('ip', ['-netns', this.network.name, 'link', 'set', tap, state]);
+  }
+
   /** Takes everything away. */
   async stop(): Promise<void> {
     try {
       for (const node of [...this.#vms.keys()]) await this.pullPlug(node);
+      if (keepLogs !== undefined) {
+        await run('cp', ['-r', join(this.dir, 'vm'), `${keepLogs}/${Date.now()}`], { allowExit: 'any' });
+        await run('cp', [this.manager.log, `${keepLogs}/manager.${Date.now()}`], { allowExit: 'any' });
+      }
       await this.manager.dispose();
     } finally {
       await this.network.remove();
@@ -230,9 +244,9 @@ export class CloneLab {
     }
   }
 
-  /** For people who look on: HOSTLER_LAB_VERBOSE. */
+  /** For people who look on. */
   #say(line: string): void {
-    if (process.env['HOSTLER_LAB_VERBOSE'] !== undefined) process.stderr.write(`${line}\n`);
+    if (keepLogs !== undefined) process.stderr.write(`${line}\n`);
   }
 }
 

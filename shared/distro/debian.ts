@@ -5,7 +5,6 @@ const kernels = {
   x86_64: 'linux-image-amd64',
   aarch64: 'linux-image-arm64',
   ppc64le: 'linux-image-powerpc64le',
-  riscv64: 'linux-image-riscv64',
   s390x: 'linux-image-s390x',
 };
 
@@ -30,5 +29,11 @@ const common = {
 export const debianReleases: readonly Release[] = [
   { ...common, osvers: 'debian11', codename: 'bullseye', node: 12, packages: base },
   { ...common, osvers: 'debian12', codename: 'bookworm', node: 18 },
-  { ...common, osvers: 'debian13', codename: 'trixie', node: 20 },
+  {
+    ...common,
+    osvers: 'debian13',
+    codename: 'trixie',
+    node: 20,
+    kernels: { ...kernels, riscv64: 'linux-image-riscv64' },
+  },
 ];

@@ -65,7 +65,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a build by hand' : `a bu
     await makeRepository(at('site/rocky'), { rpms, streams }, at('work'));
     await rm(at('work'), { recursive: true });
     writeFileSync(at('site/pkglist'), 'labapp\n');
-    writeFileSync(at('site/post'), '#!/bin/sh\necho "$LESSON $IMG_NAME $1" >"$IMG_ROOTIMGDIR/rootimg/etc/lesson"\n', {
+    writeFileSync(at('site/post'), '#!/bin/sh\necho "$LESSON $IMG_NAME $1" >"$IMG_ROOTIMGDIR/etc/lesson"\n', {
       mode: 0o755,
     });
     await cp(share, at('share'), { recursive: true, verbatimSymlinks: true });

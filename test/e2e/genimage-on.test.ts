@@ -94,7 +94,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a build elsewhere' : `a 
     writeFileSync(at('site/seed'), '');
     writeFileSync(
       at('site/post'),
-      `#!/bin/sh\nhead -c ${megabytes}M /dev/urandom >"$IMG_ROOTIMGDIR/rootimg/opt/incompressible"\n`,
+      `#!/bin/sh\nhead -c ${megabytes}M /dev/urandom >"$IMG_ROOTIMGDIR/opt/incompressible"\n`,
       { mode: 0o755 },
     );
     manager = await RealManager.start();

@@ -29,7 +29,7 @@ while [ $# -gt 0 ]; do
   [ "$3" = rw ] || mount -o remount,bind,ro "$root$2"
   shift 3
 done
-mkdir -p "$root/tmp" "$root/var/cache" "$root/var/lib" "$root/var/tmp" "$root/run" "$root/root" "$root/.before"
+mkdir -p "$root/tmp" "$root/var/cache" "$root/var/lib" "$root/var/log" "$root/var/tmp" "$root/run" "$root/root" "$root/.before"
 cd "$root"
 pivot_root . .before
 umount -l /.before

@@ -65,6 +65,7 @@ describe('architectures', () => {
 
   it.each([
     ['debian12', 'ppc64'],
+    ['debian12', 'riscv64'],
     ['debian12', 'vax'],
     ['rocky8', 'ppc64le'],
   ])('that a release does not have are refused: %s %s', (osvers, arch) =>

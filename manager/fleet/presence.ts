@@ -22,7 +22,7 @@ export class Presence {
   readonly #shortest: number | undefined;
   readonly #timer: NodeJS.Timeout;
   /** The connections that broke last, all about the same time. */
-  #wave = new Wave(0, 0);
+  #wave: Wave;
   /** When the round before was (monotonic), to know of time that this process did not have. */
   #looked = performance.now();
   /** How many are connected or expected back, as of the last round: they share the budget for heartbeats. */
@@ -40,6 +40,7 @@ export class Presence {
     this.#shortest = shortestHeartbeat;
     this.#expired = expired;
     this.#roster = roster;
+    this.#wave = roster.restart ?? new Wave(0, 1);
     this.#space = space;
     this.#log = log;
     this.#now = now;

@@ -14,6 +14,8 @@ export class Roster {
   readonly #now: () => number;
   /** What was published last, so that only changes are. */
   readonly #published = new Map<string, string>();
+  /** Those who were connected when the manager ended; undefined: nobody was. */
+  readonly restart: Wave | undefined;
 
   constructor(state: FleetState, registry: Pick<Registry, 'observe'>, now: () => number) {
     this.#state = state;
@@ -25,6 +27,7 @@ export class Roster {
       if (member.life?.connected === true) {
         member.broke = { at: now(), wave: restart };
         member.expectedUntil = restart.expectedUntil(now());
+        this.restart = restart;
       }
       this.publish(name);
     }

@@ -42,9 +42,13 @@ export class Wave {
     this.#restart = fleet === 0;
   }
 
-  /** One more connection broke; the wave that it belongs to. */
+  /**
+   * One more connection broke; the wave that it belongs to. While a fleet comes back to a manager that was started again,
+   * connections may break for want of time on either side: those agents are still on their way.
+   */
   broke(now: number, fleet: number): Wave {
-    const wave = now - this.#last > together || this.#restart ? new Wave(now, Math.max(1, fleet)) : this;
+    const over = this.#restart ? now - Math.max(this.#last, this.#back) > straggling : now - this.#last > together;
+    const wave = over ? new Wave(now, Math.max(1, fleet)) : this;
     wave.#last = now;
     wave.#count++;
     return wave;

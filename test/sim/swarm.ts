@@ -6,6 +6,7 @@ import { type Carrier, openLink } from '../../agent/link/link.ts';
 import type { AgentLink } from '../../agent/link/types.ts';
 import { lifeOf } from './enrol-many.ts';
 import { MemoryOutbox } from './memory-outbox.ts';
+import { Turnstile } from './turnstile.ts';
 
 export interface SwarmOptions {
   /** `HOST:PORT` or `unix:PATH` of a manager. */
@@ -35,16 +36,20 @@ const rampBy = 100;
 /** And the next lot does not wait longer than this for the one before, in milliseconds. */
 const rampWait = 5_000;
 
+/** So many dial at a time later on, when all of them lost their manager. */
+const dialling = 64;
+
 /** Resolves when all have begun to connect. */
 export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   const counts = { begun: 0, troubles: 0 };
   const links: AgentLink[] = [];
   // What an earlier swarm had not told is gone with it: these agents begin a new life.
   const life = Date.now().toString(36);
+  const turnstile = new Turnstile(dialling);
   const connected = (): number => links.filter((link) => link.connected).length;
   for (let at = 0; at < options.identities.length; at += rampBy) {
     for (const identity of options.identities.slice(at, at + rampBy))
-      links.push(openOne(identity, life, options, counts));
+      links.push(openOne(identity, life, options, counts, turnstile));
     const late = Date.now() + rampWait;
     while (connected() < links.length - rampBy / 4 && Date.now() < late) await delay(20);
   }
@@ -71,6 +76,7 @@ function openOne(
   life: string,
   options: SwarmOptions,
   counts: { begun: number; troubles: number },
+  turnstile: Turnstile,
 ): AgentLink {
   const { name } = identity;
   const seen = new Set<string>();
@@ -83,7 +89,7 @@ function openOne(
     tools: {},
   });
   const link: AgentLink = openLink({
-    carrier: options.carrier?.(identity) ?? grpcCarrier(options.manager, () => identity),
+    carrier: turnstile.through(options.carrier?.(identity) ?? grpcCarrier(options.manager, () => identity)),
     outbox: new MemoryOutbox(),
     hello: () => ({
       version: '0.0.0-sim',

@@ -3,6 +3,7 @@ import { Member } from '../../../../manager/fleet/member.ts';
 import { Presence } from '../../../../manager/fleet/presence.ts';
 import type { Roster } from '../../../../manager/fleet/roster.ts';
 import type { ManagerSession } from '../../../../shared/session/manager-session.ts';
+import { Wave } from '../../../../manager/fleet/wave.ts';
 import { collectLog, type LogLine } from '../../../sim/manager.ts';
 
 describe('agents whose connections break', () => {
@@ -11,22 +12,27 @@ describe('agents whose connections break', () => {
   let members: Member[];
   let presence: Presence;
 
-  beforeEach(() => {
-    now = 1_000_000;
-    lines = [];
-    members = Array.from({ length: 10_000 }, (_, number) => new Member(`a${String(number)}`, undefined, 0));
-    const roster: Pick<Roster, 'all' | 'present' | 'publish'> = {
+  const open = (restart?: Wave): Presence => {
+    const roster: Pick<Roster, 'all' | 'present' | 'publish' | 'restart'> = {
       all: () => members,
       present: () => members.filter((member) => member.present(now)).length,
       publish: () => undefined,
+      restart,
     };
-    presence = new Presence(
+    return new Presence(
       roster as Roster,
       { write: async () => undefined } as never,
       collectLog(lines),
       () => now,
       () => false,
     );
+  };
+
+  beforeEach(() => {
+    now = 1_000_000;
+    lines = [];
+    members = Array.from({ length: 10_000 }, (_, number) => new Member(`a${String(number)}`, undefined, 0));
+    presence = open();
   });
   afterEach(() => presence.stop());
 
@@ -97,6 +103,31 @@ describe('agents whose connections break', () => {
     now += 36_000;
     presence.look();
     expect(away()).toBe(2_500);
+  });
+
+  it('after a restart of the manager a connection may break again while the others come back', () => {
+    presence.stop();
+    const restart = new Wave(now, 0);
+    for (const member of members) {
+      member.broke = { at: now, wave: restart };
+      member.expectedUntil = restart.expectedUntil(now);
+    }
+    presence = open(restart);
+    for (let second = 0; second < 100; second++) {
+      const some = members.slice(second * 100, second * 100 + 100);
+      come(some);
+      now += 1_000;
+      breakAll(some.slice(0, 1));
+      presence.look();
+    }
+    expect(away()).toBe(0);
+    now += 121_000;
+    presence.look();
+    expect(away()).toBe(100);
+    breakAll(members.slice(1, 2));
+    now += 10_500;
+    presence.look();
+    expect(away()).toBe(101);
   });
 
   it('they are told to beat as a large fleet from the first one that is back', () => {

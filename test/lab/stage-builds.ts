@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { imageBuild } from '../../agent/tasks/image-build/kind.ts';
 import { readEntries, sameEntry } from '../../agent/tasks/image-tree/entries.ts';
@@ -84,6 +84,7 @@ export class StageBuilds {
     this.write('exlist', './usr/share/doc*\n');
     this.write('synced', 'synced 1\n');
     this.write('secret', 'secret 1\n', 0o600);
+    for (const name of ['synced', 'secret']) utimesSync(this.at(name), 1_700_000_000, 1_700_000_000);
     this.write('synclist', `${this.at('synced')} -> /etc/synced\n${this.at('secret')} -> /etc/secret\n`);
   }
 
@@ -133,12 +134,7 @@ export class StageBuilds {
   }
 
   build(changes: Partial<ImageBuildSpec> = {}, home = this.home, signal?: AbortSignal): Promise<ImageBuildResult> {
-    return this.#run(
-      imageBuild,
-      { ...this.spec, ...changes },
-      home,
-      signal,
-    ) as Promise<ImageBuildResult>;
+    return this.#run(imageBuild, { ...this.spec, ...changes }, home, signal) as Promise<ImageBuildResult>;
   }
 
   pack(changes: Partial<ImagePackSpec> = {}, home = this.home): Promise<ImagePackResult> {

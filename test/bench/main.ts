@@ -6,6 +6,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { agentBench } from './agent.ts';
 import { bootBench } from './boot.ts';
 import { cliBench } from './cli.ts';
+import { cloneBench } from './clone.ts';
 import { crossBench } from './cross.ts';
 import { fleetBench, memoryBench } from './fleet.ts';
 import { imageBench } from './image.ts';
@@ -24,6 +25,7 @@ const benches: readonly Bench[] = [
   imageBench,
   crossBench,
   bootBench,
+  cloneBench,
   nimBench,
 ];
 

@@ -110,7 +110,7 @@ async function captures(folder: string, tree: string, authority: TestAuthority, 
     };
     const send = { ticket, store: { agent: 'images', endpoints }, mounts };
     const [result] = await Promise.all([
-      captureReceive.run({ ...context(store, 'r'), spec: spec as Json }),
+      captureReceive.run({ ...context(store, 'r'), spec: JSON.parse(JSON.stringify(spec)) as Json }),
       captureSend.run({ ...context(golden, 's'), spec: send }),
     ]);
     const { bytes } = (result as unknown as { capture: { bytes: number } }).capture;

@@ -34,6 +34,8 @@ const fitted: readonly string[] = [
   '/etc/systemd/system/*.wants/hostler-agent.service',
   '/var/lib/hostler',
   '/run/hostler',
+  // The node's own list; the image's is read where the image lies.
+  '/etc/systemimager/updateclient.local.exclude',
   '/etc/xcat/*',
   '/opt/xcat/*',
   '/xcatpost',

@@ -120,7 +120,8 @@ describe('the two ends of a capture', () => {
       store: { agent: 'images', endpoints: [] },
     };
     const receive = captureReceive.run(contextOf(storeHome(), 'r', spec));
-    // The tree has no kernel, so nothing can be packed of it; what was fetched stays.
+    // The tree has no kernel, so nothing can be packed of it: no image is there, and what was fetched stays.
+    const fetched = join(dir, 'sysclone/images/.img.capture');
     const packed = expect(receive).rejects.toThrow(/couldn't find the kernel file/);
     const stop = new AbortController();
     const sending = captureSend.run(
@@ -133,7 +134,7 @@ describe('the two ends of a capture', () => {
     await packed;
     thief.abort(new Error('enough'));
     await expect(stealing).rejects.toThrow();
-    expect(await sending).toMatchObject({ connections: 4 });
+    expect(((await sending) as { connections: number }).connections).toBeGreaterThanOrEqual(4);
 
     const { stdout } = await run('rsync', [
       '-naHAXi',
@@ -141,7 +142,7 @@ describe('the two ends of a capture', () => {
       '--delete',
       '--exclude=/data/*',
       `${root}/`,
-      `${tree}/`,
+      `${fetched}/`,
     ]);
     const differs = stdout.split('\n').filter((line) => line !== '' && !line.includes(' ./'));
     expect(differs.map((line) => line.slice(12)).sort()).toEqual([
@@ -151,9 +152,10 @@ describe('the two ends of a capture', () => {
       'var/lib/hostler/agent/',
       'var/lib/hostler/agent/identity.pem',
     ]);
-    expect(await readFile(join(tree, 'data/payload'), 'utf8')).toContain('payload');
-    await expect(stat(join(tree, 'data/below'))).rejects.toThrow();
-    expect((await stat(join(tree, 'srv/sparse'))).blocks).toBeLessThan(100);
+    await expect(stat(tree)).rejects.toThrow();
+    expect(await readFile(join(fetched, 'data/payload'), 'utf8')).toContain('payload');
+    await expect(stat(join(fetched, 'data/below'))).rejects.toThrow();
+    expect((await stat(join(fetched, 'srv/sparse'))).blocks).toBeLessThan(100);
     expect(JSON.parse(await readFile(spec.layoutFile, 'utf8'))).toEqual(lvm);
   });
 });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { lstat, mkdir, readFile, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkedFacts } from '../../../shared/clone/facts.ts';
 import { unpackTree } from '../clone/generations/unpack.ts';
@@ -7,7 +8,7 @@ import { packagesOfBill } from '../clone/generations/look.ts';
 import type { InstalledPackage } from '../image-tree/packages.ts';
 import { removeTree } from '../image-tree/remove.ts';
 import type { TaskContext } from '../types.ts';
-import { listFolder, type Listed, type Listing } from './listing.ts';
+import { type Listed, type Listing } from './listing.ts';
 
 /** A golden image: its tree, and beside it what else decides about a clone (disk layout, overrides, scripts). */
 export async function listGolden(
@@ -21,7 +22,7 @@ export async function listGolden(
   await mkdir(work, { recursive: true, mode: 0o700 });
   try {
     await unpackTree(root.file, root.digest, folder, context);
-    const found = new Map(await listFolder(folder, context.signal));
+    const found = await listBytes(folder, context.signal);
     const digest = createHash('sha256').update(JSON.stringify(facts.layout)).digest('hex');
     found.set('(disk layout)', beside(digest, 0));
     for (const piece of facts.pieces) found.set(`(${piece.kind} ${piece.name})`, beside(piece.digest, piece.bytes));
@@ -37,4 +38,38 @@ function beside(content: string, bytes: number): Listed {
 
 export async function goldenPackages(bill: string): Promise<InstalledPackage[]> {
   return packagesOfBill(JSON.parse(await readFile(bill, 'utf8')));
+}
+
+/** As `listFolder`, for a tree whose names may be any bytes; those that are no plain text are shown with escapes. */
+async function listBytes(root: string, signal: AbortSignal): Promise<Map<string, Listed>> {
+  const found = new Map<string, Listed>();
+  const enter = async (path: Buffer, name: string): Promise<void> => {
+    signal.throwIfAborted();
+    const info = await lstat(path);
+    const kind = info.isDirectory() ? 'd' : info.isFile() ? 'f' : info.isSymbolicLink() ? 'l' : 'x';
+    const content =
+      kind === 'f' ? await contentOf(path) : kind === 'l' ? shown(await readlink(path, 'buffer')) : String(info.rdev);
+    const mode = (info.mode & 0o7777).toString(8);
+    found.set(name, { kind, mode, owner: `${info.uid}:${info.gid}`, bytes: kind === 'f' ? info.size : 0, content });
+    if (kind !== 'd') return;
+    for (const inner of await readdir(path, { encoding: 'buffer' }))
+      await enter(Buffer.concat([path, Buffer.from('/'), inner]), `${name}/${shown(inner)}`);
+  };
+  await enter(Buffer.from(root), '.');
+  return found;
+}
+
+async function contentOf(path: Buffer): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(path, { highWaterMark: 1 << 18 })) hash.update(piece as Buffer);
+  return hash.digest('hex');
+}
+
+/** `\\012` for whatever would not stand in one line of text. */
+function shown(name: Buffer): string {
+  const text = name.toString('utf8');
+  if (Buffer.from(text).equals(name) && !/[\p{Cc}\\]/u.test(text)) return text;
+  return name
+    .toString('latin1')
+    .replace(/[^ -\[\]-~]/g, (byte) => `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }

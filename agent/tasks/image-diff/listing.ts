@@ -203,7 +203,7 @@ async function firstBytes(file: string): Promise<Buffer> {
   }
 }
 
-export async function listFolder(folder: string, signal: AbortSignal): Promise<Listing> {
+async function listFolder(folder: string, signal: AbortSignal): Promise<Listing> {
   const found = new Map<string, Listed>();
   for (const { path, info } of walk(folder)) {
     const file = join(folder, path);

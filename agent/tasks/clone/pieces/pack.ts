@@ -2,7 +2,6 @@ import { lstat, open, readFile, readdir, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { isOverrideName, isScriptName } from '../../../../shared/clone/pieces.ts';
 import type { ClonePiece } from '../../../../shared/clone/pieces.ts';
 import { run } from '../../../../shared/process/run.ts';
@@ -73,7 +72,7 @@ export async function packPieces(tree: string, output: string, context: TaskCont
       await handle.close();
     }
     const { digest, bytes } = await digestOf(part, context.signal);
-    await pipeline(createReadStream(part), all.createWriteStream({ autoClose: false, start: at }));
+    for await (const some of createReadStream(part)) await all.appendFile(some as Buffer);
     pieces.push({ kind, name, at, bytes, digest });
     at += bytes;
   };

@@ -13,6 +13,7 @@ import { cloneServeKind, cloneSyncVersion, syncModules } from '../../../../share
 import type { CloneServeSpec, CloneTaker, SyncAbout } from '../../../../shared/task/clone-sync.ts';
 import { captureFile } from '../../../store/captures.ts';
 import { needBlob } from '../../../store/need-blob.ts';
+import { existsInside } from '../../image-tree/inside.ts';
 import { withLock } from '../../image-tree/lock.ts';
 import type { TaskContext, TaskKind } from '../../types.ts';
 import { generationTree, goldenPlaces } from '../generations/places.ts';
@@ -71,6 +72,9 @@ async function prepare(
   const text = await readFile(list, 'utf8').catch(() => undefined);
   const own = text === undefined ? undefined : excludeLines(text);
   for (const line of own?.odd ?? []) context.log(`Warning: ${list}: no absolute path: ${line}`);
+  // SystemImager's list, where the golden client had one.
+  const captured = await existsInside(tree, 'etc/systemimager/updateclient.local.exclude');
+  const inImage = excludeLines(captured === undefined ? '' : await readFile(captured, 'utf8')).patterns;
   const mounts = facts.layout.filesystems.flatMap((one) => one.mounts.map(({ at }) => at));
   const folders = new Map<string, string>();
   const configs = new Map<string, string>();
@@ -87,7 +91,7 @@ async function prepare(
     }
     const about: SyncAbout = {
       format: 1,
-      exclude: updateExclude(facts, own?.patterns),
+      exclude: [...updateExclude(facts, own?.patterns), ...inImage],
       mounts,
       overrides: modules.length,
     };

@@ -1,6 +1,6 @@
 import type { Ids } from './ids.ts';
 import { renamed, withNewIds } from './ids.ts';
-import type { Layout } from './layout.ts';
+import type { Layout, Mount } from './layout.ts';
 
 /**
  * fstab(5) of the captured machine for the new file systems: ids are replaced, device files that may be called otherwise
@@ -12,12 +12,14 @@ export function fittedFstab(text: string, layout: Layout, ids: Ids): string {
   const mounted = new Set(
     table.split('\n').flatMap((line) => (/^\s*#/.test(line) ? [] : [line.trim().split(/\s+/)[1] ?? ''])),
   );
-  const added = layout.filesystems.flatMap(({ on, type, mounts, uuid }) =>
-    // Only what the planner put in: what the captured machine did not mount by its table it mounts in another way.
-    uuid !== ''
-      ? []
-      : mounts.filter(({ at }) => !mounted.has(at)).map(({ at }) => line(ids.filesystems.get(on) ?? '', at, type)),
-  );
+  const swaps = table.split('\n').some((row) => !/^\s*#/.test(row) && row.trim().split(/\s+/)[2] === 'swap');
+  const added = layout.filesystems.flatMap(({ on, type, mounts, uuid }) => {
+    // Only what the planner or a hand put in: what the captured machine did not mount by its table it mounts in another way.
+    if (uuid !== '') return [];
+    const id = ids.filesystems.get(on) ?? '';
+    if (type === 'swap') return swaps ? [] : [`UUID=${id} none swap sw 0 0\n`];
+    return mounts.filter(({ at }) => !mounted.has(at)).map((mount) => line(id, mount, type));
+  });
   return added.length === 0 ? table : `${table.replace(/\n*$/, '\n')}${added.join('')}`;
 }
 
@@ -52,7 +54,7 @@ function survives(device: string, layout: Layout): boolean {
   return device.startsWith('/dev/mapper/') || layout.groups.some(({ name }) => device.startsWith(`/dev/${name}/`));
 }
 
-function line(uuid: string, at: string, type: string): string {
-  const options = type === 'vfat' ? 'umask=0077' : 'defaults';
+function line(uuid: string, { at, subvolume }: Mount, type: string): string {
+  const options = type === 'vfat' ? 'umask=0077' : subvolume === undefined ? 'defaults' : `subvol=/${subvolume}`;
   return `UUID=${uuid} ${at} ${type} ${options} 0 ${at === '/' ? 1 : 2}\n`;
 }

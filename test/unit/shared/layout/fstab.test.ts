@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { fittedFstab, fittedTable } from '../../../../shared/layout/fstab.ts';
 import { forFirmware } from '../../../../shared/layout/firmware.ts';
 import { freshIds, renamed, withNewIds } from '../../../../shared/layout/ids.ts';
-import { counted, lvm, plain } from './samples.ts';
+import { counted, filesystem, lvm, plain } from './samples.ts';
 
 describe('tables of the captured machine', () => {
   it('name the new file systems, and keep what is not about them', () => {
@@ -38,6 +38,20 @@ describe('tables of the captured machine', () => {
     expect(fittedFstab('# nothing\n', layout, ids)).toBe(
       `# nothing\nUUID=${ids.filesystems.get('disk1.2') ?? ''} /boot/efi vfat umask=0077 0 2\n`,
     );
+  });
+
+  it('get what a layout that was written by hand has: subvolumes and swap', () => {
+    const layout = {
+      ...lvm,
+      filesystems: [
+        { ...filesystem('disk1.2', 'btrfs', ''), uuid: '', mounts: [{ at: '/', subvolume: '@' }] },
+        { ...filesystem('vg0/swap', 'swap', ''), uuid: '' },
+      ],
+    };
+    const ids = freshIds(layout, counted());
+    const [root, swap] = [ids.filesystems.get('disk1.2') ?? '', ids.filesystems.get('vg0/swap') ?? ''];
+    expect(fittedFstab('', layout, ids)).toBe(`\nUUID=${root} / btrfs subvol=/@ 0 1\nUUID=${swap} none swap sw 0 0\n`);
+    expect(fittedFstab('/swapfile none swap sw 0 0\n', layout, ids)).not.toContain(swap);
   });
 
   it('are followed by device names in another column, and by partition ids', () => {

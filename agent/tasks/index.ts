@@ -1,4 +1,5 @@
 import { bootApply } from './boot-apply/boot-apply.ts';
+import { buildLists } from './build-lists/kind.ts';
 import { captureTasks } from './clone/capture/index.ts';
 import { cloneLook } from './clone/generations/look.ts';
 import { cloneUse } from './clone/generations/use.ts';
@@ -31,6 +32,7 @@ export const taskKinds: readonly TaskKind[] = [
   cloneSync,
   ...captureTasks,
   scripts,
+  buildLists,
   imageBuild,
   imagePack,
   imageCache,

@@ -10,6 +10,8 @@ import type { Change, Effect, Json, Report, Requirement } from '../../shared/ver
 import { end } from '../../shared/verb/verb.ts';
 import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
+import { bringLists } from './image/bring-lists.ts';
+import type { Retry } from './image/bring-lists.ts';
 import { cacheLimit, wrongCacheLimit } from './image/cache-limit.ts';
 import {
   builderColumn,
@@ -31,6 +33,7 @@ interface State {
   readonly rootimgdir: string;
   /** Attributes that the images get which -o -a -p defines in the end; none: the image is there. */
   readonly define?: Readonly<Record<string, string>>;
+  readonly retry?: Retry;
   readonly [key: string]: Json;
 }
 
@@ -75,7 +78,9 @@ export const genimage: Verb<State | null> = {
         ? { state, effects: [] }
         : { state, effects: [{ do: 'say', text: `Warning: [${state.server}]: ${report.message}\n`, error: true }] };
     }
-    return ended(state, report, known);
+    const brought = bringLists(state, report, known);
+    if (brought !== undefined && 'effects' in brought) return brought;
+    return ended(state, brought ?? report, known);
   },
 };
 
@@ -125,23 +130,21 @@ function build(asked: Asked, known: View, image: Description, around: Around): S
   if (unknown !== undefined) return refuse(unknown);
   if (cacheLimit(known) === undefined) return refuse(wrongCacheLimit);
   const spec = specOf(asked, known, image, define !== undefined);
+  const task = { key: 'build', kind: imageBuildKind, title: `Build ${image.name}`, spec: { ...spec }, deadline };
+  const { pkglist, otherpkglist, postinstall, environment } = spec;
+  const lists = { image: image.name, pkglist, otherpkglist, postinstall, environment, exlist: [] };
+  const { rootimgdir } = spec;
   return {
-    state: { image: image.name, server: asked.server, rootimgdir: spec.rootimgdir, ...(define && { define }) },
+    state: {
+      ...{ image: image.name, server: asked.server, rootimgdir },
+      // Without a name the lists are looked for where the image is built.
+      ...(define === undefined ? { retry: { task, lists, agent: '', problem: '' } } : { define }),
+    },
     effects: [
       ...before,
       ...withoutEffect(asked, osvers),
       ...commit,
-      {
-        do: 'run',
-        task: {
-          key: 'build',
-          kind: imageBuildKind,
-          title: `Build ${image.name}`,
-          on: placeFor(asked, known, spec),
-          spec: { ...spec },
-          deadline,
-        },
-      },
+      { do: 'run', task: { ...task, on: placeFor(asked, known, spec) } },
     ],
   };
 }

@@ -8,6 +8,8 @@ import { end } from '../../shared/verb/verb.ts';
 import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { builderColumn, describe, notNetboot, refusal, rootimgdirOf } from './image/description.ts';
+import { bringLists } from './image/bring-lists.ts';
+import type { Retry } from './image/bring-lists.ts';
 import type { Description } from './image/description.ts';
 import { managementNode } from './image/management-node.ts';
 import { chooseStore, versionChanges } from './image/new-version.ts';
@@ -25,6 +27,7 @@ interface State {
   readonly version: string;
   /** Older versions are being taken away. */
   readonly collection: Collection | null;
+  readonly retry?: Retry;
   readonly [key: string]: Json;
 }
 
@@ -89,29 +92,34 @@ export const packimage: Verb<State | null> = {
       }
       return published(state, known);
     }
-    if (report.outcome !== 'done') {
-      return end({ do: 'refuse', code: report.code, message: `Error: [${state.server}]: ${report.message}`, exit: 1 });
-    }
-    const result = report.result as unknown as ImagePackResult;
-    const version = `${state.image}@${result.manifest.digest.slice(0, 12)}`;
-    if (!known.has('osimage', state.image)) {
-      return end(
-        refusal(
-          state.server,
-          `The osimage ${state.image} was removed while it was packed; the packed files stay in the store.`,
-        ),
-      );
-    }
-    return {
-      state: { ...state, version },
-      effects: [{ do: 'commit', key: 'version', changes: versionChanges(state, version, result, report.agent, known) }],
-    };
+    const brought = bringLists(state, report, known);
+    return brought !== undefined && 'effects' in brought ? brought : packed(state, brought ?? report, known);
   },
   migrate(state, from) {
     if (from !== 1 || typeof state !== 'object' || state === null) throw new Error('not a state of packimage');
     return { ...(state as Omit<State, 'collection'>), collection: null } as State;
   },
 };
+
+function packed(state: State, report: Extract<Report, { about: 'task' }>, known: View): Step<State | null> {
+  if (report.outcome !== 'done') {
+    return end({ do: 'refuse', code: report.code, message: `Error: [${state.server}]: ${report.message}`, exit: 1 });
+  }
+  const result = report.result as unknown as ImagePackResult;
+  const version = `${state.image}@${result.manifest.digest.slice(0, 12)}`;
+  if (!known.has('osimage', state.image)) {
+    return end(
+      refusal(
+        state.server,
+        `The osimage ${state.image} was removed while it was packed; the packed files stay in the store.`,
+      ),
+    );
+  }
+  return {
+    state: { ...state, version },
+    effects: [{ do: 'commit', key: 'version', changes: versionChanges(state, version, result, report.agent, known) }],
+  };
+}
 
 /** The version is the current one. What nothing needs any more goes. */
 function published(state: State, known: View): Step<State | null> {
@@ -154,26 +162,30 @@ function begin(asked: Asked, known: View, image: Description, choice: Choice): S
   const lines = [`Packing contents of ${rootimgdir}/rootimg`, `archive method:${choice.method}`];
   if (choice.method !== 'squashfs') lines.push(`compress method:${choice.compress}`);
   const effects: Effect[] = [{ do: 'say', text: `${lines.join('\n')}\n` }];
-  effects.push({
-    do: 'run',
-    task: {
-      key: 'pack',
-      kind: imagePackKind,
-      title: `Pack ${image.name}`,
-      // The tree lies on the disk of the agent that built it; one that nobody built was brought to the management node.
-      on:
-        choice.builder === undefined
-          ? (managementNode(known, asked.server, ['build']) ?? {
-              role: 'build',
-              arch: image.value('osarch'),
-              cross: true,
-            })
-          : { role: 'build', agent: choice.builder },
-      spec: { ...spec, store: { ...choice.store } },
-      deadline,
-    },
-  });
-  return { state: stateOf(asked, image, choice.store), effects };
+  const task = {
+    ...{ key: 'pack', kind: imagePackKind, title: `Pack ${image.name}`, deadline },
+    spec: { ...spec, store: { ...choice.store } },
+  };
+  // The tree lies on the disk of the agent that built it; one that nobody built was brought to the management node.
+  const on =
+    choice.builder === undefined
+      ? (managementNode(known, asked.server, ['build']) ?? {
+          role: 'build',
+          arch: image.value('osarch'),
+          cross: true,
+        })
+      : { role: 'build', agent: choice.builder };
+  effects.push({ do: 'run', task: { ...task, on } });
+  const lists = {
+    image: image.name,
+    pkglist: [],
+    otherpkglist: [],
+    postinstall: [],
+    environment: {},
+    exlist: spec.exlist,
+  };
+  const retry = { task, lists, agent: '', problem: '' };
+  return { state: { ...stateOf(asked, image, choice.store), retry }, effects };
 }
 
 /** A golden tree, after it was edited or laid there by hand; a capture packs what it fetched by itself. */

@@ -11,7 +11,7 @@ import {
   closeSync,
 } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -25,6 +25,8 @@ import { RealManager } from '../tools/real-manager.ts';
 const programs = ['dnf', 'rpmbuild', 'createrepo_c', 'mksquashfs', 'unshare'];
 const why = process.getuid?.() === 0 ? programs.find((program) => which(program) === undefined) : 'root';
 const megabytes = 250;
+/** The agent on the management node is called as the manager is. */
+const here = hostname().split('.')[0]?.toLowerCase() ?? '';
 
 describe.skipIf(why !== undefined)(why === undefined ? 'a build elsewhere' : `a build elsewhere (needs ${why})`, () => {
   let dir = '';
@@ -80,39 +82,41 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a build elsewhere' : `a 
   };
   const rebuild = async (): Promise<void> => {
     // Other content, so that the store has nothing of it yet.
-    writeFileSync(at('site/seed'), String(Math.random()));
+    writeFileSync(at('lists/seed'), String(Math.random()));
     await done('genimage', '--on', 'far', 'img');
   };
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'hostler-on-'));
-    for (const name of ['work', 'site', 'images', 'far-images']) await mkdir(at(name));
+    for (const name of ['work', 'site', 'lists', 'empty', 'images', 'far-images']) await mkdir(at(name));
     const rpms = await labDistribution('rocky9.4', 'x86_64', false);
     await makeRepository(at('site/rocky'), { rpms, streams: { 'nodejs:20': ['nodejs'] } }, at('work'));
     await rm(at('work'), { recursive: true });
-    writeFileSync(at('site/pkglist'), '# nothing more\n');
-    writeFileSync(at('site/seed'), '');
+    writeFileSync(at('lists/pkglist'), '#INCLUDE:more#\n');
+    writeFileSync(at('lists/more'), '# nothing more\n');
+    writeFileSync(at('lists/exlist'), './usr/share/lab-only-here\n');
+    writeFileSync(at('lists/seed'), '');
     writeFileSync(
-      at('site/post'),
+      at('lists/post'),
       `#!/bin/sh\nhead -c ${megabytes}M /dev/urandom >"$IMG_ROOTIMGDIR/opt/incompressible"\n`,
       { mode: 0o755 },
     );
     manager = await RealManager.start();
     command = commandsFor(manager.env);
-    keeper = new RealAgent(manager, command, { home: at('keeper'), name: 'keeper', roles: 'store' });
+    keeper = new RealAgent(manager, command, { home: at('keeper'), name: here, roles: 'store' });
     near = new RealAgent(manager, command, { home: at('near'), name: 'near', roles: 'build' });
     far = new RealAgent(manager, command, { home: at('far'), name: 'far', roles: 'build' });
     await keeper.up();
     await near.up();
     // What is under the same path there is another folder.
-    const own = 'mount --bind "$1" "$2"; shift 2; exec "$@"';
+    const own = 'mount --bind "$1" "$2"; mount --bind "$3" "$4"; shift 4; exec "$@"';
     const unshare = ['unshare', '--mount', '--propagation', 'private', '--'];
-    await far.up([...unshare, 'sh', '-eu', '-c', own, 'sh', at('far-images'), at('images')]);
+    await far.up([...unshare, 'sh', '-eu', '-c', own, 'sh', at('far-images'), at('images'), at('empty'), at('lists')]);
     await done(
       'mkdef',
       ...['-t', 'osimage', 'img', 'imagetype=linux', 'osname=Linux', 'osvers=rocky9.4', 'osarch=x86_64'],
-      ...['profile=compute', 'provmethod=netboot', `pkglist=${at('site/pkglist')}`, `pkgdir=${at('site/rocky')}`],
-      ...[`postinstall=${at('site/post')} ${at('site/seed')}`, `rootimgdir=${at('images/img')}`],
+      ...['profile=compute', 'provmethod=netboot', `pkglist=${at('lists/pkglist')}`, `pkgdir=${at('site/rocky')}`],
+      ...[`postinstall=${at('lists/post')} ${at('lists/seed')}`, `rootimgdir=${at('images/img')}`],
     );
   }, 120_000);
   afterAll(async () => {
@@ -124,8 +128,8 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a build elsewhere' : `a 
   it('--on decides; who is named and cannot is told at once', async () => {
     const began = Date.now();
     expect((await run('genimage', '--on', 'nosuch', 'img')).stderr).toContain("There is no agent 'nosuch'.");
-    expect((await run('genimage', '--on', 'keeper', 'img')).stderr).toContain(
-      "The agent 'keeper' does not have the role 'build'.",
+    expect((await run('genimage', '--on', here, 'img')).stderr).toContain(
+      `The agent '${here}' does not have the role 'build'.`,
     );
     expect(Date.now() - began).toBeLessThan(5_000);
     const built = await done('genimage', '--on', 'far', 'img');
@@ -143,7 +147,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a build elsewhere' : `a 
     expect(least).toBe(had);
     expect((await done('hostler', 'image', 'verify', 'img')).exit).toBe(0);
     const version: unknown = JSON.parse((await done('hostler', 'image', 'show', 'img', '--json')).stdout);
-    expect(version).toMatchObject({ 'image.store': 'keeper', 'image.builtby': 'far' });
+    expect(version).toMatchObject({ 'image.store': here, 'image.builtby': 'far' });
   }, 120_000);
 
   it('what is not what was sent is refused, and sent again as a whole', async () => {

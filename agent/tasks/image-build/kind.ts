@@ -11,6 +11,7 @@ import { placesIn, refuseMounts } from '../image-tree/folder.ts';
 import { withFolderLock } from '../image-tree/lock.ts';
 import { installedPackages } from '../image-tree/packages.ts';
 import { sweepFolder } from '../image-tree/remove.ts';
+import { withBroughtLists } from '../build-lists/bring.ts';
 import type { TaskContext, TaskKind } from '../types.ts';
 import { makeBootFiles } from './boot-files.ts';
 import { requireRunnable } from './emulation.ts';
@@ -36,7 +37,7 @@ export const imageBuild: TaskKind = {
   version: imageBuildVersion,
   roles: ['build'],
   run: async (context) => {
-    const { build, found } = await searchLists(await checkedBuild(context.spec), context);
+    const { build, found } = await searchLists(await checkedBuild(await withBroughtLists(context.spec, context)), context);
     const result = await buildImage(build, context);
     return found === undefined ? result : { ...result, found };
   },

@@ -20,6 +20,8 @@ export interface PkglistReader {
 }
 
 const mostLines = 100_000;
+/** One list may be included many times. */
+const mostCharacters = 64 << 20;
 const deepestInclude = 20;
 
 interface Draft {
@@ -38,6 +40,7 @@ export async function readPkglists(files: readonly string[], reader: PkglistRead
   const passes: Draft[] = [emptyPass()];
   const unreadable: string[] = [];
   let lines = 0;
+  let characters = 0;
 
   const take = async (file: string, above: readonly string[]): Promise<void> => {
     if (above.includes(file) || above.length >= deepestInclude) {
@@ -49,10 +52,16 @@ export async function readPkglists(files: readonly string[], reader: PkglistRead
     let text: string;
     try {
       text = await reader.read(file);
-    } catch {
-      unreadable.push(file);
+    } catch (error) {
+      unreadable.push(error instanceof HostlerError ? error.message : file);
       return;
     }
+    characters += text.length;
+    if (characters > mostCharacters)
+      throw new HostlerError(
+        'invalid_argument',
+        `The package lists are longer than ${mostCharacters >> 20} MiB together.`,
+      );
     for (const [index, raw] of text.split('\n').entries()) {
       lines += 1;
       if (lines > mostLines)
@@ -64,7 +73,7 @@ export async function readPkglists(files: readonly string[], reader: PkglistRead
       else if (line.startsWith('#ENV:')) takeEnvironment(line, lastOf(passes), `${file} line ${index + 1}`);
       else {
         const included = /^#INCLUDE:\s*(.+?)\s*#$/.exec(line)?.[1];
-        if (included !== undefined) await take(resolved(included, file, reader.environment), [...above, file]);
+        if (included !== undefined) await take(includedPath(included, file, reader.environment), [...above, file]);
       }
     }
   };
@@ -103,7 +112,8 @@ function takeEnvironment(line: string, pass: Draft, where: string): void {
   }
 }
 
-function resolved(path: string, from: string, environment: Readonly<Record<string, string>>): string {
+/** The file that an `#INCLUDE:path#` in the file `from` names. */
+export function includedPath(path: string, from: string, environment: Readonly<Record<string, string>>): string {
   const full = path.replace(
     /\$(?:\{(\w+)\}|(\w+))/g,
     (_, braced?: string, bare?: string) => environment[braced ?? bare ?? ''] ?? '',

@@ -9,6 +9,7 @@ import type { BlobRef } from '../../../shared/task/blob.ts';
 import { imagePackKind, imagePackVersion } from '../../../shared/task/image-pack.ts';
 import type { ImageManifest, ImagePackResult, ImagePackSpec } from '../../../shared/task/image-pack.ts';
 import { programVersion } from '../../../shared/text/version.ts';
+import { readListFile } from '../image-build/list-file.ts';
 import { readBuildRecord } from '../image-tree/build-record.ts';
 import type { BuildRecord } from '../image-tree/build-record.ts';
 import { scanTree, type HandEdit } from '../image-tree/edits.ts';
@@ -19,6 +20,7 @@ import { installedPackages } from '../image-tree/packages.ts';
 import { removeTree, sweepFolder } from '../image-tree/remove.ts';
 import { readTreeRecord, requireWholeTree } from '../image-tree/tree-record.ts';
 import { walk } from '../image-tree/walk.ts';
+import { withBroughtLists } from '../build-lists/bring.ts';
 import type { TaskContext, TaskKind } from '../types.ts';
 import { Additions } from './additions.ts';
 import { archiveTools, archiveVersions } from './archive.ts';
@@ -40,7 +42,7 @@ export const imagePack: TaskKind = {
   kind: imagePackKind,
   version: imagePackVersion,
   roles: ['build'],
-  run: async (context) => await packImage(await checkedPack(context.spec), context),
+  run: async (context) => await packImage(await checkedPack(await withBroughtLists(context.spec, context)), context),
   cleanUp: async (context) => {
     const spec = await checkedPack(context.spec).catch(() => undefined);
     if (spec === undefined) return;
@@ -84,7 +86,7 @@ async function packLocked(spec: Spec, context: TaskContext): Promise<ImagePackRe
   const { rootimgdir, method, compress } = spec;
   const { tree, packing: work } = placesIn(rootimgdir, context.id);
   const record = await requireBuild(rootimgdir);
-  const exlist = await readExlists(spec.exlist, (path) => readFile(path, 'utf8'));
+  const exlist = await readExlists(spec.exlist, readListFile);
   try {
     context.log(`Packing contents of ${tree}`);
     context.progress('stage', 'collecting what is packed');
@@ -133,7 +135,7 @@ async function gather(spec: Spec, surveyed: Survey, additions: Additions, contex
     `IMAGENAME='${spec.image}'\nIMAGEUUID='${surveyed.uuid}'\nTIMESTAMP='${when}'\n`,
   );
   await additions.lockAccounts(await passwordHash(spec.rootPassword, surveyed.uuid, context.signal));
-  if (additions.nodeFiles() !== undefined) await addNodeFilesUnit(additions);
+  if (additions.nodeFiles() !== undefined) await addNodeFilesUnit(additions, surveyed);
   return additions;
 }
 

@@ -1,0 +1,46 @@
+import type { Json } from '../verb/effect.ts';
+import type { BlobRef, StoreAccess } from './blob.ts';
+
+export const buildListsKind = 'build-lists';
+export const buildListsVersion = 1;
+
+/** The files that an osimage names, on the management node: put into its store together, for a machine that has them not. */
+export interface BuildListsSpec {
+  readonly image: string;
+  readonly pkglist: readonly string[];
+  readonly otherpkglist: readonly string[];
+  readonly exlist: readonly string[];
+  /** Each `script arg arg`; arguments that are paths of files come along. */
+  readonly postinstall: readonly string[];
+  /** osimage.environvar: replaces `$NAME` in the paths of includes. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly [key: string]: Json;
+}
+
+export interface BuildListsResult {
+  readonly blob: BlobRef & { readonly [key: string]: Json };
+  readonly [key: string]: Json;
+}
+
+/** In the specification of a build or packing: lists and scripts are those of the bundle, not of its machine. */
+export interface BroughtLists {
+  readonly blob: BlobRef & { readonly [key: string]: Json };
+  readonly from: StoreAccess & { readonly [key: string]: Json };
+  readonly [key: string]: Json;
+}
+
+/** Content of the blob, JSON. Lists are texts with what they include in its place. */
+export interface ListBundle {
+  readonly format: 1;
+  readonly pkglist: readonly string[];
+  readonly otherpkglist: readonly string[];
+  readonly exlist: readonly string[];
+  readonly postinstall: readonly (readonly BundledWord[])[];
+}
+
+/** A word of a call: as it is, or a file with its content (base64) and permissions. */
+export type BundledWord =
+  { readonly word: string } | { readonly name: string; readonly mode: number; readonly content: string };
+
+/** Bytes of all files of a bundle. */
+export const mostBundleBytes = 16 << 20;

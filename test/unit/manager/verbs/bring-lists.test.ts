@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { genimage } from '../../../../manager/verbs/genimage.ts';
+import { packimage } from '../../../../manager/verbs/packimage.ts';
+import type { Effect, Report } from '../../../../shared/verb/effect.ts';
+import { asked } from '../../support/asked.ts';
+import { MemoryView } from '../../support/view.ts';
+
+const image = {
+  ...{ 'osimage.imagetype': 'linux', 'osimage.osvers': 'debian12', 'osimage.osarch': 'aarch64' },
+  ...{ 'osimage.profile': 'compute', 'osimage.provmethod': 'netboot', 'osimage.environvar': 'A=1' },
+  ...{ 'linuximage.pkglist': '/l/a', 'linuximage.postinstall': '/s/one x', 'linuximage.exlist': '/l/ex' },
+};
+
+function view(roles = 'build,store', state = 'connected'): MemoryView {
+  const known = new MemoryView({ osimage: { img: image } });
+  known.observe('agent', 'xcatmn', {
+    'agent.roles': roles,
+    'agent.state': state,
+    'agent.store': 'unix:/s,https://mn:1',
+  });
+  known.observe('agent', 'store1', { 'agent.roles': 'store', 'agent.state': 'connected', 'agent.store': 'unix:/t' });
+  return known;
+}
+
+const failed = (key: string, message: string, agent = 'arm01'): Report => ({
+  ...{ about: 'task', key, outcome: 'failed', agent, code: 'not_found', message },
+});
+const brought: Report = {
+  ...{ about: 'task', key: 'lists', outcome: 'done', agent: 'xcatmn', result: { blob: { digest: 'd', bytes: 7 } } },
+};
+const taskIn = (effects: readonly Effect[] | undefined) => effects?.find((effect) => effect.do === 'run')?.task;
+const refusal = (effects: readonly Effect[] | undefined): string =>
+  (effects ?? []).map((effect) => (effect.do === 'refuse' ? effect.message : '')).join('');
+
+const verbs = [
+  ['genimage', genimage, 'build', "The pkglist specified '/l/a' does not exist!"],
+  ['genimage', genimage, 'build', "The postinstall_filename specified '/s/one' does not exist!"],
+  ['genimage', genimage, 'build', 'Unable to open the following pkglist files:\n/l/b'],
+  ['packimage', packimage, 'pack', 'The exlist file /l/ex cannot be read.'],
+] as const;
+
+describe.each(verbs)('%s on a machine that has not the lists', (name, verb, key, message) => {
+  const started = (known: MemoryView) => verb.start(asked(name, { operands: ['img'], options: {} }), known);
+
+  it('has the management node bring them, and asks again', () => {
+    const known = view();
+    const first = started(known);
+    const asks = verb.on?.(first.state, failed(key, message), known);
+    expect(taskIn(asks?.effects)).toMatchObject({
+      ...{ key: 'lists', kind: 'build-lists', on: { role: 'store', agent: 'xcatmn' } },
+      spec:
+        key === 'build'
+          ? { pkglist: ['/l/a'], postinstall: ['/s/one x'], environment: { A: '1' } }
+          : { exlist: ['/l/ex'] },
+    });
+    const again = verb.on?.(asks?.state ?? null, brought, known);
+    expect(taskIn(again?.effects)).toEqual({
+      ...taskIn(first.effects),
+      key: `${key}-again`,
+      on: { role: 'build', agent: 'arm01' },
+      spec: {
+        ...(taskIn(first.effects)?.spec as object),
+        lists: { blob: { digest: 'd', bytes: 7 }, from: { agent: 'xcatmn', endpoints: ['unix:/s', 'https://mn:1'] } },
+      },
+    });
+    // Not for ever.
+    expect(refusal(verb.on?.(again?.state ?? null, failed(`${key}-again`, message), known).effects)).toContain(
+      message,
+    );
+  });
+
+  it('says both when the management node has them not either', () => {
+    const known = view();
+    const asks = verb.on?.(started(known).state, failed(key, message), known);
+    const ends = verb.on?.(asks?.state ?? null, failed('lists', '/l/a cannot be read.', 'xcatmn'), known);
+    expect(refusal(ends?.effects)).toContain(`${message} (on arm01; /l/a cannot be read.)`);
+  });
+
+  it.each([
+    ['without a store there', view('build')],
+    ['while it is away', view('build,store', 'away')],
+  ])('says where they are missing, %s', (_, known) => {
+    const ends = verb.on?.(started(known).state, failed(key, message), known);
+    expect(refusal(ends?.effects)).toContain(`${message} It is looked for on arm01, and no agent with the role store`);
+  });
+
+  it('fails on the management node itself, and for other reasons, as ever', () => {
+    const known = view();
+    const own = verb.on?.(started(known).state, failed(key, message, 'xcatmn'), known);
+    expect(refusal(own?.effects)).toMatch(new RegExp(`^Error: \\[xcatmn\\]: ${message.slice(0, 12)}`));
+    const other = verb.on?.(started(known).state, failed(key, 'The package x does not exist.'), known);
+    expect(refusal(other?.effects)).toContain('The package x does not exist.');
+  });
+});

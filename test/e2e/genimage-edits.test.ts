@@ -195,13 +195,28 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the work tree' : `the wo
       writeFileSync(big, 'x\n');
       truncateSync(big, 10_000_000 * 8);
       writeFileSync(world.at('many'), 'less\n'.repeat(200_000));
+      writeFileSync(world.at('millions'), 'l\n'.repeat(10_000_000));
+      writeFileSync(world.at('wide'), `#INCLUDE:${world.at('long')}#\n`.repeat(90_000));
+      writeFileSync(world.at('long'), `# ${'l'.repeat(8_000_000)}`);
+      const began = Date.now();
       for (const [pkglist, words] of [
         [big, /big/],
         ['/dev/zero', /dev\/zero/],
         [world.at('many'), /more than 100000 lines/],
+        [world.at('millions'), /millions is longer than 16 MiB/],
+        [world.at('wide'), /longer than 64 MiB together/],
       ] as const) {
         await expect(world.build({ pkglist: [pkglist] })).rejects.toThrow(words);
       }
+      for (const [exlist, words] of [
+        [world.at('millions'), /millions is longer than 16 MiB/],
+        ['/dev/zero', /not an ordinary file/],
+        [world.at('many'), /more than 100000 lines/],
+      ] as const) {
+        await expect(world.pack({ exlist: [exlist] })).rejects.toThrow(words);
+        await expect(world.pack({ synclists: [exlist] })).rejects.toThrow(words);
+      }
+      expect(Date.now() - began).toBeLessThan(30_000);
       for (const line of ['../../../etc/passwd', '/etc/passwd', '$(id)', '-o APT::x=y', 'a;b', '--', '`id`']) {
         world.write('pkglist', `${line}\n`);
         await expect(world.build(), line).rejects.toThrow();

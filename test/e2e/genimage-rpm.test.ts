@@ -16,6 +16,7 @@ import { which } from '../../shared/process/which.ts';
 import type { ImageBuildSpec } from '../../shared/task/image-build.ts';
 import { BootHost } from '../lab/boot-host-client.ts';
 import { bootSpecOf } from '../lab/boot-spec.ts';
+import { contentsOf } from '../lab/image-contents.ts';
 import { ImageTasks } from '../lab/image-tasks.ts';
 import type { RunningTask } from '../lab/image-tasks.ts';
 import { createTestAuthority } from '../lab/pki.ts';
@@ -163,6 +164,14 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images of RPMs' : `image
       expect(existsSync(at('rocky-image/rootimg/boot', `vmlinuz-${kernelver}`))).toBe(true);
       expect(existsSync(at('rocky-image/kernel'))).toBe(true);
       expect(await inTree('rocky-image', `lib/modules/${kernelver}/modules.dep`)).toContain('virtio_net');
+    });
+
+    it('lists in manifest and bill of materials exactly what the database of packages has', async () => {
+      const { manifest, bom, rpm } = await contentsOf(tasks, at('rocky-image'), 'var/lib/rpm');
+      expect(rpm).toContain('labapp 1:2.5-1 x86_64');
+      expect(rpm.length).toBeGreaterThan(10);
+      expect(manifest).toEqual(rpm);
+      expect(bom).toEqual(rpm);
     });
 
     it('leaves no trace of the build, no mount', async () => {
@@ -328,6 +337,9 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images of RPMs' : `image
       for (const gone of ['var/cache/zypp', 'var/log/zypp', 'etc/zypp/locks']) {
         expect(existsSync(at('leap-image/rootimg', gone)), gone).toBe(false);
       }
+      const { manifest, bom, rpm } = await contentsOf(tasks, at('leap-image'), 'usr/lib/sysimage/rpm');
+      expect(rpm).toContain('labapp 1:2.5-1 x86_64');
+      expect([manifest, bom]).toEqual([rpm, rpm]);
       const again = await build('leap15.5', 'leap-image', {
         pkglist: [at('groups')],
         otherpkgdir: [at('other')],

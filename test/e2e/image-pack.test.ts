@@ -1,6 +1,15 @@
 // What packing keeps, refuses and signs, and a signed image that boots. bound: 600 s, with virtual machines
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -158,14 +167,33 @@ describe.skipIf(!able)('what must not lie in an image', () => {
     }
   });
 
-  it('has its unit where there is such a thing', async () => {
-    const tasks = new ImageTasks(join(home, 'unit'), {});
-    const rootimgdir = join(home, 'unit/image');
+  it.each([
+    ['/usr/bin/node', 'packages'],
+    ['/opt/hostler/node/bin/node', 'the site'],
+  ])('has its unit where there is such a thing, run by %s that comes of %s', async (program, from) => {
+    const tasks = new ImageTasks(join(home, `unit-${from}`), {});
+    const rootimgdir = join(home, `unit-${from}/image`);
     const tree = await smallImage(rootimgdir);
+    if (from === 'the site') {
+      mkdirSync(join(tree, 'opt/hostler/node/bin'), { recursive: true });
+      writeFileSync(join(tree, program), '');
+    }
     writeFileSync(join(tree, 'etc/shadow'), 'root:$6$salt$hash:1::::::\n', { mode: 0o640 });
     const packed = await (await tasks.pack(rootimgdir)).result;
-    const { stdout } = await run('unsquashfs', ['-lc', new BlobStore(join(home, 'unit')).path(packed.root.digest)]);
-    expect(stdout).toContain('basic.target.wants/hostler-files.service');
+    const unpacked = join(home, `unit-${from}/unpacked`);
+    const image = new BlobStore(join(home, `unit-${from}`)).path(packed.root.digest);
+    await run('unsquashfs', ['-no-progress', '-dest', unpacked, image]);
+    const wanted = join(unpacked, 'etc/systemd/system/basic.target.wants/hostler-files.service');
+    expect(readlinkSync(wanted)).toBe('/usr/lib/systemd/system/hostler-files.service');
+    const unit = join(unpacked, 'usr/lib/systemd/system/hostler-files.service');
+    const text = readFileSync(unit, 'utf8');
+    expect(text).toContain(`ExecStart=${program} /opt/hostler/hostler-agent --boot-files\n`);
+    // Services begin after basic.target, and that waits for this one.
+    expect(text).toMatch(/^DefaultDependencies=no\nAfter=sysinit\.target\nBefore=basic\.target/m);
+    if (which('systemd-analyze') === undefined) return;
+    writeFileSync(unit, text.replace(program, '/bin/true'));
+    const { stdout, stderr } = await run('systemd-analyze', ['verify', unit], { allowExit: 'any' });
+    expect(`${stdout}${stderr}`).not.toContain('hostler-files');
   });
 });
 

@@ -9,6 +9,8 @@ export interface Exclusions {
 }
 
 const mostLines = 100_000;
+/** One list may be included many times. */
+const mostCharacters = 64 << 20;
 const deepestInclude = 20;
 
 /** Always left out (facts section 9). */
@@ -25,6 +27,7 @@ export async function readExlists(
   const leaveOut = [...always];
   const takeIn: string[] = [];
   let lines = 0;
+  let characters = 0;
   const take = async (file: string, above: readonly string[]): Promise<void> => {
     if (above.includes(file) || above.length >= deepestInclude) {
       throw new HostlerError(
@@ -33,8 +36,15 @@ export async function readExlists(
       );
     }
     const text = await read(file).catch((error: unknown) => {
+      if (error instanceof HostlerError) throw error;
       throw new HostlerError('not_found', `The exlist file ${file} cannot be read.`, { cause: error });
     });
+    characters += text.length;
+    if (characters > mostCharacters)
+      throw new HostlerError(
+        'invalid_argument',
+        `The exclude lists are longer than ${mostCharacters >> 20} MiB together.`,
+      );
     for (const raw of text.split('\n')) {
       lines += 1;
       if (lines > mostLines)

@@ -2,6 +2,7 @@ import type { Stats } from 'node:fs';
 import { lstat, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, posix } from 'node:path';
 import { HostlerError } from '../../../shared/errors/error.ts';
+import { readListFile } from '../image-build/list-file.ts';
 import { existsInside } from '../image-tree/inside.ts';
 import type { Additions } from './additions.ts';
 import { compile } from './exlist.ts';
@@ -14,7 +15,8 @@ export async function applySynclists(lists: readonly string[], tree: string, add
   const remarks: string[] = [];
   const entries: SyncEntry[] = [];
   for (const list of lists) {
-    const text = await readFile(list, 'utf8').catch((error: unknown) => {
+    const text = await readListFile(list).catch((error: unknown) => {
+      if (error instanceof HostlerError) throw error;
       throw new HostlerError('not_found', `The synclist ${list} cannot be read.`, { cause: error });
     });
     const parsed = parseSynclist(list, text);
@@ -35,6 +37,8 @@ export async function applySynclists(lists: readonly string[], tree: string, add
         count();
         const info = await stat(source).catch(() => undefined);
         if (info === undefined) throw new HostlerError('not_found', `${source}, which a synclist names, is not there.`);
+        if (how !== 'copy' && !info.isFile())
+          throw new HostlerError('invalid_argument', `${source}, which a synclist names, is not an ordinary file.`);
         if (how === 'merge') {
           const more = await readFile(source, 'utf8');
           await additions.change(entry.destination, (text) => mergeAccounts(text, more));

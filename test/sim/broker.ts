@@ -13,6 +13,8 @@ export interface SimBroker {
   readonly lines: readonly LogLine[];
   /** Of the nats-server that runs now; it is started again when it dies. */
   readonly pid: () => number;
+  /** A new certificate. */
+  renew(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -34,7 +36,7 @@ export async function startBroker(
     log: collectLog(lines),
     ...more,
   });
-  return { address: `127.0.0.1:${port}`, port, lines, pid: () => broker.pid, stop: () => broker.stop() };
+  return { address: `127.0.0.1:${port}`, port, lines, pid: () => broker.pid, renew: () => broker.renew(), stop: () => broker.stop() };
 }
 
 /** A TCP port of loopback that nobody has now. */

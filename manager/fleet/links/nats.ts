@@ -118,9 +118,10 @@ class TheNatsLink implements NatsLink {
     for (let wait: number = first; !this.#isStopped(); wait = Math.min(most, wait * 2)) {
       try {
         const broker = await connectBroker(await this.#deps.login());
-        wait = first / 2;
-        told = '';
-        await this.#serve(broker);
+        await this.#serve(broker, () => {
+          wait = first / 2;
+          told = '';
+        });
       } catch (thrown) {
         const error = HostlerError.from(thrown, 'unavailable');
         // Once for each reason, not every few seconds.
@@ -131,8 +132,8 @@ class TheNatsLink implements NatsLink {
     }
   }
 
-  /** Until the connection to the broker ends. */
-  async #serve(broker: NatsConnection): Promise<void> {
+  /** Until the connection to the broker ends. `works`: told when the broker has all that is needed. */
+  async #serve(broker: NatsConnection, works: () => void): Promise<void> {
     const { log } = this.#deps;
     if (this.#isStopped()) {
       await broker.close();
@@ -141,6 +142,7 @@ class TheNatsLink implements NatsLink {
     this.#broker = broker;
     try {
       await this.#listen(broker);
+      works();
     } catch (thrown) {
       await broker.close();
       this.#broker = undefined;

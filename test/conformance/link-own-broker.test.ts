@@ -1,0 +1,279 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type Socket, connect, createServer } from 'node:net';
+import { X509Certificate } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Identity } from '../../agent/identity/identity-files.ts';
+import { chosenCarrier } from '../../agent/link/choose.ts';
+import { parseCall } from '../../agent/arguments.ts';
+import { brokerTrustText } from '../../manager/broker/open.ts';
+import { which } from '../../shared/process/which.ts';
+import { SimAgent, enrolSim } from '../sim/agent.ts';
+import { freePort, startBroker } from '../sim/broker.ts';
+import { until } from '../sim/engine.ts';
+import { SimManager } from '../sim/manager.ts';
+
+/*
+ * A broker that somebody else runs: configured by hand, exactly as docs/link.md says, and in the ways that will not do.
+ */
+
+/** The blocks of a chapter of docs/link.md. */
+function blocks(chapter: string): string[] {
+  const text = readFileSync(new URL('../../docs/link.md', import.meta.url), 'utf8');
+  const from = text.split(`## ${chapter}\n`)[1]?.split('\n## ')[0] ?? '';
+  return [...from.matchAll(/```\w*\n([^`]+)```/g)].map(([, block = '']) => block);
+}
+
+const openssl = which('openssl') !== undefined;
+
+describe.skipIf(which('nats-server') === undefined || !openssl)('a broker of others (nats-server, openssl)', () => {
+  let folder: string;
+  let manager: SimManager;
+  let port: number;
+  let broker: ChildProcess | undefined;
+  let said: string;
+  let agent: SimAgent | undefined;
+  const [commands = '', configuration = ''] = blocks('A broker that is there already');
+
+  /** Does what the page says in the folder, and starts the broker; `change`: what somebody did differently. */
+  async function startAsWritten(change: (text: string) => string = (text) => text): Promise<void> {
+    const home = join(folder, 'm');
+    writeFileSync(join(folder, 'hostler-trust.conf'), await brokerTrustText(home));
+    copyFileSync(join(home, 'authority/ca.pem'), join(folder, 'ca.pem'));
+    for (const line of commands.trim().split('\n')) {
+      const [program = '', ...args] = line.replaceAll('HOME', home).split(' ');
+      if (program !== 'openssl') continue;
+      const { status, stderr } = spawnSync(program, args, { cwd: folder, encoding: 'utf8' });
+      expect(status, stderr).toBe(0);
+    }
+    const here = configuration.replace(/listen: "[^"]+"/, `listen: "127.0.0.1:${port}"`);
+    expect(here).not.toBe(configuration);
+    writeFileSync(join(folder, 'nats-server.conf'), change(here));
+    await startServer();
+  }
+
+  async function startServer(): Promise<void> {
+    said = '';
+    const server = spawn('nats-server', ['-c', 'nats-server.conf'], { cwd: folder });
+    broker = server;
+    for (const stream of [server.stdout, server.stderr]) stream.on('data', (text: Buffer) => (said += text.toString()));
+    await until('it is ready', () => {
+      if (server.exitCode !== null) throw new Error(said);
+      return said.includes('Server is ready');
+    });
+  }
+
+  async function stopServer(): Promise<void> {
+    const server = broker;
+    broker = undefined;
+    if (server === undefined || server.exitCode !== null) return;
+    server.kill('SIGKILL');
+    await once(server, 'exit');
+  }
+
+  const errors = (): string[] => manager.lines.filter(({ level }) => level === 'error').map(({ message }) => message);
+
+  /** An agent as its command line says. */
+  async function startAgent(...args: string[]): Promise<SimAgent> {
+    const home = join(folder, 'a1');
+    const token = await manager.token({ name: 'a1' });
+    const identity: Identity = await enrolSim({ home, manager: manager.address, token, name: 'a1' });
+    const call = parseCall(['--home', home, '--manager', manager.address, ...args], {});
+    if (call.what !== 'run') throw new Error('not a run');
+    const options = { choice: call.options.choice, manager: manager.address, stale: () => undefined };
+    agent = await SimAgent.start({ home, carrier: chosenCarrier({ ...options, identity: () => identity }) });
+    return agent;
+  }
+
+  const linkOf = (name: string): string | undefined => {
+    const found = manager.fleet.admin.agents().find((one) => one.name === name);
+    return found?.state === 'connected' ? found.link : found?.state;
+  };
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'hostler-own-'));
+    mkdirSync(join(folder, 'm'));
+    manager = await SimManager.start({ home: join(folder, 'm'), tcp: { host: '127.0.0.1', port: 0 } });
+    port = await freePort();
+  });
+  afterEach(async () => {
+    await agent?.stop();
+    agent = undefined;
+    await manager.stop();
+    await stopServer();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('configured by hand as the page says carries the link and keeps reports', async () => {
+    await startAsWritten();
+    manager.attach([`127.0.0.1:${port}`], 1024 * 1024 * 1024);
+    await until('the manager is there', () => manager.natsLink.open);
+    expect(errors()).toEqual([]);
+    await startAgent('--link', 'nats');
+    await until('the agent is there', () => linkOf('a1') === 'nats');
+    const task = { kind: 'sim', spec: '{}', deadline: 0, uninterruptible: false, correlation: '', title: '' };
+    manager.fleet.send('a1', agent?.incarnation ?? '', { ...task, id: 'own.1' });
+    await manager.engine.until('its end', () => manager.engine.applied.length === 1);
+    // Its administrator starts it again: everybody comes back.
+    await stopServer();
+    await until('the manager has noticed', () => !manager.natsLink.open);
+    await startServer();
+    await until('all are back', () => manager.natsLink.open && linkOf('a1') === 'nats', 30_000);
+  });
+
+  it.each([
+    ['without JetStream', /^jetstream .*$/m, '', /The broker cannot keep reports: .*It needs JetStream with \d+ bytes/],
+    [
+      'with too little of it',
+      '2GB',
+      '10MB',
+      /The broker cannot keep reports: .*It needs JetStream with 1073741824 bytes/,
+    ],
+    [
+      'with short messages',
+      '1MB',
+      '64KB',
+      /cannot carry links: its max_payload is 65536 bytes\. Set at least 524288\./,
+    ],
+    [
+      'without headers',
+      '{ timeout: 10 }',
+      '{ timeout: 10 }\nno_header_support: true',
+      /it has no headers \(no_header_s/,
+    ],
+  ] as const)(
+    '%s will not do, and the manager says what to do',
+    async (_how, what, instead, sentence) => {
+      await startAsWritten((text) => {
+        const changed = text.replace(what, instead);
+        expect(changed).not.toBe(text);
+        return changed;
+      });
+      manager.attach([`127.0.0.1:${port}`], 1024 * 1024 * 1024);
+      await until('the manager says so', () => errors().some((text) => sentence.test(text)));
+      // Once for each reason, however often it tries.
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      expect(errors().filter((text) => sentence.test(text))).toHaveLength(1);
+      expect(manager.natsLink.open).toBe(false);
+      // Once it will do it is used, without a restart of the manager.
+      await stopServer();
+      rmSync(join(folder, 'jetstream'), { recursive: true, force: true });
+      await startAsWritten();
+      await until('the manager is there', () => manager.natsLink.open, 20_000);
+    },
+    60_000,
+  );
+
+  it('of an older version will not do', async () => {
+    await startAsWritten();
+    const older = createServer((near) => {
+      const far = connect(port, '127.0.0.1');
+      for (const socket of [near, far] as Socket[]) socket.on('error', () => socket.destroy());
+      // Its greeting comes in the clear.
+      far.once('data', (text: Buffer) => {
+        near.write(text.toString().replace(/"version":"[^"]+"/, '"version":"2.8.4"'));
+        far.pipe(near);
+        near.pipe(far);
+      });
+      near.on('close', () => far.destroy());
+      far.on('close', () => near.destroy());
+    });
+    const at = await freePort();
+    await new Promise<void>((resolve) => older.listen(at, '127.0.0.1', resolve));
+    try {
+      manager.attach([`127.0.0.1:${at}`]);
+      const sentence = /it is nats-server 2\.8\.4, and 2\.9\.0 is the oldest that will do\. Upgrade it\./;
+      await until('the manager says so', () => errors().some((text) => sentence.test(text)));
+    } finally {
+      older.close();
+    }
+  });
+
+  it('that trusts another manager is told from one that is away', async () => {
+    const other = await SimManager.start({ home: join(folder, 'other') });
+    await startAsWritten();
+    writeFileSync(join(folder, 'hostler-trust.conf'), await brokerTrustText(join(folder, 'other')));
+    await other.stop();
+    await stopServer();
+    await startServer();
+    manager.attach([`127.0.0.1:${port}`]);
+    const sentence = /does not accept this credential: it has expired, or the broker trusts another manager/;
+    await until('the manager says so', () => errors().some((text) => sentence.test(text)));
+  });
+
+  it('is found by an agent that is told where (--nats), whatever the manager told it', async () => {
+    await startAsWritten();
+    const wrong = await freePort();
+    manager.attach([`127.0.0.1:${port}`], undefined, [`127.0.0.1:${wrong}`]);
+    await until('the manager is there', () => manager.natsLink.open);
+    await startAgent('--nats', `nats://127.0.0.1:${port}`);
+    await until('the agent is there', () => linkOf('a1') === 'nats');
+    await agent?.stop();
+    await until('it left', () => linkOf('a1') === 'away');
+    // One that believes the manager tries there, and comes over gRPC after a while.
+    await startAgent();
+    await until('the agent is there', () => linkOf('a1') === 'grpc', 25_000);
+  });
+});
+
+it.skipIf(which('nats-server') === undefined)(
+  'a new certificate of the manager’s own broker is shown to who comes, and costs nobody a connection',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'hostler-renew-'));
+    const manager = await SimManager.start({ home: join(folder, 'm'), tcp: { host: '127.0.0.1', port: 0 } });
+    const broker = await startBroker(manager, join(folder, 'nats'));
+    let agent: SimAgent | undefined;
+    try {
+      manager.attach([broker.address]);
+      await until('the manager is there', () => manager.natsLink.open);
+      const home = join(folder, 'a1');
+      const token = await manager.token({ name: 'a1' });
+      const identity = await enrolSim({ home, manager: manager.address, token, name: 'a1' });
+      const carrier = chosenCarrier({
+        choice: { link: 'nats' },
+        manager: manager.address,
+        identity: () => identity,
+        stale: () => undefined,
+      });
+      let welcomes = 0;
+      agent = await SimAgent.start({ home, carrier });
+      agent.onWelcome = () => welcomes++;
+      await until('the agent is there', () => manager.fleet.admin.connected() === 1);
+      const pid = broker.pid();
+      const before = await shownSerial(broker.port, identity);
+      const came = welcomes;
+      await broker.renew();
+      let after = before;
+      const late = Date.now() + 10_000;
+      while (after === before && Date.now() < late) after = await shownSerial(broker.port, identity);
+      expect(after).not.toBe(before);
+      expect(after).toBe(new X509Certificate(readFileSync(join(folder, 'nats/server.pem'))).serialNumber);
+      const task = { kind: 'sim', spec: '{}', deadline: 0, uninterruptible: false, correlation: '', title: '' };
+      manager.fleet.send('a1', agent.incarnation, { ...task, id: 'renewed.1' });
+      await manager.engine.until('its end', () => manager.engine.applied.length === 1);
+      expect([broker.pid(), welcomes]).toEqual([pid, came]);
+    } finally {
+      await agent?.stop();
+      await manager.stop();
+      await broker.stop();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+  60_000,
+);
+
+/** Of the certificate that the broker shows now. */
+async function shownSerial(port: number, identity: Identity): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'data'); // its greeting
+  const { key, certificate: cert, authority: ca } = identity;
+  const secured = connectTls({ socket, key, cert, ca, checkServerIdentity: () => undefined });
+  await once(secured, 'secureConnect');
+  const { serialNumber } = secured.getPeerCertificate();
+  secured.destroy();
+  return serialNumber;
+}

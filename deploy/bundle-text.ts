@@ -18,10 +18,15 @@ export const bundleText: Plugin = {
       for (const found of source.matchAll(call)) {
         const file = resolve(dirname(path), found[1] ?? '');
         watched.push(file);
-        contents += source.slice(end, found.index) + JSON.stringify(await readFile(file, 'utf8'));
+        contents += source.slice(end, found.index) + JSON.stringify(plain(file, await readFile(file, 'utf8')));
         end = found.index + found[0].length;
       }
       return { contents: contents + source.slice(end), loader: 'ts', watchFiles: watched };
     });
   },
 };
+
+/** Scripts of programs go without the lines that are comments: they are for who reads the source. */
+function plain(file: string, text: string): string {
+  return file.endsWith('.sh') ? text.replace(/^[ \t]*#(?!!).*\n/gm, '') : text;
+}

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { Plugin } from 'esbuild';
 
 /**
@@ -5,7 +6,7 @@ import type { Plugin } from 'esbuild';
  * their place; its one function is what grpc-js calls of each load balancer when it starts. Nothing else of them is
  * touched when the agent runs, and a bundle that did so would fail its first test: the e2e tests run bundles.
  */
-const leftOut: readonly { readonly files: RegExp; readonly why: string }[] = [
+const leftOut: readonly { readonly files: RegExp; readonly why: string; readonly instead?: string }[] = [
   {
     files: /nats\/lib\/jetstream\//,
     why: 'streams, key-value and object stores: an agent only publishes and subscribes',
@@ -20,6 +21,20 @@ const leftOut: readonly { readonly files: RegExp; readonly why: string }[] = [
     files: /grpc-js\/build\/src\/(orca|load-balancer-(outlier-detection|weighted-round-robin|round-robin))\.js$/,
     why: 'there is one manager',
   },
+  { files: /grpc-js\/build\/src\/experimental\.js$/, why: 'names for those who extend grpc-js' },
+  {
+    files: /grpc-js\/build\/src\/channelz\.js$/,
+    why: 'a service that tells of channels, which only a gRPC server has; its counters count nothing',
+    instead: `
+      class Nothing { addTrace() {} refChild() {} unrefChild() {} addCallStarted() {} addCallSucceeded() {} addCallFailed() {} }
+      const names = ['Trace', 'ChildrenTracker', 'CallTracker'];
+      for (const name of names) exports['Channelz' + name] = exports['Channelz' + name + 'Stub'] = Nothing;
+      let last = 0;
+      for (const kind of ['Channel', 'Subchannel', 'Server', 'Socket'])
+        exports['registerChannelz' + kind] = (name) => ({ kind: kind.toLowerCase(), id: (last += 1), name });
+      exports.unregisterChannelzRef = exports.setup = () => {};
+    `,
+  },
   { files: /protobufjs\/src\/(parse|tokenize)\.js$/, why: 'the contract comes as a descriptor, not as .proto files' },
   {
     files: /node_modules\/(thread-stream|on-exit-leak-free|real-require)\//,
@@ -30,8 +45,13 @@ const leftOut: readonly { readonly files: RegExp; readonly why: string }[] = [
 export const leaveOut: Plugin = {
   name: 'left-out',
   setup(build) {
-    for (const { files } of leftOut) {
-      build.onLoad({ filter: files }, () => ({ contents: 'module.exports = { setup() {} };', loader: 'js' }));
+    for (const { files, instead = 'module.exports = { setup() {} };' } of leftOut) {
+      build.onLoad({ filter: files }, () => ({ contents: instead, loader: 'js' }));
     }
+    // It is asked for its version alone.
+    build.onLoad({ filter: /grpc-js\/package\.json$/ }, async ({ path }) => {
+      const { version } = JSON.parse(await readFile(path, 'utf8')) as { readonly version: string };
+      return { contents: JSON.stringify({ version }), loader: 'json' };
+    });
   },
 };

@@ -134,6 +134,8 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a build elsewhere' : `a 
     expect(Date.now() - began).toBeLessThan(5_000);
     const built = await done('genimage', '--on', 'far', 'img');
     expect(built.stdout).toMatch(/Built .* on far\)/);
+    // It had no lists: they were brought to it.
+    expect(readdirSync(at('far/cache/lists')).filter((name) => name.startsWith('img-'))).toHaveLength(1);
     expect(existsSync(at('far-images/img/rootimg/etc/os-release'))).toBe(true);
     expect(readdirSync(at('images'))).toEqual([]);
   }, 120_000);

@@ -9,7 +9,7 @@ import type { CloneSyncSpec } from '../../../../shared/task/clone-sync.ts';
 import { agentProgram } from '../../image-tree/program.ts';
 import type { TaskContext } from '../../types.ts';
 import { openLine } from '../capture/line.ts';
-import { statistic } from '../capture/receive.ts';
+import { statistic } from '../capture/fetch.ts';
 
 /** How long the image server may take to be ready, or be out of reach. */
 const patienceMs = 10 * 60_000;

@@ -11,6 +11,7 @@ import type { TestAgent } from '../fixtures/agent/agent-program.ts';
 import { readJournal, type JournalLine } from '../sim/journal.ts';
 import { ManagerChild } from '../sim/manager-child.ts';
 import { Namespaces } from '../tools/namespaces.ts';
+import { resultsInOutbox } from '../tools/relay-lab.ts';
 
 /*
  * Three machines in a row, hub - relay - node, as network namespaces: the node reaches the relay and nothing else. Manager,
@@ -112,12 +113,15 @@ describe.skipIf(!root).each(links)('a relay over %s, in three network namespaces
     await until('the manager has noticed', connected(0));
     writeFileSync(join(dir, 'release'), '');
     await until('all five have ended where nobody hears of it', () => endedOnNode(ids));
+    await until('and wait in its outbox', () => resultsInOutbox(join(dir, 'node')).length === 5);
+    const order = resultsInOutbox(join(dir, 'node'));
+    expect([...order].sort()).toEqual(ids);
     expect(await results()).toEqual([]);
     net.cable('hub', true);
     await until('their reports', async () => (await results()).length === 5);
     await until('both are back', connected(2));
     const told = await results();
-    expect(told.map(({ id }) => id)).toEqual(ids);
+    expect(told.map(({ id }) => id)).toEqual(order);
     expect(told.every(({ end, agent }) => end.outcome === 'done' && agent === 'node')).toBe(true);
     expect([...runs()].sort()).toEqual(ids);
   });

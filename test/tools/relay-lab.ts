@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { decodeSegment, segmentFirst } from '../../agent/link/segment.ts';
 import type { TestAgent } from '../fixtures/agent/agent-program.ts';
 import { testProgram } from '../fixtures/agent/test-program.ts';
 import { type JournalLine, readJournal } from '../sim/journal.ts';
@@ -18,6 +19,19 @@ export async function until(what: string, condition: () => boolean | Promise<boo
     if (Date.now() > late) throw new Error(`not within ${seconds} s: ${what}`);
     await delay(50);
   }
+}
+
+/** Tasks whose results wait in the outbox of the agent with that home, in the order of their numbers. */
+export function resultsInOutbox(home: string): string[] {
+  const folder = join(home, 'outbox');
+  if (!existsSync(folder)) return [];
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
+  return files.flatMap((name) => {
+    const first = segmentFirst(basename(name));
+    if (first === undefined) return [];
+    const { messages } = decodeSegment(readFileSync(join(folder, name)), first);
+    return messages.flatMap(({ result }) => (result ? [result.id] : []));
+  });
 }
 
 /**

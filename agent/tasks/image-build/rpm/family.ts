@@ -7,6 +7,7 @@ import { withLock } from '../../image-tree/lock.ts';
 import type { TaskContext } from '../../types.ts';
 import type { PackageFamily, PackageWorld, Wanted } from '../family.ts';
 import type { Build } from '../spec.ts';
+import { requireArchitecture } from './architectures.ts';
 import { writtenBackend } from './database.ts';
 import type { Installer, Session } from './installer.ts';
 import { madeFor, repositoriesOf } from './repositories.ts';
@@ -20,7 +21,8 @@ export function rpmFamily(installer: Installer): PackageFamily {
   return {
     tools: () => installer.tools,
     check: async (build) => {
-      await repositoriesOf(build, undefined);
+      const { packages } = await repositoriesOf(build, undefined);
+      await requireArchitecture(build, packages);
     },
     wanted: wantedRpms,
     open: (build, wanted, context) => open(installer, build, wanted, context),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readTimeline } from '../../../../shared/task/timeline.ts';
 import type { FleetTask } from '../../../../manager/fleet/types.ts';
+import { keptReportsCodec } from '../../../../shared/wire/definitions.ts';
 import { memoryLink } from '../../../../shared/session/memory.ts';
 import type { Facts } from '../../../../shared/task/facts.ts';
 import { SimAgent, type SimAgentOptions, enrolSim } from '../../../sim/agent.ts';
@@ -151,6 +152,34 @@ describe('fleet', () => {
     const identity = await enrolSim({ home, manager: manager.address, token: '', name: 'b1' });
     agents = [await SimAgent.start({ home, manager: manager.address, identity, incarnation: one.incarnation })];
     await manager.engine.until('the end', () => manager.engine.applied.length === 1);
+  });
+
+  it('takes what an agent laid down in time, also when its certificate has expired since; of a former one nothing', async () => {
+    const one = await agent('b1', ['build'], { work: () => new Promise(() => undefined) });
+    manager.fleet.send('b1', one.incarnation, task('j.1'));
+    await until('it runs', () => one.begun.size === 1);
+    await one.stop();
+    agents = [];
+    await until('it is away', () => manager.fleet.admin.connected() === 0);
+    const own = manager.fleet.admin.agents().find(({ name }) => name === 'b1');
+    const peer = manager.fleet.enrolment.holder('b1', own?.serial ?? '');
+    const { fleet } = manager;
+    const reports = (sequence: number) =>
+      keptReportsCodec.decode(
+        keptReportsCodec.encode({
+          incarnation: one.incarnation,
+          messages: [{ sequence, result: { id: 'j.1', outcome: 'done', result: '{}' } }],
+        }),
+      );
+    clock = 365 * 24 * 3600_000;
+    expect(() => fleet.enrolment.admitted(peer)).toThrow(/expired/);
+    expect(await fleet.kept(peer, reports(one.outbox.last + 2))).toBe(true);
+    expect(manager.logged(/a gap before reports that were kept/)).toHaveLength(1);
+    expect(manager.engine.applied).toHaveLength(0);
+    // Twice at once, as two relays might: once.
+    await Promise.all([0, 1].map(() => fleet.kept(peer, reports(one.outbox.last + 1))));
+    expect(manager.engine.of('j.1').ends).toHaveLength(1);
+    await expect(fleet.kept({ ...peer, serial: 'abc' }, reports(9))).rejects.toThrow(/revoked or replaced/);
   });
 
   it('places by what is connected, and takes no more for an agent that was told to leave', async () => {

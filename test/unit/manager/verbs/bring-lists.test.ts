@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { genimage } from '../../../../manager/verbs/genimage.ts';
 import { packimage } from '../../../../manager/verbs/packimage.ts';
 import type { Effect, Report } from '../../../../shared/verb/effect.ts';
+import type { Verb } from '../../../../shared/verb/verb.ts';
 import { asked } from '../../support/asked.ts';
 import { MemoryView } from '../../support/view.ts';
 
@@ -32,12 +33,12 @@ const taskIn = (effects: readonly Effect[] | undefined) => effects?.find((effect
 const refusal = (effects: readonly Effect[] | undefined): string =>
   (effects ?? []).map((effect) => (effect.do === 'refuse' ? effect.message : '')).join('');
 
-const verbs = [
+const verbs: readonly (readonly [string, Verb, string, string])[] = [
   ['genimage', genimage, 'build', "The pkglist specified '/l/a' does not exist!"],
   ['genimage', genimage, 'build', "The postinstall_filename specified '/s/one' does not exist!"],
   ['genimage', genimage, 'build', 'Unable to open the following pkglist files:\n/l/b'],
   ['packimage', packimage, 'pack', 'The exlist file /l/ex cannot be read.'],
-] as const;
+];
 
 describe.each(verbs)('%s on a machine that has not the lists', (name, verb, key, message) => {
   const started = (known: MemoryView) => verb.start(asked(name, { operands: ['img'], options: {} }), known);
@@ -64,9 +65,7 @@ describe.each(verbs)('%s on a machine that has not the lists', (name, verb, key,
       },
     });
     // Not for ever.
-    expect(refusal(verb.on?.(again?.state ?? null, failed(`${key}-again`, message), known).effects)).toContain(
-      message,
-    );
+    expect(refusal(verb.on?.(again?.state ?? null, failed(`${key}-again`, message), known).effects)).toContain(message);
   });
 
   it('says both when the management node has them not either', () => {

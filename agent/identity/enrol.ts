@@ -20,9 +20,15 @@ export interface JoinAsked {
   readonly incarnation: string;
   /** Ed25519 public key for the link over NATS (nats-key.ts). */
   readonly natsKey?: Buffer;
+  /** The relay that was found at the manager's address. */
+  readonly via?: string;
+  /** This agent is a relay, and can keep a leaf node of the broker. */
+  readonly leaf?: boolean;
 }
 
-export type BootAsked = Pick<JoinAsked, 'token' | 'version' | 'incarnation' | 'natsKey'>;
+export type BootAsked = Pick<JoinAsked, 'token' | 'version' | 'incarnation' | 'natsKey' | 'via'>;
+
+export type RenewAsked = Pick<JoinAsked, 'natsKey' | 'via' | 'leaf'>;
 
 /** The fingerprint of the manager's authority that a join token names; undefined for one that was cut. */
 export function fingerprintIn(token: string): string | undefined {
@@ -57,9 +63,9 @@ export function askRenew(
   identity: Identity,
   key: string,
   signal: AbortSignal,
-  natsKey: Uint8Array = Buffer.alloc(0),
+  asked: RenewAsked = {},
 ): Promise<EnrolmentReply__Output> {
-  const request = { key: proveKey(key, identity.serial), natsKey: Buffer.from(natsKey) };
+  const request = { ...asked, key: proveKey(key, identity.serial) };
   return ask(address, mutualCredentials(identity), signal, (client) => client.Renew.bind(client), request);
 }
 

@@ -1,6 +1,7 @@
 import { X509Certificate, createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BrokerTrust } from '../../shared/broker/config.ts';
 import { HostlerError } from '../../shared/errors/error.ts';
 import { replaceFile } from '../../shared/files/durable.ts';
 import { peerIdentity } from '../../shared/identity/certificate.ts';
@@ -22,6 +23,18 @@ export interface NatsIdentity {
   readonly jwt: string;
   /** HOST:PORT each; without a host the one that the manager was reached at. */
   readonly servers: readonly string[];
+  /** They are the leaf node of this relay; absent: the broker itself. */
+  readonly via?: string;
+  /** For an agent that keeps a leaf node; absent: it does not. */
+  readonly leaf?: LeafIdentity;
+}
+
+/** What a leaf node needs to be let in at the broker, by the same key, and to know its agents. */
+export interface LeafIdentity {
+  readonly jwt: string;
+  /** Public key. */
+  readonly account: string;
+  readonly trust: BrokerTrust;
 }
 
 export function identityFolder(home: string): string {

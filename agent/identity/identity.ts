@@ -3,7 +3,8 @@ import { Changes, pause } from '../../shared/session/signals.ts';
 import type { EnrolmentReply__Output } from '../../shared/wire/generated/hostler/v1/EnrolmentReply.ts';
 import { Backoff } from '../link/backoff.ts';
 import type { LinkLog } from '../link/link.ts';
-import { learnAuthority } from './authority-pin.ts';
+import { which } from '../../shared/process/which.ts';
+import { learnAuthority, relayAt } from './authority-pin.ts';
 import { type JoinAsked, askBoot, askJoin, askRenew, fingerprintIn } from './enrol.ts';
 import { type Identity, loadIdentity, nextKey, saveIdentity } from './identity-files.ts';
 import { type NatsKey, makeNatsKey, natsIdentity } from './nats-key.ts';
@@ -93,16 +94,15 @@ async function enrolOnce(
   key: string,
   { publicKey: natsKey }: NatsKey,
 ): Promise<{ reply: EnrolmentReply__Output; authority: string }> {
+  const pinned = proof.by === 'boot' ? proof.authority : fingerprintIn(proof.token);
+  const { authority, relay } = await learnAuthority(manager, pinned, signal);
+  const way = relay === undefined ? {} : { via: relay };
   if (proof.by === 'boot') {
-    const authority = await learnAuthority(manager, proof.authority, signal);
-    return {
-      reply: await askBoot(manager, authority, { token: proof.token, version, incarnation, natsKey }, key, signal),
-      authority,
-    };
+    const asked = { token: proof.token, version, incarnation, natsKey, ...way };
+    return { reply: await askBoot(manager, authority, asked, key, signal), authority };
   }
-  const authority = await learnAuthority(manager, fingerprintIn(proof.token), signal);
   const { token, name, roles } = proof;
-  const asked: JoinAsked = { token, name, roles, version, incarnation, natsKey };
+  const asked: JoinAsked = { token, name, roles, version, incarnation, natsKey, ...way, leaf: keepsLeaf(roles) };
   return { reply: await askJoin(manager, authority, asked, key, signal), authority };
 }
 
@@ -186,7 +186,14 @@ export async function renewIdentity(
 ): Promise<Identity> {
   const key = await nextKey(home, identity.key);
   const nats = makeNatsKey();
-  const { certificate, nats: access } = await askRenew(manager, identity, key, signal, nats.publicKey);
   const { authority } = identity;
+  const via = await relayAt(manager, authority, signal);
+  const asked = { natsKey: nats.publicKey, leaf: keepsLeaf(identity.roles), ...(via !== undefined && { via }) };
+  const { certificate, nats: access } = await askRenew(manager, identity, key, signal, asked);
   return saveIdentity(home, { key, certificate, authority, nats: natsIdentity(nats, access) });
+}
+
+/** Whether this agent, as a relay, can keep a leaf node of the broker. */
+export function keepsLeaf(roles: readonly string[]): boolean {
+  return roles.includes('relay') && which('nats-server') !== undefined;
 }

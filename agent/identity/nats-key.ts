@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
+import type { LeafAccess__Output } from '../../shared/wire/generated/hostler/v1/LeafAccess.ts';
 import type { NatsAccess__Output } from '../../shared/wire/generated/hostler/v1/NatsAccess.ts';
-import type { NatsIdentity } from './identity-files.ts';
+import type { LeafIdentity, NatsIdentity } from './identity-files.ts';
 
 /** A new key for each enrolment: nothing of an earlier one goes on. */
 export interface NatsKey {
@@ -22,5 +23,16 @@ export function makeNatsKey(): NatsKey {
 /** What to keep, where the manager has a broker. */
 export function natsIdentity(key: NatsKey, access: NatsAccess__Output | null | undefined): NatsIdentity | undefined {
   if (access === null || access === undefined || access.jwt === '') return undefined;
-  return { key: key.privateKey, jwt: access.jwt, servers: access.servers };
+  const { jwt, servers, via, leaf } = access;
+  return {
+    key: key.privateKey,
+    jwt,
+    servers,
+    ...(via !== '' && { via }),
+    ...(leaf !== null && { leaf: leafIdentity(leaf) }),
+  };
+}
+
+function leafIdentity({ jwt, account, operator, systemAccount, accounts }: LeafAccess__Output): LeafIdentity {
+  return { jwt, account, trust: { operator, systemAccount, accounts } };
 }

@@ -35,7 +35,14 @@ export function agentLogin(servers: readonly string[], identity: NatsIdentified)
       'The manager gave this agent no credential for a broker. Start the manager with --nats, or use the link over gRPC.',
     );
   }
-  return { servers, jwt: nats.jwt, sign: (nonce) => sign(null, nonce, nats.key), tls: identity, name };
+  return {
+    servers,
+    jwt: nats.jwt,
+    sign: (nonce) => sign(null, nonce, nats.key),
+    tls: identity,
+    name,
+    ...(nats.via !== undefined && { relay: nats.via }),
+  };
 }
 
 /**

@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import type { BrokerLogin } from '../../shared/broker/connection.ts';
-import { fullAddress, toldAddress } from '../../shared/broker/address.ts';
+import { fullAddress, leafPort, toldAddress } from '../../shared/broker/address.ts';
+import { renderTrust } from '../../shared/broker/config.ts';
+import { Broker } from '../../shared/broker/server.ts';
 import type { ManagerOptions } from '../arguments.ts';
-import type { EnrolmentBroker } from '../fleet/authority/enrolment.ts';
+import type { EnrolmentBroker } from '../fleet/authority/broker-access.ts';
 import { NatsAuthority } from '../fleet/authority/nats-authority.ts';
 import type { FleetRoom } from '../fleet/fleet.ts';
 import { type NatsLink, openNatsLink } from '../fleet/links/nats.ts';
+import { type RelayLinks, openRelayLinks } from '../fleet/links/nats-relays.ts';
 import type { FleetLog } from '../fleet/log.ts';
-import { Broker } from './broker.ts';
-import { renderTrust } from './config.ts';
 
 /** What reports that wait for the manager may take of the disk, in bytes. */
 const mostBytes = 1024 * 1024 * 1024;
@@ -30,6 +31,7 @@ export async function prepareBroker(
   const told = 'servers' in nats ? nats.servers : [toldAddress(nats.embedded, listen?.host)];
   let broker: Broker | undefined;
   let link: NatsLink | undefined;
+  let relays: RelayLinks | undefined;
   return {
     authority,
     servers: () => told,
@@ -38,18 +40,23 @@ export async function prepareBroker(
         broker = await Broker.start({
           folder: join(home, 'nats'),
           listen: nats.embedded,
+          leafListen: { host: nats.embedded.host, port: leafPort(nats.embedded.port) },
+          grows: true,
           trust: await authority.trust(),
+          says: authority.says,
           mostBytes,
           identity: () => fleet.authority.issueBroker(),
           log,
         });
       }
       const servers = 'servers' in nats ? nats.servers : [ownAddress(nats.embedded)];
-      const login = async (): Promise<BrokerLogin> =>
-        authority.managerLogin(servers, await fleet.authority.issueManager());
+      const identity = (): ReturnType<typeof fleet.authority.issueManager> => fleet.authority.issueManager();
+      const login = async (): Promise<BrokerLogin> => authority.account.managerLogin(servers, await identity());
       link = openNatsLink({ fleet, login, log });
+      relays = openRelayLinks({ fleet, authority, servers, identity, log });
     },
     async close() {
+      await relays?.close();
       await link?.close();
       await broker?.stop();
     },

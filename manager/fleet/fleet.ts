@@ -11,7 +11,8 @@ import type { KeptReports__Output } from '../../shared/wire/generated/hostler/v1
 import type { Registry } from '../registry/types.ts';
 import { Admission } from './admission.ts';
 import { Authority, type Lifetimes, defaultLifetimes } from './authority/authority.ts';
-import { Enrolment, type EnrolmentBroker } from './authority/enrolment.ts';
+import type { EnrolmentBroker } from './authority/broker-access.ts';
+import { Enrolment } from './authority/enrolment.ts';
 import type { FleetLog } from './log.ts';
 import type { Member } from './member.ts';
 import { NodeEvents, type Stranger } from './node-events.ts';

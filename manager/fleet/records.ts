@@ -23,6 +23,10 @@ export interface CertificateRecord {
   readonly expiresAt: number;
   /** shared/identity/key-proof.ts, keyId */
   readonly key: string;
+  /** Over NATS its bearer speaks by this relay; absent: to the broker itself. */
+  readonly via?: string;
+  /** It is a relay, and keeps a leaf node of the broker. */
+  readonly leaf?: boolean;
 }
 
 /** `life/<name>`: the agent's present incarnation, as it said hello. */

@@ -23,6 +23,20 @@ export function atManager(servers: readonly string[], manager: string): string[]
   return servers.map((server) => (server.startsWith(':') ? `${host}${server}` : server));
 }
 
+/** How far from a broker's own port the one is where leaf nodes connect: 4222 and 7422 are what nats-server itself takes. */
+const toLeafs = 3200;
+
+/** Where the leaf nodes of a broker connect that listens there. */
+export function leafPort(port: number): number {
+  // Ports end somewhere.
+  return port + toLeafs > 65_535 ? port - toLeafs : port + toLeafs;
+}
+
+/** HOST:PORT each, for leaf nodes. */
+export function leafAddresses(brokers: readonly string[]): string[] {
+  return brokers.map((broker) => broker.replace(/\d+$/, (port) => String(leafPort(Number(port)))));
+}
+
 interface Address {
   readonly host: string;
   readonly port: number;

@@ -1,8 +1,19 @@
-import { HostlerError } from '../../shared/errors/error.ts';
-import type { BrokerTrust } from '../fleet/authority/nats-authority.ts';
+import { HostlerError } from '../errors/error.ts';
+
+/** Whom a nats-server has to trust: one manager, and nobody else. */
+export interface BrokerTrust {
+  /** JWT. */
+  readonly operator: string;
+  /** Public key. */
+  readonly systemAccount: string;
+  /** Public key of an account → its JWT, for `resolver_preload`. */
+  readonly accounts: Readonly<Record<string, string>>;
+}
 
 /** What a broker is told. Paths are absolute. */
 export interface BrokerSettings {
+  /** Must be told apart from others that are joined with it. */
+  readonly name?: string;
   /** port 0 is not allowed: agents are told the port before the broker runs. */
   readonly listen: { readonly host: string; readonly port: number };
   readonly trust: BrokerTrust;
@@ -11,10 +22,14 @@ export interface BrokerSettings {
   readonly store: { readonly folder: string; readonly mostBytes: number };
   /** Bytes that may wait for one client before it counts as too slow. */
   readonly maxPending?: number;
-  /** This server's part of JetStream, for leaf nodes. */
+  /** This server's part of JetStream; a leaf node needs one of its own. */
   readonly domain?: string;
+  /** Where accounts are kept that come while it runs; absent: there are none but those of `trust`. */
+  readonly accounts?: string;
   /** Where leaf nodes connect; absent: nowhere. */
   readonly leafListen?: { readonly host: string; readonly port: number };
+  /** A leaf node: for whom it connects to the broker, by which file, through which port of this machine. */
+  readonly leafRemote?: { readonly port: number; readonly account: string; readonly credentials: string };
 }
 
 /** One message on its way in a broker; ours are cut into smaller pieces (shared/session/framed.ts). */
@@ -25,17 +40,15 @@ const maxPending = 256 * 1024 * 1024;
 
 /** The configuration of a nats-server 2.9 or later that trusts this manager and its agents, and nobody else. */
 export function renderBroker(settings: BrokerSettings): string {
-  const { listen, trust, store, domain, leafListen } = settings;
+  const { listen, trust, store, domain, accounts } = settings;
   return [
-    'server_name: hostler',
+    `server_name: ${quoted(settings.name ?? 'hostler')}`,
     `listen: ${quoted(address(listen))}`,
-    ...renderTrust(trust),
+    ...renderTrust(trust, accounts),
     `tls ${renderTls(settings.tls)}`,
     `jetstream { store_dir: ${quoted(store.folder)}, max_memory_store: 0, max_file_store: ${count(store.mostBytes)}` +
       `${domain === undefined ? '' : `, domain: ${quoted(domain)}`} }`,
-    ...(leafListen === undefined
-      ? []
-      : [`leafnodes { listen: ${quoted(address(leafListen))}, tls ${renderTls(settings.tls)} }`]),
+    ...renderLeafs(settings),
     `max_payload: ${maxPayload}`,
     `max_pending: ${count(settings.maxPending ?? maxPending)}`,
     'max_connections: 25000',
@@ -48,14 +61,29 @@ export function renderBroker(settings: BrokerSettings): string {
 }
 
 /** The part that the administrator of a broker of his own puts into its configuration. */
-export function renderTrust({ operator, systemAccount, accounts }: BrokerTrust): string[] {
+export function renderTrust({ operator, systemAccount, accounts }: BrokerTrust, folder?: string): string[] {
   return [
     `operator: ${token(operator)}`,
     `system_account: ${token(systemAccount)}`,
-    'resolver: MEMORY',
+    // Looking at the other servers of a cluster for accounts now and then: there are none.
+    folder === undefined ? 'resolver: MEMORY' : `resolver { type: full, dir: ${quoted(folder)}, interval: "60m" }`,
     'resolver_preload {',
     ...Object.entries(accounts).map(([account, jwt]) => `  ${token(account)}: ${token(jwt)}`),
     '}',
+  ];
+}
+
+function renderLeafs({ leafListen, leafRemote, tls }: BrokerSettings): string[] {
+  if (leafListen !== undefined) return [`leafnodes { listen: ${quoted(address(leafListen))}, tls ${renderTls(tls)} }`];
+  if (leafRemote === undefined) return [];
+  const { port, account, credentials } = leafRemote;
+  const remote =
+    `{ urls: [ "tls://127.0.0.1:${count(port)}" ], account: ${token(account)}, ` +
+    `credentials: ${quoted(credentials)}, tls ${renderTls(tls)} }`;
+  return [
+    `leafnodes { reconnect: 1, remotes: [ ${remote} ] }`,
+    // A line that was cut says nothing: agents behind are to learn soon that nobody hears them.
+    'ping_interval: "15s"',
   ];
 }
 

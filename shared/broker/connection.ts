@@ -1,5 +1,6 @@
 import { type ConnectionOptions, type NatsConnection, type ServerInfo, connect } from 'nats';
 import { HostlerError } from '../errors/error.ts';
+import { peerIdentity } from '../identity/certificate.ts';
 import { managerName } from '../identity/names.ts';
 import { type TlsIdentity, tlsOptionsFor } from '../identity/tls.ts';
 import { pause } from '../session/signals.ts';
@@ -13,6 +14,8 @@ export interface BrokerLogin {
   readonly sign: (nonce: Uint8Array) => Uint8Array;
   /** The certificate that is shown; the broker's own must be the manager authority's, for the manager's name. */
   readonly tls: TlsIdentity;
+  /** Instead of the broker a leaf node is meant, which shows the certificate of this relay. */
+  readonly relay?: string;
   /** For the broker's log. */
   readonly name: string;
 }
@@ -37,7 +40,7 @@ export async function connectBroker(login: BrokerLogin): Promise<NatsConnection>
   const { servers, jwt, sign, name } = login;
   const where = servers.join(', ');
   // The client passes all of it on to node:tls; its own type names only a part.
-  const tls = tlsOptionsFor(login.tls, managerName);
+  const tls = login.relay === undefined ? tlsOptionsFor(login.tls, managerName) : relayTls(login.tls, login.relay);
   const options: ConnectionOptions = {
     servers: [...servers],
     name,
@@ -64,6 +67,19 @@ export async function connectBroker(login: BrokerLogin): Promise<NatsConnection>
   if (lacks === undefined) return connection;
   await connection.close();
   throw new HostlerError('failed_precondition', `The broker at ${where} cannot carry links: ${lacks}`);
+}
+
+/** A leaf node's certificate must be that relay's, and grant it the role. */
+function relayTls(identity: TlsIdentity, relay: string): ReturnType<typeof tlsOptionsFor> {
+  const options = tlsOptionsFor(identity, relay);
+  return {
+    ...options,
+    checkServerIdentity: (address, certificate) => {
+      const wrong = options.checkServerIdentity(address, certificate);
+      if (wrong !== undefined || peerIdentity(certificate)?.roles.includes('relay') === true) return wrong;
+      return new HostlerError('unauthenticated', `'${relay}' answers, which has not the role relay; nothing was sent.`);
+    },
+  };
 }
 
 /** Closes a connection after what was said on it went out; bounded, for the client's own `drain` waits for ever on a dead one. */

@@ -3,15 +3,14 @@ import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { HostlerError } from '../../shared/errors/error.ts';
-import { replaceFile } from '../../shared/files/durable.ts';
-import type { TlsIdentity } from '../../shared/identity/tls.ts';
-import { isAlive } from '../../shared/process/alive.ts';
-import { startDetached } from '../../shared/process/detached.ts';
-import { installHint } from '../../shared/process/hints.ts';
-import { which } from '../../shared/process/which.ts';
-import { pause } from '../../shared/session/signals.ts';
-import type { FleetLog } from '../fleet/log.ts';
+import { HostlerError } from '../errors/error.ts';
+import { replaceFile } from '../files/durable.ts';
+import type { TlsIdentity } from '../identity/tls.ts';
+import { isAlive } from '../process/alive.ts';
+import { startDetached } from '../process/detached.ts';
+import { installHint } from '../process/hints.ts';
+import { which } from '../process/which.ts';
+import { pause } from '../session/signals.ts';
 import { type BrokerSettings, renderBroker } from './config.ts';
 
 /** Milliseconds: between two starts of a broker that dies, until it must listen, and until it is stopped by force. */
@@ -22,15 +21,31 @@ const patience = 15_000;
 const healthy = 30_000;
 const daily = 24 * 3600_000;
 
-export interface BrokerOptions extends Omit<BrokerSettings, 'tls' | 'store'> {
+export interface BrokerOptions extends Omit<BrokerSettings, 'tls' | 'store' | 'accounts' | 'leafRemote'> {
   /** Everything of the broker lies here; 0700. */
   readonly folder: string;
+  /** Takes accounts that come while it runs. */
+  readonly grows?: boolean;
+  /** A leaf node: `credentials` is the text of the file. */
+  readonly leafRemote?: NonNullable<BrokerSettings['leafRemote']>;
+  /** Of what the JWTs of `trust` say, whenever they were signed. */
+  readonly says?: string;
   /** Bytes that kept reports may take. */
   readonly mostBytes: number;
   /** The broker's certificate: asked for at each start of a manager, and when two thirds of its life are over. */
   readonly identity: () => Promise<TlsIdentity & { readonly expiresAt: number }>;
-  readonly log: FleetLog;
+  readonly log: BrokerLog;
+  /** What to do when there is no nats-server here, and when somebody else listens there. */
+  readonly advice?: { readonly missing: string; readonly taken: string };
 }
+
+/** The part of a pino logger that is used. */
+export interface BrokerLog {
+  info(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+const ownAdvice = { missing: 'or leave --nats away', taken: 'Choose another --nats-listen' };
 
 interface Started {
   readonly pid: number;
@@ -68,10 +83,11 @@ export class Broker {
   /** Resolves when it listens. Throws `failed_precondition` when there is no nats-server or it does not start. */
   static async start(options: BrokerOptions): Promise<Broker> {
     const program = which('nats-server');
+    const { missing, taken } = options.advice ?? ownAdvice;
     if (program === undefined) {
       throw new HostlerError(
         'failed_precondition',
-        `There is no nats-server on this machine: ${installHint('nats-server')}, or leave --nats away.`,
+        `There is no nats-server on this machine: ${installHint('nats-server')}, ${missing}.`,
       );
     }
     const written = await writeConfiguration(options);
@@ -80,10 +96,7 @@ export class Broker {
     if (earlier !== undefined && !usable) await endProcess(earlier);
     if (!usable && (await answers(options.listen))) {
       const { host, port } = options.listen;
-      throw new HostlerError(
-        'failed_precondition',
-        `Somebody else listens on ${host}:${port} already. Choose another --nats-listen.`,
-      );
+      throw new HostlerError('failed_precondition', `Somebody else listens on ${host}:${port} already. ${taken}.`);
     }
     const broker = new Broker(options, program, written, usable ? earlier : undefined);
     try {
@@ -209,15 +222,32 @@ async function writeConfiguration(options: BrokerOptions): Promise<Written> {
     key: join(folder, 'server.key'),
     authority: join(folder, 'ca.pem'),
   };
-  const text = renderBroker({ ...options, tls, store: { folder: join(folder, 'jetstream'), mostBytes } });
+  const { leafRemote, grows, ...rest } = options;
+  const credentials = join(folder, 'leaf.creds');
+  const text = renderBroker({
+    ...rest,
+    tls,
+    store: { folder: join(folder, 'jetstream'), mostBytes },
+    ...(grows === true && { accounts: join(folder, 'accounts') }),
+    ...(leafRemote !== undefined && { leafRemote: { ...leafRemote, credentials } }),
+  });
   // An earlier broker goes on with the certificate that it was started with, and takes this one when it starts again.
   await replaceFile(tls.key, identity.key, 0o600);
   await replaceFile(tls.certificate, identity.certificate, 0o600);
   await replaceFile(tls.authority, identity.authority, 0o600);
+  // Read again at each connection that it makes.
+  if (leafRemote !== undefined) await replaceFile(credentials, leafRemote.credentials, 0o600);
   await replaceFile(configuration(folder), text, 0o600);
   // Signatures and times differ each time; what counts is who is trusted.
-  const { trust, ...rest } = options;
-  const told = { ...rest, identity: undefined, log: undefined, trust: Object.keys(trust.accounts) };
+  const told = {
+    ...rest,
+    grows,
+    leaf: leafRemote?.port,
+    identity: undefined,
+    log: undefined,
+    advice: undefined,
+    trust: Object.keys(options.trust.accounts),
+  };
   const digest = createHash('sha256').update(JSON.stringify(told)).digest('hex');
   return { digest, renewAt: identity.expiresAt - (identity.expiresAt - Date.now()) / 3 };
 }

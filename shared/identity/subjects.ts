@@ -43,6 +43,11 @@ export const toAll = `${root}.all.*`;
 /** The broker's own news about connections of our account. */
 export const brokerNews = `${root}.broker`;
 
+/** JetStream of the leaf node that a relay keeps: reports of the agents behind it lie there. */
+export function leafDomain(relay: string): string {
+  return `relay-${word(relay)}`;
+}
+
 /** Patterns with the placeholders that the broker fills in from a credential (its name, and its tag `serial:...`). */
 const own = '{{name()}}.{{tag(serial)}}';
 export const ownSubjects = {

@@ -176,7 +176,8 @@ export const nats: Backend = {
               return new Promise(() => undefined);
             },
           },
-          login: async () => manager.nats.managerLogin([broker.address], await manager.fleet.authority.issueManager()),
+          login: async () =>
+            manager.nats.account.managerLogin([broker.address], await manager.fleet.authority.issueManager()),
           log: collectLog([]),
           mostKept: simKeeps,
         });

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Identity } from '../../agent/identity/identity-files.ts';
 import { makeNatsKey } from '../../agent/identity/nats-key.ts';
 import { agentLogin, natsCarrier } from '../../agent/link/nats.ts';
-import type { BrokerOptions } from '../../manager/broker/broker.ts';
+import type { BrokerOptions } from '../../shared/broker/server.ts';
 import { connectBroker } from '../../shared/broker/connection.ts';
 import {
   allUp,
@@ -83,7 +83,7 @@ describe('the link over NATS', () => {
   /** One with the manager's own credential, which may do everything. */
   async function mighty(): Promise<NatsConnection> {
     const tls = await manager.fleet.authority.issueManager();
-    const opened = await connectBroker(await manager.nats.managerLogin([broker.address], tls));
+    const opened = await connectBroker(await manager.nats.account.managerLogin([broker.address], tls));
     cleanUp.push(() => opened.close());
     return opened;
   }
@@ -386,7 +386,7 @@ describe('the link over NATS', () => {
     it('a credential ends when it says so: the broker closes the connection', async () => {
       await attach();
       const { privateKey, publicKey } = makeNatsKey();
-      const jwt = await manager.nats.agentUser(identity, publicKey, Date.now() + 4_000);
+      const jwt = await manager.nats.account.agentUser(identity, publicKey, Date.now() + 4_000);
       const short = { ...identity, nats: { key: privateKey, jwt, servers: [] } };
       expect(await (await client(short)).closed()).toMatchObject({ code: 'AUTHENTICATION_EXPIRED' });
       await expect(connectBroker(agentLogin([broker.address], short))).rejects.toMatchObject({

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { mkdir } from 'node:fs/promises';
-import { Broker, type BrokerOptions } from '../../manager/broker/broker.ts';
+import { Broker, type BrokerOptions } from '../../shared/broker/server.ts';
 import { type LogLine, type SimManager, collectLog } from './manager.ts';
 
 /** What kept reports may take in a simulated broker, in bytes. */
@@ -31,12 +31,21 @@ export async function startBroker(
     folder,
     listen: { host: '127.0.0.1', port },
     trust: await manager.nats.trust(),
+    says: manager.nats.says,
+    grows: true,
     mostBytes: simKeeps,
     identity: () => manager.fleet.authority.issueBroker(),
     log: collectLog(lines),
     ...more,
   });
-  return { address: `127.0.0.1:${port}`, port, lines, pid: () => broker.pid, renew: () => broker.renew(), stop: () => broker.stop() };
+  return {
+    address: `127.0.0.1:${port}`,
+    port,
+    lines,
+    pid: () => broker.pid,
+    renew: () => broker.renew(),
+    stop: () => broker.stop(),
+  };
 }
 
 /** A TCP port of loopback that nobody has now. */

@@ -34,7 +34,7 @@ export async function enrolMany({ manager, tokens, names, keep }: EnrolMany): Pr
   const waiting = names.filter((name) => !known.has(name));
   if (waiting.length > 0) {
     const [first = ''] = tokens;
-    const authority = await learnAuthority(manager, fingerprintIn(first), AbortSignal.timeout(60_000));
+    const { authority } = await learnAuthority(manager, fingerprintIn(first), AbortSignal.timeout(60_000));
     const client = new wire.Enrolment(grpcTarget(manager), anonymousCredentials(authority), clientOptions);
     const worker = async (token: string): Promise<void> => {
       for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {

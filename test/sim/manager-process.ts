@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { openDiskStore } from '../../manager/registry/disk-store.ts';
+import { leafPort } from '../../shared/broker/address.ts';
 import { openRegistry } from '../../manager/registry/registry.ts';
 import { type SimBroker, startBroker } from './broker.ts';
 import { SimEngine, until } from './engine.ts';
@@ -59,7 +60,10 @@ const broker = values.broker === undefined ? undefined : await brokerAt(values.b
 
 async function brokerAt(address: string): Promise<SimBroker> {
   const [where = '', number = '0'] = address.split(':');
-  const started = await startBroker(manager, `${home}/broker`, { listen: { host: where, port: Number(number) } });
+  const started = await startBroker(manager, `${home}/broker`, {
+    listen: { host: where, port: Number(number) },
+    ...(where === '0.0.0.0' && { leafListen: { host: where, port: leafPort(Number(number)) } }),
+  });
   // As the product does: who listens everywhere is where the manager is.
   if (where === '0.0.0.0') manager.attach([`127.0.0.1:${number}`], undefined, [`:${number}`]);
   else manager.attach([address]);

@@ -5,6 +5,7 @@ import { type FleetRoom, createFleet } from '../../manager/fleet/fleet.ts';
 import { NatsAuthority } from '../../manager/fleet/authority/nats-authority.ts';
 import { type GrpcLink, openGrpcLink } from '../../manager/fleet/links/grpc.ts';
 import { type NatsLink, openNatsLink } from '../../manager/fleet/links/nats.ts';
+import { type RelayLinks, openRelayLinks } from '../../manager/fleet/links/nats-relays.ts';
 import { type Listening, openListener } from '../../manager/fleet/listener.ts';
 import type { FleetLog } from '../../manager/fleet/log.ts';
 import { openMemoryStore } from '../../manager/registry/memory-store.ts';
@@ -55,6 +56,7 @@ export class SimManager {
   #listening: Listening | undefined;
   #link: GrpcLink | undefined;
   #natsLink: NatsLink | undefined;
+  #relayLinks: RelayLinks | undefined;
   #nats: NatsAuthority | undefined;
   #broker: readonly string[] = [];
   /** What agents hear of it at enrolment. */
@@ -104,6 +106,11 @@ export class SimManager {
     return this.#link.kept;
   }
 
+  /** The link by a relay, while there is one. */
+  relayLink(name: string): NatsLink | undefined {
+    return this.#relayLinks?.links.get(name);
+  }
+
   /** From now on (and again after a restart) agents can come over NATS as well. HOST:PORT each. */
   attach(servers: readonly string[], mostKept = 64 * 1024 * 1024, told = servers): void {
     this.#broker = servers;
@@ -114,11 +121,22 @@ export class SimManager {
 
   #openNats(fleet: FleetRoom): void {
     if (this.#broker.length === 0) return;
+    const log = collectLog(this.lines);
+    const identity = (): ReturnType<typeof fleet.authority.issueManager> => fleet.authority.issueManager();
+    const mostKept = this.#mostKept;
     this.#natsLink = openNatsLink({
       fleet,
-      login: async () => this.nats.managerLogin(this.#broker, await fleet.authority.issueManager()),
-      log: collectLog(this.lines),
-      mostKept: this.#mostKept,
+      login: async () => this.nats.account.managerLogin(this.#broker, await identity()),
+      log,
+      mostKept,
+    });
+    this.#relayLinks = openRelayLinks({
+      fleet,
+      authority: this.nats,
+      servers: this.#broker,
+      identity,
+      log,
+      mostKept,
     });
   }
 
@@ -164,6 +182,7 @@ export class SimManager {
     this.#fleet = undefined;
     await this.#listening?.close();
     this.#link?.close();
+    await this.#relayLinks?.close(true);
     await this.#natsLink?.close(true);
     await fleet?.close();
   }
@@ -174,6 +193,7 @@ export class SimManager {
     await fleet?.close();
     await this.#listening?.close();
     this.#link?.close();
+    await this.#relayLinks?.close();
     await this.#natsLink?.close();
     await this.registry.close();
   }

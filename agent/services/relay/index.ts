@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { atManager } from '../../../shared/broker/address.ts';
 import type { Identity } from '../../identity/identity-files.ts';
 import type { LinkChoice } from '../../link/choose.ts';
 import type { Address } from '../../store/server.ts';
+import { openBrokerDoors } from './brokers.ts';
 import { openRelay } from './door.ts';
 import { openKeeper } from './keeper.ts';
 
-interface RelayAsked {
+export interface RelayAsked {
   /** The agent's home. */
   readonly home: string;
   /** What the certificate grants. */
@@ -17,7 +17,14 @@ interface RelayAsked {
   readonly manager: string;
   readonly identity: () => Identity;
   readonly choice: LinkChoice;
-  readonly log: { info(fields: object, line: string): void; warn(fields: object, line: string): void };
+  /** A new certificate and credential are wanted before their time. */
+  readonly renewSoon: () => void;
+  readonly onRenewed: (listener: () => void) => () => void;
+  readonly log: {
+    info(fields: object, line: string): void;
+    warn(fields: object, line: string): void;
+    error(fields: object, line: string): void;
+  };
 }
 
 export interface RelayService {
@@ -28,7 +35,7 @@ export interface RelayService {
 
 /**
  * The relay of an agent whose certificate gives it that role and that was told where to listen; of others, nothing. Where
- * the manager has a broker, the relay carries links to that as well, on the broker's own port: an agent behind is told
+ * the manager has a broker, the relay keeps a leaf node of it as well, on the broker's own port: an agent behind is told
  * `:PORT` at enrolment and looks for the broker where it found the manager, which is here.
  */
 export async function relayOf(asked: RelayAsked): Promise<RelayService> {
@@ -44,22 +51,12 @@ export async function relayOf(asked: RelayAsked): Promise<RelayService> {
   }
   const say = (line: string): void => log.info({}, line);
   const keeper = await openKeeper({ ...asked, folder: join(asked.home, 'keeper') });
-  const relays = [await openRelay({ at, to: [manager], speaksFirst: 'agent', keeper, log: say })];
+  const relay = await openRelay({ at, to: [manager], speaksFirst: 'agent', keeper, log: say });
+  const brokers = await openBrokerDoors({ ...asked, folder: join(asked.home, 'leaf') });
   const close = async (): Promise<void> => {
-    // First, for its connections came by the relay's door.
+    await relay.close();
+    await brokers.close();
     await keeper.close();
-    for (const relay of relays) await relay.close();
   };
-  const brokers = asked.choice.brokers ?? atManager(asked.identity().nats?.servers ?? [], manager);
-  const port = Number(brokers[0]?.split(':').at(-1));
-  if (brokers.length > 0) {
-    try {
-      const hosts = at.map(({ host }) => ({ host, port }));
-      relays.push(await openRelay({ at: hosts, to: brokers, speaksFirst: 'server', log: say }));
-    } catch (thrown) {
-      // The broker itself may be on this machine: then nobody needs it carried.
-      log.warn({ err: thrown }, 'the relay carries links to the manager, and none to its broker');
-    }
-  }
   return { reached: () => keeper.now(), close };
 }

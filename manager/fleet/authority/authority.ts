@@ -96,12 +96,16 @@ export class Authority {
 
   /** The same for the broker, which answers in the manager's name: a new one makes all its clients connect again. */
   issueBroker(): Promise<TlsIdentity & { readonly expiresAt: number }> {
-    return this.#issueServer(this.#lifetimes.broker);
+    // A relay's leaf node reaches it by a port of its own machine, and checks the address.
+    return this.#issueServer(this.#lifetimes.broker, ['127.0.0.1']);
   }
 
-  async #issueServer(lifetime: number): Promise<TlsIdentity & { readonly expiresAt: number }> {
+  async #issueServer(
+    lifetime: number,
+    addresses: readonly string[] = [],
+  ): Promise<TlsIdentity & { readonly expiresAt: number }> {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const issued = await issueManager(this.#issuer, publicKey, this.#now(), lifetime);
+    const issued = await issueManager(this.#issuer, publicKey, this.#now(), lifetime, addresses);
     return {
       key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
       // The authority goes along: an agent that knows but its fingerprint finds it in the handshake.

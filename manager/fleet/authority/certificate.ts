@@ -78,8 +78,15 @@ export function issueAgent(
   return issueLeaf(issuer, subject, agent.name, key, now, lifetime);
 }
 
-export function issueManager(issuer: Issuer, key: KeyObject, now: number, lifetime: number): Promise<Issued> {
-  return issueLeaf(issuer, [{ O: [organisation] }, { CN: [managerName] }], managerName, key, now, lifetime);
+/** `addresses`: IP addresses that it is also good for, with programs that check those. No agent's certificate has any. */
+export function issueManager(
+  issuer: Issuer,
+  key: KeyObject,
+  now: number,
+  lifetime: number,
+  addresses: readonly string[] = [],
+): Promise<Issued> {
+  return issueLeaf(issuer, [{ O: [organisation] }, { CN: [managerName] }], managerName, key, now, lifetime, addresses);
 }
 
 async function issueLeaf(
@@ -89,8 +96,10 @@ async function issueLeaf(
   key: KeyObject,
   now: number,
   lifetime: number,
+  addresses: readonly string[] = [],
 ): Promise<Issued> {
   const publicKey = await importPublic(key);
+  const ips = addresses.map((value) => ({ type: 'ip' as const, value }));
   return finish(
     {
       subject,
@@ -101,7 +110,7 @@ async function issueLeaf(
         new BasicConstraintsExtension(false, undefined, true),
         new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
         new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
-        new SubjectAlternativeNameExtension([{ type: 'dns', value: name }]),
+        new SubjectAlternativeNameExtension([{ type: 'dns', value: name }, ...ips]),
         await SubjectKeyIdentifierExtension.create(publicKey),
         await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
       ],

@@ -14,9 +14,9 @@ import type { AgentRecord, CertificateRecord, TokenRecord } from '../records.ts'
 import { type FleetState, records } from '../store.ts';
 import type { TokenRequest } from '../types.ts';
 import type { Authority } from './authority.ts';
-import type { NatsAuthority } from './nats-authority.ts';
 import { checkBootToken, printable } from './boot-authority.ts';
 import { bootedRoles } from './booted-roles.ts';
+import { type EnrolmentBroker, type Way, type WayAsked, grantBroker, keepsLeaf, withWay } from './broker-access.ts';
 import { findJoinToken, makeJoinToken } from './join-tokens.ts';
 
 export interface EnrolmentDeps {
@@ -31,13 +31,6 @@ export interface EnrolmentDeps {
   readonly intruder: (node: string, message: string) => void;
   /** Where agents find the broker; absent: there is none. */
   readonly broker?: EnrolmentBroker;
-}
-
-/** The link over NATS, as far as enrolment hands it out. */
-export interface EnrolmentBroker {
-  readonly authority: Pick<NatsAuthority, 'agentUser'>;
-  /** HOST:PORT each; without a host the one that the manager was reached at. */
-  readonly servers: () => readonly string[];
 }
 
 /**
@@ -62,7 +55,7 @@ export class Enrolment {
   }
 
   join(request: JoinRequest__Output): Promise<EnrolmentReply> {
-    return this.#withBroker(this.#join(request), request.natsKey);
+    return this.#withBroker(this.#join(request), request);
   }
 
   #join(request: JoinRequest__Output): Promise<EnrolmentReply> {
@@ -127,7 +120,7 @@ export class Enrolment {
   }
 
   boot(request: BootRequest__Output): Promise<EnrolmentReply> {
-    return this.#withBroker(this.#boot(request), request.natsKey);
+    return this.#withBroker(this.#boot(request), request);
   }
 
   async #boot(request: BootRequest__Output): Promise<EnrolmentReply> {
@@ -174,7 +167,7 @@ export class Enrolment {
 
   /** `peer` is who the client certificate of the connection says. */
   renew(peer: AgentIdentity, request: RenewRequest__Output): Promise<EnrolmentReply> {
-    return this.#withBroker(this.#renew(peer, request), request.natsKey);
+    return this.#withBroker(this.#renew(peer, request), request);
   }
 
   #renew(peer: AgentIdentity, request: RenewRequest__Output): Promise<EnrolmentReply> {
@@ -267,15 +260,25 @@ export class Enrolment {
     });
   }
 
-  /** Along with the certificate goes what lets its holder in at the broker: made anew each time, nothing of it is kept. */
-  async #withBroker(enrolled: Promise<EnrolmentReply>, key: Uint8Array): Promise<EnrolmentReply> {
+  /** By which way the bearer of that certificate speaks over NATS; undefined when it is none that counts. */
+  wayOf(name: string, serial: string): Way | undefined {
+    return this.#deps.state.agents.get(name)?.certificates.find((one) => one.serial === serial);
+  }
+
+  /** Whether agents may be behind that one over NATS. */
+  keepsLeaf(name: string): boolean {
+    return keepsLeaf(this.#deps.state, name);
+  }
+
+  async #withBroker(enrolled: Promise<EnrolmentReply>, asked: WayAsked): Promise<EnrolmentReply> {
     const reply = await enrolled;
     const { broker, state } = this.#deps;
-    const { agent: name = '', certificate } = reply;
-    const current = state.agents.get(name)?.certificates.find((one) => one.certificate === certificate);
-    if (broker === undefined || key.length === 0 || current === undefined) return reply;
-    const jwt = await broker.authority.agentUser({ name, serial: current.serial }, key, current.expiresAt);
-    return { ...reply, nats: { jwt, servers: [...broker.servers()] } };
+    const noted = (name: string, serial: string, way: Way): Promise<void> =>
+      this.#names.run(name, async () => {
+        const record = state.agents.get(name);
+        if (record !== undefined) await this.#store(withWay(record, serial, way), []);
+      });
+    return broker === undefined ? reply : grantBroker(reply, asked, { broker, state, noted });
   }
 
   #known(name: string): AgentRecord {

@@ -1,164 +1,162 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Account, type KeyPair, encodeAccount, encodeOperator, encodeUser, newScopedSigner } from 'nats-jwt';
+import { encodeAccount, encodeOperator, encodeUser } from 'nats-jwt';
 import { createAccount, createOperator, createUser } from 'nkeys.js';
+import type { BrokerTrust } from '../../../shared/broker/config.ts';
 import type { BrokerLogin } from '../../../shared/broker/connection.ts';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { replaceFile } from '../../../shared/files/durable.ts';
-import { type SubjectOwner, brokerNews, credentialName, ownSubjects } from '../../../shared/identity/subjects.ts';
-import { managerName } from '../../../shared/identity/names.ts';
+import { isAgentName, managerName } from '../../../shared/identity/names.ts';
 import type { TlsIdentity } from '../../../shared/identity/tls.ts';
-import { fastKey, userKey } from './nkey.ts';
+import { KeyedLock } from '../keyed-lock.ts';
+import { type AccountSeeds, NatsAccount, unlimited } from './nats-account.ts';
+import { fastKey, seedOf } from './nkey.ts';
 
 /** The seeds in `<folder>/nats.json` (0600). */
-interface Seeds {
+interface Seeds extends AccountSeeds {
   readonly operator: string;
   readonly system: string;
-  readonly account: string;
-  /** Signs agents' credentials, which can do nothing beyond its scope. */
-  readonly agents: string;
 }
 
 const seedNames = ['operator', 'system', 'account', 'agents'] as const;
+const relaySeedNames = ['account', 'agents'] as const;
 
-/** What a nats-server has to be told to trust this manager, and nobody else. */
-export interface BrokerTrust {
-  readonly operator: string;
-  readonly systemAccount: string;
-  /** Public key of an account → its JWT, for `resolver_preload`. */
-  readonly accounts: Readonly<Record<string, string>>;
-}
-
-/** Subscriptions that an agent may have; it needs one for all and one a connection. */
-const subscriptions = 16;
-
-/** What an account may use; a broker that was set up otherwise limits it further. */
-const unlimited = {
-  subs: -1,
-  data: -1,
-  payload: -1,
-  imports: -1,
-  exports: -1,
-  wildcards: true,
-  conn: -1,
-  leaf: -1,
-  disallow_bearer: true,
-} as const;
+/** The seeds of a relay's account are in `<folder>/nats-relays/<name>.json` (0600). */
+const relayFolder = 'nats-relays';
 
 /**
- * The manager's identity for the broker: an operator, an account and its signing key, all of them nkeys. The broker
- * trusts the operator; a new agent gets a JWT that it checks by signatures alone, so that nothing is reloaded.
+ * The manager's identity for the broker: an operator, and an account for the agents that reach the broker itself, and one
+ * for each relay and who is behind it; all of them nkeys. The broker trusts the operator; a new agent gets a JWT that it
+ * checks by signatures alone, so that nothing is reloaded.
  */
 export class NatsAuthority {
+  /** For agents that reach the broker itself. */
+  readonly account: NatsAccount;
+  readonly #folder: string;
   readonly #seeds: Seeds;
-  readonly #account: KeyPair;
-  readonly #agents: KeyPair;
+  readonly #relays = new Map<string, NatsAccount>();
+  readonly #names = new KeyedLock();
 
-  private constructor(seeds: Seeds) {
+  private constructor(folder: string, seeds: Seeds) {
+    this.#folder = folder;
     this.#seeds = seeds;
-    this.#account = fastKey(seeds.account);
-    this.#agents = fastKey(seeds.agents);
+    this.account = new NatsAccount(seeds, this.#system);
   }
 
-  /** Reads `<folder>/nats.json`, or makes it. */
+  /** Reads `<folder>/nats.json` and what relays have, or makes it. */
   static async open(folder: string): Promise<NatsAuthority> {
     const path = join(folder, 'nats.json');
     await mkdir(folder, { recursive: true, mode: 0o755 });
-    const text = await readFile(path, 'utf8').catch((thrown: unknown) => {
-      if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return undefined;
-      throw thrown;
-    });
-    if (text !== undefined) return new NatsAuthority(readSeeds(text, path));
-    const seeds: Seeds = {
+    const fresh = {
       operator: seedOf(createOperator()),
       system: seedOf(createAccount()),
       account: seedOf(createAccount()),
       agents: seedOf(createAccount()),
     };
-    await replaceFile(path, `${JSON.stringify(seeds, undefined, 2)}\n`, 0o600);
-    return new NatsAuthority(seeds);
+    const authority = new NatsAuthority(folder, await seedsIn(path, seedNames, fresh));
+    for (const file of await readdir(join(folder, relayFolder)).catch(() => [])) {
+      const name = file.replace(/\.json$/, '');
+      if (file.endsWith('.json') && isAgentName(name)) await authority.makeRelay(name);
+    }
+    return authority;
   }
 
-  async trust(): Promise<BrokerTrust> {
-    const operator = fastKey(this.#seeds.operator);
-    const system = fastKey(this.#seeds.system);
-    const systemJwt = await encodeAccount(
-      'SYS',
-      system,
-      {
-        limits: unlimited,
-        // Accounts may hear of their own connections.
-        exports: [{ name: 'connections', subject: '$SYS.ACCOUNT.*.>', type: 'stream', account_token_position: 3 }],
-      },
-      { signer: operator },
-    );
-    const accountJwt = await encodeAccount('hostler', this.#account, this.#accountClaims(system.getPublicKey()), {
-      signer: operator,
+  /** Public key of the system account. */
+  get #system(): string {
+    return fastKey(this.#seeds.system).getPublicKey();
+  }
+
+  /** The relays that have an account. */
+  get relays(): string[] {
+    return [...this.#relays.keys()];
+  }
+
+  /** The account of a relay and who is behind it; undefined when it has none. */
+  relay(name: string): NatsAccount | undefined {
+    return this.#relays.get(name);
+  }
+
+  /** The account of a relay; made, and on disk when it resolves, where there is none. */
+  async makeRelay(name: string): Promise<NatsAccount> {
+    // It becomes a file name.
+    if (!isAgentName(name)) throw new HostlerError('invalid_argument', 'No relay can have that name.');
+    return this.#names.run(name, async () => {
+      const known = this.#relays.get(name);
+      if (known !== undefined) return known;
+      const folder = join(this.#folder, relayFolder);
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const fresh = { account: seedOf(createAccount()), agents: seedOf(createAccount()) };
+      const seeds = await seedsIn(join(folder, `${name}.json`), relaySeedNames, fresh);
+      const account = new NatsAccount(seeds, this.#system);
+      this.#relays.set(name, account);
+      return account;
     });
+  }
+
+  /** Whom the broker trusts. */
+  trust(): Promise<BrokerTrust> {
+    return this.#trusting(this.account);
+  }
+
+  /** Whom the leaf node of a relay trusts: its own agents. */
+  leafTrust(relay: NatsAccount): Promise<BrokerTrust> {
+    return this.#trusting(relay);
+  }
+
+  /** Of what `trust` says, whenever it was signed. */
+  get says(): string {
+    return createHash('sha256').update(`${this.account.says} full resolver`).digest('hex');
+  }
+
+  async #trusting(account: NatsAccount): Promise<BrokerTrust> {
+    const operator = fastKey(this.#seeds.operator);
+    const system = this.#system;
+    const systemClaims = {
+      limits: unlimited,
+      // Accounts may hear of their own connections.
+      exports: [
+        { name: 'connections', subject: '$SYS.ACCOUNT.*.>', type: 'stream' as const, account_token_position: 3 },
+      ],
+    };
+    const systemJwt = await encodeAccount('SYS', fastKey(this.#seeds.system), systemClaims, { signer: operator });
     return {
-      operator: await encodeOperator('hostler', operator, { system_account: system.getPublicKey() }),
-      systemAccount: system.getPublicKey(),
-      accounts: { [system.getPublicKey()]: systemJwt, [this.#account.getPublicKey()]: accountJwt },
+      operator: await encodeOperator('hostler', operator, { system_account: system }),
+      systemAccount: system,
+      accounts: { [system]: systemJwt, [account.publicKey]: await account.jwt(operator) },
     };
   }
 
-  /** The manager's own way in, to everything in the account: made anew for each connection. */
-  async managerLogin(servers: readonly string[], tls: TlsIdentity): Promise<BrokerLogin> {
+  /** What makes a broker that runs know an account: its JWT, published by whom `systemLogin` lets in. */
+  claim(account: NatsAccount): Promise<string> {
+    return account.jwt(fastKey(this.#seeds.operator));
+  }
+
+  /** The manager's way into the system account, by which accounts are added. */
+  async systemLogin(servers: readonly string[], tls: TlsIdentity): Promise<BrokerLogin> {
     const user = fastKey(seedOf(createUser()));
-    const jwt = await encodeUser('manager', user, this.#account);
+    const jwt = await encodeUser('manager', user, fastKey(this.#seeds.system));
     return { servers, jwt, sign: (nonce) => user.sign(nonce), tls, name: managerName };
   }
-
-  /**
-   * An agent's credential, for its own subjects alone and as long as its certificate. `key`: Ed25519 public key, 32 bytes;
-   * throws `invalid_argument` when it is none. `expiresAt`: milliseconds since the epoch.
-   */
-  agentUser(agent: SubjectOwner, key: Uint8Array, expiresAt: number): Promise<string> {
-    const user = userKey(key);
-    if (user === undefined) throw new HostlerError('invalid_argument', 'The NATS key is no Ed25519 public key.');
-    const options = { signer: this.#agents, scopedUser: true, exp: Math.floor(expiresAt / 1000) };
-    const tags = [`serial:${agent.serial}`];
-    return encodeUser(credentialName(agent.name), user, this.#account.getPublicKey(), { tags }, options);
-  }
-
-  #accountClaims(system: string): Partial<Account> {
-    const { publish, subscribe } = ownSubjects;
-    return {
-      limits: {
-        ...unlimited,
-        mem_storage: 0,
-        disk_storage: -1,
-        streams: -1,
-        consumer: -1,
-      },
-      imports: [
-        {
-          name: 'connections that ended',
-          account: system,
-          subject: `$SYS.ACCOUNT.${this.#account.getPublicKey()}.DISCONNECT`,
-          local_subject: brokerNews,
-          type: 'stream',
-        },
-      ],
-      signing_keys: [
-        newScopedSigner(this.#agents, 'agents', {
-          pub: { allow: [...publish], deny: [] },
-          sub: { allow: [...subscribe], deny: [] },
-          subs: subscriptions,
-        }),
-      ],
-    };
-  }
 }
 
-function seedOf(key: { getSeed(): Uint8Array }): string {
-  return new TextDecoder().decode(key.getSeed());
-}
-
-function readSeeds(text: string, path: string): Seeds {
+/** Those in the file; where there is none, the fresh ones, which are in it when this resolves. */
+async function seedsIn<Names extends string>(
+  path: string,
+  names: readonly Names[],
+  fresh: Readonly<Record<Names, string>>,
+): Promise<Readonly<Record<Names, string>>> {
+  const text = await readFile(path, 'utf8').catch((thrown: unknown) => {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return undefined;
+    throw thrown;
+  });
+  if (text === undefined) {
+    await replaceFile(path, `${JSON.stringify(fresh, undefined, 2)}\n`, 0o600);
+    return fresh;
+  }
   try {
-    const value = JSON.parse(text) as Seeds;
-    for (const name of seedNames) fastKey(value[name]);
+    const value = JSON.parse(text) as Readonly<Record<Names, string>>;
+    for (const name of names) fastKey(value[name]);
     return value;
   } catch (cause) {
     throw new HostlerError(

@@ -34,3 +34,7 @@ export function userKey(raw: Uint8Array): string | undefined {
   if (raw.length !== 32) return undefined;
   return new TextDecoder().decode(Codec.encode(Prefix.User, Uint8Array.from(raw)));
 }
+
+export function seedOf(key: { getSeed(): Uint8Array }): string {
+  return new TextDecoder().decode(key.getSeed());
+}

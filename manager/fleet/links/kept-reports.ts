@@ -1,17 +1,25 @@
-import { AckPolicy, DiscardPolicy, type JsMsg, type NatsConnection, RetentionPolicy, StorageType } from 'nats';
+import {
+  DiscardPolicy,
+  type JetStreamManager,
+  type NatsConnection,
+  RetentionPolicy,
+  StorageType,
+  type StoredMsg,
+} from 'nats';
 import { HostlerError } from '../../../shared/errors/error.ts';
-import { allKept, readKept } from '../../../shared/identity/subjects.ts';
+import { type SubjectOwner, allKept, readKept } from '../../../shared/identity/subjects.ts';
 import { keptReportsCodec } from '../../../shared/wire/definitions.ts';
 import type { FleetRoom } from '../fleet.ts';
 import type { FleetLog } from '../log.ts';
 
 const stream = 'HOSTLER_REPORTS';
-const consumer = 'manager';
 
 /** Pieces fetched in one go. */
-const together = 64;
-/** A piece that was not acknowledged by then comes again, in milliseconds. */
-const ackWait = 60_000;
+const together = 32;
+/** How long the broker, or a leaf node beyond it, may take to answer, in milliseconds. */
+const patience = 5_000;
+/** What JetStream calls a message that is not there (any more). */
+const noMessage = 10_037;
 
 export interface KeptReportsDeps {
   readonly fleet: Pick<FleetRoom, 'kept'> & { readonly enrolment: Pick<FleetRoom['enrolment'], 'holder'> };
@@ -20,11 +28,13 @@ export interface KeptReportsDeps {
   readonly mostBytes: number;
   /** JetStream domain of a leaf node; absent: the broker that the connection is with. */
   readonly domain?: string;
+  /** Whether that agent speaks by this way; what others are said to have laid down here is not theirs. */
+  readonly mine: (owner: SubjectOwner) => boolean;
 }
 
 /**
- * Reports that agents laid down at the broker while no manager was there. One stream; what was applied leaves it. When it
- * is full it takes no more, and agents keep theirs: nothing is pushed out.
+ * Reports that agents laid down at the broker, or at a leaf node, while no manager was there. One stream; what was applied
+ * leaves it. When it is full it takes no more, and agents keep theirs: nothing is pushed out.
  */
 export class KeptReports {
   readonly #broker: NatsConnection;
@@ -43,13 +53,11 @@ export class KeptReports {
       const manager = await this.#broker.jetstreamManager(this.#options());
       const known = await manager.streams.info(stream).catch(() => undefined);
       if (known === undefined) {
-        const fixed = { name: stream, retention: RetentionPolicy.Workqueue, storage: StorageType.File };
+        const fixed = { name: stream, retention: RetentionPolicy.Limits, storage: StorageType.File };
         await manager.streams.add({ ...fixed, ...changing });
       } else if (known.config.max_bytes !== mostBytes) {
         await manager.streams.update(stream, { ...known.config, ...changing });
       }
-      const asked = { durable_name: consumer, ack_policy: AckPolicy.Explicit, ack_wait: ackWait * 1_000_000 };
-      await manager.consumers.add(stream, { ...asked, max_ack_pending: together });
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new HostlerError(
@@ -60,40 +68,73 @@ export class KeptReports {
     }
   }
 
-  /** Takes out what waits, in order, until nothing does. Returns how many messages were looked at. */
+  /**
+   * Takes out what waits, in the order in which it was laid down. What is applied leaves the stream afterwards, so that a
+   * manager that dies in between finds it again; numbers make sure that it counts once. A consumer of JetStream would not do:
+   * what it delivered in vain comes behind what came later. Returns how many messages were looked at.
+   */
   async drain(): Promise<number> {
-    const waiting = await this.#broker.jetstream(this.#options()).consumers.get(stream, consumer);
+    const manager = await this.#broker.jetstreamManager(this.#options());
+    /** What they laid down stays there, for now. */
+    const here = new Set<string>();
     let messages = 0;
+    let next = 0;
     for (;;) {
-      const { num_pending: pending } = await waiting.info();
-      if (pending === 0) return messages;
-      const pieces = await waiting.fetch({ max_messages: Math.min(pending, together), expires: 5_000 });
-      for await (const piece of pieces) {
-        messages += await this.#apply(piece);
-        piece.ack();
+      const { first_seq: first, last_seq: last } = (await manager.streams.info(stream)).state;
+      next = Math.max(next, first, 1);
+      if (next > last) return messages;
+      const numbers = Array.from({ length: Math.min(together, last - next + 1) }, (_, index) => next + index);
+      const pieces = await Promise.all(numbers.map((number) => read(manager, number)));
+      const done: number[] = [];
+      for (const piece of pieces) {
+        const applied = piece === undefined ? undefined : await this.#apply(piece, here);
+        if (piece === undefined || applied === undefined) continue;
+        messages += applied;
+        done.push(piece.seq);
       }
+      next += numbers.length;
+      if (here.size === 0) await manager.streams.purge(stream, { seq: next });
+      else for (const number of done) await manager.streams.deleteMessage(stream, number, false);
     }
   }
 
-  #options(): { domain?: string } {
+  #options(): { domain?: string; timeout: number } {
     const { domain } = this.#deps;
-    return domain === undefined ? {} : { domain };
+    return { timeout: patience, ...(domain !== undefined && { domain }) };
   }
 
-  /** What cannot be applied is told and given up: its agent has it still, or is gone. */
-  async #apply(piece: JsMsg): Promise<number> {
-    const { fleet, log } = this.#deps;
+  /**
+   * How many messages were in it; undefined: its agent is here and sends it itself, so it is looked at again later. What
+   * cannot be applied is told and given up: its agent has it still, or is gone.
+   */
+  async #apply(piece: StoredMsg, here: Set<string>): Promise<number | undefined> {
+    const { fleet, log, mine } = this.#deps;
     const owner = readKept(piece.subject);
     if (owner === undefined) return 0;
+    const { name, serial } = owner;
+    // After one that waits those of the same agent wait as well.
+    if (here.has(name)) return undefined;
     try {
+      if (!mine(owner)) throw new HostlerError('permission_denied', `The agent '${name}' does not speak by this way.`);
       const { data } = piece;
       const kept = keptReportsCodec.decode(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
-      await fleet.kept(fleet.enrolment.holder(owner.name, owner.serial), kept);
-      return kept.messages.length;
+      if (await fleet.kept(fleet.enrolment.holder(name, serial), kept)) return kept.messages.length;
+      here.add(name);
+      return undefined;
     } catch (thrown) {
       const error = HostlerError.from(thrown, 'invalid_argument');
-      log.warn({ agent: owner.name, serial: owner.serial, err: error }, 'reports that the broker kept were refused');
+      log.warn({ agent: name, serial, err: error }, 'reports that the broker kept were refused');
       return 0;
     }
+  }
+}
+
+async function read(manager: JetStreamManager, number: number): Promise<StoredMsg | undefined> {
+  try {
+    return await manager.streams.getMessage(stream, { seq: number });
+  } catch (thrown) {
+    const code = (thrown as { readonly api_error?: { readonly err_code?: number } } | undefined)?.api_error?.err_code;
+    if (code === noMessage) return undefined;
+    throw thrown;
   }
 }

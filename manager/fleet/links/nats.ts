@@ -7,6 +7,7 @@ import {
   allUp,
   brokerNews,
   downSubject,
+  leafDomain,
   managerCame,
   readUp,
   upSubject,
@@ -21,6 +22,7 @@ import type { ToAgent } from '../../../shared/wire/generated/hostler/v1/ToAgent.
 import type { FleetRoom } from '../fleet.ts';
 import type { FleetLog } from '../log.ts';
 import { KeptReports } from './kept-reports.ts';
+import { LeafReports } from './leaf-reports.ts';
 
 /** Connections of one agent at a time: the one that works, and one that takes over. */
 const mostOfOne = 4;
@@ -31,6 +33,8 @@ const rememberedOfOne = 8;
 /** How often it is looked for kept reports, in milliseconds; and what they may take of the disk, in bytes. */
 const drainEvery = 60_000;
 const defaultMostKept = 1024 * 1024 * 1024;
+/** The same for a leaf node, which comes and goes. */
+const lookEvery = 3_000;
 
 /** Milliseconds of the first and the longest pause before the broker is tried again. */
 const pauses = [250, 10_000] as const;
@@ -45,6 +49,8 @@ export interface NatsCounts {
   unknown: number;
   /** Beginnings of connections that had ended already. */
   replayed: number;
+  /** In the name of agents that speak by another way. */
+  forged: number;
 }
 
 export interface NatsLink {
@@ -56,7 +62,11 @@ export interface NatsLink {
 }
 
 export interface NatsLinkDeps {
-  readonly fleet: Pick<FleetRoom, 'serve' | 'kept'> & { readonly enrolment: Pick<FleetRoom['enrolment'], 'holder'> };
+  readonly fleet: Pick<FleetRoom, 'serve' | 'kept'> & {
+    readonly enrolment: Pick<FleetRoom['enrolment'], 'holder' | 'wayOf'>;
+  };
+  /** The agents behind this relay are meant, which are in an account of their own; absent: those that reach the broker itself. */
+  readonly via?: string;
   /** What reports that wait for this manager may take of the broker's disk, in bytes; absent: 1 GiB. */
   readonly mostKept?: number;
   /** Asked anew for each connection to the broker. */
@@ -80,13 +90,17 @@ export function openNatsLink(deps: NatsLinkDeps): NatsLink {
 }
 
 class TheNatsLink implements NatsLink {
-  readonly counts: NatsCounts = { again: 0, undecodable: 0, unknown: 0, replayed: 0 };
+  readonly counts: NatsCounts = { again: 0, undecodable: 0, unknown: 0, replayed: 0, forged: 0 };
   readonly #deps: NatsLinkDeps;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
   readonly #agents = new Map<string, Agent>();
+  /** Those in whose name somebody else spoke: each is told of once. */
+  readonly #forged = new Set<string>();
   #broker: NatsConnection | undefined;
   #listening = false;
+  /** A relay's leaf node: what agents laid down there. */
+  #leaf: LeafReports | undefined;
 
   constructor(deps: NatsLinkDeps) {
     this.#deps = deps;
@@ -158,13 +172,24 @@ class TheNatsLink implements NatsLink {
   }
 
   async #listen(broker: NatsConnection): Promise<void> {
-    const { log, fleet, mostKept } = this.#deps;
+    const { log, fleet, mostKept, via } = this.#deps;
     const { server_id: server = '', version } = broker.info ?? {};
     broker.subscribe(brokerNews, { callback: (error, message) => this.#news(error, message) });
     // Before any hello: a new life of an agent ends what its earlier one had to say.
-    const reports = new KeptReports(broker, { fleet, log, mostBytes: mostKept ?? defaultMostKept });
-    await reports.prepare();
-    const kept = await reports.drain();
+    const reports = new KeptReports(broker, {
+      fleet,
+      log,
+      mostBytes: mostKept ?? defaultMostKept,
+      mine: (owner) => this.#isMine(owner),
+      ...(via !== undefined && { domain: leafDomain(via) }),
+    });
+    let kept = 0;
+    if (via === undefined) {
+      await reports.prepare();
+      kept = await reports.drain();
+    } else {
+      this.#leaf = new LeafReports(reports, via, log);
+    }
     // First, so that what begins from now on is not meant.
     broker.publish(managerCame, randomBytes(8));
     broker.subscribe(allUp, { callback: (error, message) => this.#arrived(error, message) });
@@ -173,15 +198,21 @@ class TheNatsLink implements NatsLink {
       () => {
         if (broker.isClosed()) return;
         this.#listening = true;
-        log.info({ server, version, kept }, 'connected to the broker');
+        log.info({ server, version, kept, via }, 'connected to the broker');
       },
       () => undefined,
     );
-    const later = setInterval(() => {
-      // Laid down while the manager was on its way; their agents send them again, but the stream is to be emptied.
-      reports.drain().catch((err: unknown) => log.warn({ err }, 'cannot look for reports that the broker kept'));
-    }, drainEvery);
+    const leaf = this.#leaf;
+    const later = setInterval(
+      () => {
+        // Laid down while the manager was on its way; their agents send them again, but the stream is to be emptied.
+        const drained = leaf?.look() ?? reports.drain();
+        drained.catch((err: unknown) => log.warn({ err }, 'cannot look for reports that the broker kept'));
+      },
+      via === undefined ? drainEvery : lookEvery,
+    );
     void broker.closed().then(() => clearInterval(later));
+    void leaf?.look();
   }
 
   #arrived(error: NatsError | null, message: Msg): void {
@@ -193,6 +224,10 @@ class TheNatsLink implements NatsLink {
     const from = readUp(message.subject);
     if (from === undefined) {
       this.counts.unknown++;
+      return;
+    }
+    if (!this.#isMine(from)) {
+      this.#refuse(from);
       return;
     }
     const agent = this.#agentOf(from);
@@ -211,6 +246,24 @@ class TheNatsLink implements NatsLink {
     if (known !== undefined) known.framed.receive(frame);
     else if (frame.number === 1) this.#first(from, agent, frame);
     else if (!frame.end) this.#unknown(from, agent);
+  }
+
+  /** A certificate that is none (any more) is refused by the session, which says so to its bearer. */
+  #isMine({ name, serial }: SubjectOwner): boolean {
+    const way = this.#deps.fleet.enrolment.wayOf(name, serial);
+    return way === undefined || way.via === this.#deps.via;
+  }
+
+  /** Somebody at a relay speaks for an agent that is not behind it, or the other way round. */
+  #refuse({ name, serial }: SubjectOwner): void {
+    this.counts.forged++;
+    if (this.#forged.has(name)) return;
+    this.#forged.add(name);
+    const by = this.#deps.via === undefined ? 'the broker itself' : `the relay '${this.#deps.via}'`;
+    this.#deps.log.warn(
+      { agent: name, serial },
+      `${by} brought a message of '${name}', who does not speak by it; refused`,
+    );
   }
 
   #first(from: SubjectOwner & { readonly connection: string }, agent: Agent, frame: Frame__Output): void {
@@ -258,7 +311,10 @@ class TheNatsLink implements NatsLink {
     }
     agent.open.set(connection, { framed, via });
     const peer = this.#deps.fleet.enrolment.holder(name, serial);
-    void this.#deps.fleet.serve(framed, peer, 'nats');
+    const serve = (): Promise<void> => this.#deps.fleet.serve(framed, peer, 'nats');
+    // What it had laid down comes first.
+    if (this.#leaf === undefined) void serve();
+    else void this.#leaf.look().then(serve);
     return framed;
   }
 
@@ -286,7 +342,11 @@ class TheNatsLink implements NatsLink {
       return;
     }
     const ended = readNews(message.data);
-    if (ended === undefined) return;
+    if (ended === undefined) {
+      // The leaf node's own: it may be back by another one already.
+      void this.#leaf?.look();
+      return;
+    }
     const agent = this.#agents.get(`${ended.name}/${ended.serial}`);
     for (const { framed, via } of agent?.open.values() ?? []) {
       if (via !== ended.via) continue;

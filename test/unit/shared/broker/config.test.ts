@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type BrokerSettings, renderBroker } from '../../../../manager/broker/config.ts';
+import { type BrokerSettings, renderBroker } from '../../../../shared/broker/config.ts';
 
 const settings: BrokerSettings = {
   listen: { host: '10.0.0.1', port: 4222 },

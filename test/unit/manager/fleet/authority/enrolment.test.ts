@@ -156,7 +156,7 @@ describe('enrolment', () => {
     it('refuses a proof by another key, and keys of another kind', async () => {
       const { enrolment } = manager.fleet;
       const token = await manager.token();
-      const base = { token, name: 'b1', roles: [], version: '', incarnation: '', natsKey: Buffer.alloc(0) };
+      const base = { token, name: 'b1', roles: [], version: '', incarnation: '', natsKey: Buffer.alloc(0), via: '', leaf: false };
       const other = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'der' });
       for (const publicKey of [other, randomBytes(91), Buffer.alloc(0), randomBytes(100_000)]) {
         await expect(
@@ -323,8 +323,8 @@ describe('enrolment', () => {
       const token = await manager.token();
       expect(fingerprintIn(token)).toBe(manager.fleet.authority.fingerprint);
       const pem = await readFile(join(folder, 'm', 'authority', 'ca.pem'), 'utf8');
-      expect((await learnAuthority(manager.address, fingerprintIn(token), signal())).trim()).toBe(pem.trim());
-      expect(await learnAuthority(`unix:${manager.socketPath}`, undefined, signal())).toBe(pem);
+      expect((await learnAuthority(manager.address, fingerprintIn(token), signal())).authority.trim()).toBe(pem.trim());
+      expect(await learnAuthority(`unix:${manager.socketPath}`, undefined, signal())).toEqual({ authority: pem });
       await expect(learnAuthority(manager.address, '0'.repeat(64), signal())).rejects.toMatchObject({
         code: 'unauthenticated',
       });

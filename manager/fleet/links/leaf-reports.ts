@@ -1,0 +1,59 @@
+import { HostlerError } from '../../../shared/errors/error.ts';
+import type { FleetLog } from '../log.ts';
+import type { KeptReports } from './kept-reports.ts';
+
+/**
+ * What agents laid down at a relay's leaf node. The leaf may be away for hours, with the manager's own connection to the
+ * broker open all the time.
+ */
+export class LeafReports {
+  readonly #reports: Pick<KeptReports, 'prepare' | 'drain'>;
+  readonly #relay: string;
+  readonly #log: FleetLog;
+  #prepared = false;
+  /** The look that goes on now, and the one that was asked for meanwhile. */
+  #now: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #here = false;
+
+  constructor(reports: Pick<KeptReports, 'prepare' | 'drain'>, relay: string, log: FleetLog) {
+    this.#reports = reports;
+    this.#relay = relay;
+    this.#log = log;
+  }
+
+  /**
+   * Takes out what waits there. Resolves when everything that lay there when it was called was applied, or when the leaf
+   * node is away; never rejects. Many at once cost one look.
+   */
+  look(): Promise<void> {
+    if (this.#now === undefined) return this.#begin();
+    this.#next ??= this.#now.then(() => {
+      this.#next = undefined;
+      return this.#begin();
+    });
+    return this.#next;
+  }
+
+  #begin(): Promise<void> {
+    const look = this.#once().finally(() => (this.#now = undefined));
+    this.#now = look;
+    return look;
+  }
+
+  async #once(): Promise<void> {
+    try {
+      if (!this.#prepared) await this.#reports.prepare();
+      this.#prepared = true;
+      const kept = await this.#reports.drain();
+      if (!this.#here || kept > 0) this.#log.info({ relay: this.#relay, kept }, "at the relay's leaf node");
+      this.#here = true;
+    } catch (thrown) {
+      const error = HostlerError.from(thrown, 'unavailable');
+      // It may come back with an empty disk.
+      this.#prepared = false;
+      if (this.#here) this.#log.warn({ relay: this.#relay, err: error }, "the relay's leaf node is away");
+      this.#here = false;
+    }
+  }
+}

@@ -62,9 +62,12 @@ export function imageScript(
   ]);
 }
 
-/** Nothing to load: on to the next boot device of the firmware. */
+/**
+ * Nothing to load: on to the next boot device of the firmware. One by UEFI that was told success would show its menu
+ * instead, and wait there (UEFI specification, section 3.1.7 of 2.10).
+ */
 export function localScript(state: string): string {
-  return script([`#${state}`, 'exit']);
+  return script([`#${state}`, 'iseq ${platform} efi && goto efi ||', 'exit', ':efi', 'exit 1']);
 }
 
 /** For a machine that nobody defined, and for a node without anything to boot: says so on its console, asks again. */

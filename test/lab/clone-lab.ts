@@ -19,6 +19,8 @@ type NodeState = Readonly<Record<string, string>>;
 export interface LabMachine {
   readonly firmware: Firmware;
   readonly disks: readonly LabDisk[];
+  /** What it starts from; the network by default. */
+  readonly first?: 'network' | 'disk';
   readonly memoryMiB?: number;
   readonly more?: readonly string[];
 }
@@ -138,7 +140,7 @@ export class CloneLab {
   }
 
   /** Presses the power button of a machine that is off. */
-  async power(node: string, { firmware, disks, memoryMiB = 1536, more = [] }: LabMachine): Promise<Vm> {
+  async power(node: string, { firmware, disks, first, memoryMiB = 1536, more = [] }: LabMachine): Promise<Vm> {
     const vm = await startVm({
       name: node,
       network: this.network,
@@ -147,7 +149,7 @@ export class CloneLab {
       firmware,
       accel: 'tcg',
       memoryMiB,
-      more: [...diskArguments(disks), ...more],
+      more: [...diskArguments(disks, first), ...more],
     });
     this.#vms.set(node, vm);
     return vm;

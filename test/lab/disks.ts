@@ -11,17 +11,20 @@ export interface LabDisk {
 }
 
 /**
- * QEMU arguments for disks, the first of them behind the network card in the order of starting. Nothing is flushed to
- * the host's own disk: a machine whose plug is pulled finds what it wrote, as with a disk that has a battery.
+ * QEMU arguments for disks, behind the network card in the order of starting, or before it. Nothing is flushed to the
+ * host's own disk: a machine whose plug is pulled finds what it wrote, as with a disk that has a battery.
  */
-export function diskArguments(disks: readonly LabDisk[]): string[] {
+export function diskArguments(disks: readonly LabDisk[], first: 'network' | 'disk' = 'network'): string[] {
   const scsi = disks.some(({ bus }) => bus === 'scsi') ? ['-device', 'virtio-scsi-pci,id=scsi0'] : [];
-  return [...scsi, ...disks.flatMap(oneDisk)];
+  return [
+    ...scsi,
+    ...disks.flatMap((disk, index) => oneDisk(disk, index, first === 'disk' && index === 0 ? 0 : index + 2)),
+  ];
 }
 
-function oneDisk({ file, bus, serial }: LabDisk, index: number): string[] {
+function oneDisk({ file, bus, serial }: LabDisk, index: number, place: number): string[] {
   const drive = `if=none,id=d${index},format=raw,discard=unmap,detect-zeroes=unmap,cache=unsafe,file=${file}`;
-  const order = `bootindex=${index + 2}`;
+  const order = `bootindex=${place}`;
   const own = `drive=d${index},serial=${serial},${order}`;
   return ['-drive', drive, ...devices()];
 

@@ -93,7 +93,8 @@ export async function startGolden(
       serial: `GOLDEN${index}`,
     })),
   );
-  const machine: LabMachine = { firmware: firmwareOf(kind), disks, more: await goldenMark(lab, node) };
+  const own = { firmware: firmwareOf(kind), first: 'disk' } as const;
+  const machine: LabMachine = { ...own, disks, more: await goldenMark(lab, node) };
   await lab.power(node, machine);
   return machine;
 }

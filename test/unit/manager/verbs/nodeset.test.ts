@@ -6,6 +6,7 @@ import type { Effect, Report } from '../../../../shared/verb/effect.ts';
 import { asked } from '../../support/asked.ts';
 import type { MemoryView } from '../../support/view.ts';
 import { bootCluster, digest, imageName } from './boot-cluster.ts';
+import { localScript } from '../../../../shared/boot/ipxe.ts';
 
 type Run = Extract<Effect, { do: 'run' }>;
 
@@ -203,7 +204,7 @@ describe('nodeset boot, offline, stat', () => {
     run(view, ['n1', `osimage=${imageName}`]);
     const outcome = run(view, ['n1', 'boot']);
     expect(outcome.out).toBe('n1: boot\n');
-    expect(specOf(outcome).profiles['p1']).toEqual({ state: 'boot', ipxe: '#!ipxe\n#boot\nexit\n', authorise: false });
+    expect(specOf(outcome).profiles['p1']).toEqual({ state: 'boot', ipxe: localScript('boot'), authorise: false });
     expect(view.row('node', 'n1')).toMatchObject({ 'nodetype.provmethod': '', 'chain.currstate': 'boot' });
     expect(view.row('node', 'n1')).not.toHaveProperty(['hostler.image']);
   });

@@ -82,7 +82,7 @@ describe('iPXE scripts', () => {
   });
 
   it('goes on to the disk, or asks for the machine itself', () => {
-    expect(localScript('boot')).toBe('#!ipxe\n#boot\nexit\n');
+    expect(localScript('boot')).toBe('#!ipxe\n#boot\niseq ${platform} efi && goto efi ||\nexit\n:efi\nexit 1\n');
     expect(entryScript({ address: '10.0.0.1', httpPort: 8080 })).toContain(
       'http://10.0.0.1:8080/boot/${netX/mac:hexhyp}.ipxe',
     );

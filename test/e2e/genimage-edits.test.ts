@@ -24,6 +24,7 @@ import { run } from '../../shared/process/run.ts';
 import { which } from '../../shared/process/which.ts';
 import { imageBuildKind } from '../../shared/task/image-build.ts';
 import { ImageTasks } from '../lab/image-tasks.ts';
+import { loopDevicesOf } from '../lab/loop-devices.ts';
 import { StageBuilds } from '../lab/stage-builds.ts';
 
 const why =
@@ -51,6 +52,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the work tree' : `the wo
   const clean = async (): Promise<void> => {
     expect(leftovers()).toEqual([]);
     expect(await mountsBelow(world.dir)).toEqual([]);
+    expect(loopDevicesOf(world.dir)).toEqual([]);
     expect(readdirSync(join(world.home, 'cache/image/layers')).filter((name) => name.startsWith('new-'))).toEqual([]);
   };
   const fresh = (): Promise<unknown> => world.reset().then(() => world.build({ fresh: true }));
@@ -273,6 +275,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the work tree' : `the wo
         await task.result.catch(() => {});
         if (round % 2 === 0) await tasks.cleanUp(imageBuildKind, task);
         expect(await mountsBelow(world.dir)).toEqual([]);
+        expect(loopDevicesOf(world.dir)).toEqual([]);
       }
       await world.build();
       expect(await edits()).toEqual(['./etc/exports added']);

@@ -20,6 +20,7 @@ import { nodePlaceholder, type BootApplySpec } from '../../shared/task/boot-appl
 import { imagePackKind, type ImagePackResult } from '../../shared/task/image-pack.ts';
 import { BootHost } from '../lab/boot-host-client.ts';
 import { ImageTasks, type RunningTask } from '../lab/image-tasks.ts';
+import { loopDevicesOf } from '../lab/loop-devices.ts';
 import { createTestAuthority } from '../lab/pki.ts';
 
 const why =
@@ -231,6 +232,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images' : `images (needs
       expect(await readFile(inTree('etc/second'), 'utf8')).toBe('second\n');
       expect(leftovers(image)).toEqual([]);
       expect(await mountsBelow(dir)).toEqual([]);
+      expect(loopDevicesOf(dir)).toEqual([]);
     };
 
     it('a package that does not exist is named', async () => {

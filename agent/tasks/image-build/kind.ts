@@ -7,6 +7,7 @@ import { imageBuildKind, imageBuildVersion } from '../../../shared/task/image-bu
 import type { ImageBuildResult } from '../../../shared/task/image-build.ts';
 import type { Json } from '../../../shared/verb/effect.ts';
 import { explainingFullDisk } from '../image-tree/disk-full.ts';
+import { lookMeanwhile } from '../image-tree/edits.ts';
 import { placesIn, refuseMounts } from '../image-tree/folder.ts';
 import { withFolderLock } from '../image-tree/lock.ts';
 import { installedPackages } from '../image-tree/packages.ts';
@@ -37,7 +38,10 @@ export const imageBuild: TaskKind = {
   version: imageBuildVersion,
   roles: ['build'],
   run: async (context) => {
-    const { build, found } = await searchLists(await checkedBuild(await withBroughtLists(context.spec, context)), context);
+    const { build, found } = await searchLists(
+      await checkedBuild(await withBroughtLists(context.spec, context)),
+      context,
+    );
     const result = await buildImage(build, context);
     return found === undefined ? result : { ...result, found };
   },
@@ -99,8 +103,12 @@ async function wholeImage(
 ): Promise<Outcome> {
   context.progress('bootstrap', 'asking for the state of the package sources');
   const wanted = await family.wanted(build);
-  const world = await family.open(build, wanted, context);
-  const made = await makeTree(build, world, wanted, cache, stages, context);
+  const opening = family.open(build, wanted, context);
+  opening.catch(() => {}); // awaited below
+  // The sources take their time to answer: enough to look through the tree.
+  const looked = build.fresh ? undefined : await lookMeanwhile(build.rootimgdir, context.signal);
+  const world = await opening;
+  const made = await makeTree(build, world, wanted, cache, stages, context, looked);
   const entries = new Map([...made.record.paths].map(([path, { entry }]) => [path, entry]));
   for (const { path, change } of made.scan.edits) if (change === 'removed') entries.delete(path);
   for (const [path, entry] of made.scan.actual) entries.set(path, entry);

@@ -1,5 +1,6 @@
 import { dirname, isAbsolute, join } from 'node:path';
 import { HostlerError } from '../../../shared/errors/error.ts';
+import { ListBounds } from './list-bounds.ts';
 
 /** What is installed by one call of the package manager. */
 export interface Pass {
@@ -19,11 +20,6 @@ export interface PkglistReader {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-const mostLines = 100_000;
-/** One list may be included many times. */
-const mostCharacters = 64 << 20;
-const deepestInclude = 20;
-
 interface Draft {
   packages: string[];
   remove: string[];
@@ -39,16 +35,10 @@ interface Draft {
 export async function readPkglists(files: readonly string[], reader: PkglistReader): Promise<readonly Pass[]> {
   const passes: Draft[] = [emptyPass()];
   const unreadable: string[] = [];
-  let lines = 0;
-  let characters = 0;
+  const bounds = new ListBounds('package list');
 
   const take = async (file: string, above: readonly string[]): Promise<void> => {
-    if (above.includes(file) || above.length >= deepestInclude) {
-      throw new HostlerError(
-        'invalid_argument',
-        `The package list ${file} includes itself, by way of ${above.join(' and ')}.`,
-      );
-    }
+    bounds.enter(file, above);
     let text: string;
     try {
       text = await reader.read(file);
@@ -56,16 +46,8 @@ export async function readPkglists(files: readonly string[], reader: PkglistRead
       unreadable.push(error instanceof HostlerError ? error.message : file);
       return;
     }
-    characters += text.length;
-    if (characters > mostCharacters)
-      throw new HostlerError(
-        'invalid_argument',
-        `The package lists are longer than ${mostCharacters >> 20} MiB together.`,
-      );
-    for (const [index, raw] of text.split('\n').entries()) {
-      lines += 1;
-      if (lines > mostLines)
-        throw new HostlerError('invalid_argument', `The package lists have more than ${mostLines} lines.`);
+    for (const [index, raw] of bounds.read(text).split('\n').entries()) {
+      bounds.line();
       const line = raw.trim();
       if (line === '') continue;
       if (!line.startsWith('#')) takeNames(line, lastOf(passes), `${file} line ${index + 1}`);

@@ -5,7 +5,7 @@ import type { Json } from '../../../shared/verb/effect.ts';
 import { applyStack, putTree } from '../image-tree/apply.ts';
 import { readBuildRecord, writeBuildRecord } from '../image-tree/build-record.ts';
 import { scanTree } from '../image-tree/edits.ts';
-import type { Scan } from '../image-tree/edits.ts';
+import type { Looked, Scan } from '../image-tree/edits.ts';
 import { placesIn } from '../image-tree/folder.ts';
 import { kernelOf } from '../image-tree/kernel.ts';
 import { removeTree } from '../image-tree/remove.ts';
@@ -34,7 +34,7 @@ export interface MadeTree {
 /**
  * The stages that make `<rootimgdir>/rootimg`. Each is a snapshot on top of the one before, known by everything that
  * decides it; what is not known is made. Then the tree is brought from what it was to what it shall be by touching only
- * what differs, and what was edited in it by hand stays.
+ * what differs, and what was edited in it by hand stays. `looked`: at the tree, a moment ago.
  */
 export async function makeTree(
   build: Build,
@@ -43,10 +43,11 @@ export async function makeTree(
   cache: LayerCache,
   stages: Stages,
   context: TaskContext,
+  looked: Looked | undefined,
 ): Promise<MadeTree> {
   const { tree } = placesIn(build.rootimgdir, context.id);
   const snapshots = new Snapshots(cache, world.state, tree, context);
-  const before = await requireOwnTree(build, tree);
+  const before = looked?.record ?? (await requireOwnTree(build, tree));
   const packages = await makePackages(build, world, wanted, snapshots, stages, context);
   const files = await makeParts('files', filesParts(world), packages);
   const post = await makePostinstall(files);
@@ -134,7 +135,9 @@ export async function makeTree(
       if (old !== undefined) await removeTree(old);
       return { record, scan: { edits: [], actual: new Map(), touched: new Map(), bytes: bytesOf(record) } };
     }
-    const scan = await scanTree(tree, before, signal);
+    // Once more where something was made: people work on the tree meanwhile.
+    const scan =
+      snapshots.made.length === 0 && looked !== undefined ? looked.scan : await scanTree(tree, before, signal);
     if (scan.edits.length > 0) context.log(`${scan.edits.length} paths in ${tree} were edited by hand: they are kept.`);
     if (before.key === last.key) {
       context.log('Nothing that the image is made of has changed: the tree stays as it is, edits included.');

@@ -1,5 +1,6 @@
 import { dirname, isAbsolute, join } from 'node:path';
 import { HostlerError } from '../../../shared/errors/error.ts';
+import { ListBounds } from '../image-build/list-bounds.ts';
 
 /** What is left out of a packed image, as patterns of find -path on `./path` names. */
 export interface Exclusions {
@@ -7,11 +8,6 @@ export interface Exclusions {
   /** `+pattern`: in all the same. */
   readonly takeIn: readonly string[];
 }
-
-const mostLines = 100_000;
-/** One list may be included many times. */
-const mostCharacters = 64 << 20;
-const deepestInclude = 20;
 
 /** Always left out (facts section 9). */
 const always = ['./etc/init.d/statelite', './etc/rc.sysinit.backup', './.statelite*', './.default*', './.statebackup*'];
@@ -26,29 +22,15 @@ export async function readExlists(
 ): Promise<Exclusions> {
   const leaveOut = [...always];
   const takeIn: string[] = [];
-  let lines = 0;
-  let characters = 0;
+  const bounds = new ListBounds('exclude list');
   const take = async (file: string, above: readonly string[]): Promise<void> => {
-    if (above.includes(file) || above.length >= deepestInclude) {
-      throw new HostlerError(
-        'invalid_argument',
-        `The exclude list ${file} includes itself, by way of ${above.join(' and ')}.`,
-      );
-    }
+    bounds.enter(file, above);
     const text = await read(file).catch((error: unknown) => {
       if (error instanceof HostlerError) throw error;
       throw new HostlerError('not_found', `The exlist file ${file} cannot be read.`, { cause: error });
     });
-    characters += text.length;
-    if (characters > mostCharacters)
-      throw new HostlerError(
-        'invalid_argument',
-        `The exclude lists are longer than ${mostCharacters >> 20} MiB together.`,
-      );
-    for (const raw of text.split('\n')) {
-      lines += 1;
-      if (lines > mostLines)
-        throw new HostlerError('invalid_argument', `The exclude lists have more than ${mostLines} lines.`);
+    for (const raw of bounds.read(text).split('\n')) {
+      bounds.line();
       const included = /^\s*#INCLUDE:\s*(.+?)\s*#\s*$/.exec(raw)?.[1];
       if (included !== undefined) {
         await take(isAbsolute(included) ? included : join(dirname(file), included), [...above, file]);

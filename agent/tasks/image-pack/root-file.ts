@@ -7,8 +7,8 @@ import type { BlobRef, StoreAccess } from '../../../shared/task/blob.ts';
 import { BlobStore } from '../../store/blobs.ts';
 import { isDigest } from '../../store/digest.ts';
 import { LayerCache } from '../image-build/layers/cache.ts';
-import type { Scan } from '../image-tree/edits.ts';
-import { sameStamp, stampOf, type Stamp, type TreeRecord } from '../image-tree/tree-record.ts';
+import type { Looked } from '../image-tree/edits.ts';
+import { sameStamp, stampOf, type Stamp } from '../image-tree/tree-record.ts';
 import { statOf } from '../image-tree/walk.ts';
 import type { TaskContext } from '../types.ts';
 import { pack, productName, productPattern, squashfsOptions, type ArchiveRequest } from './archive.ts';
@@ -23,7 +23,7 @@ export interface RootRequest extends Omit<ArchiveRequest, 'output'> {
   /** What the packing programs say that they are. */
   readonly tools: Readonly<Record<string, string>>;
   /** What genimage put into the tree, and what stands there now; undefined for a tree that it did not make. */
-  readonly known: { readonly record: TreeRecord; readonly scan: Scan } | undefined;
+  readonly known: Looked | undefined;
 }
 
 export interface RootFile {

@@ -3,7 +3,7 @@ import { entryOf, readAttributes, sameButTime } from './entries.ts';
 import type { Entry } from './entries.ts';
 import { readTreeRecord, sameStamp, stampOf } from './tree-record.ts';
 import type { Stamp, TreeRecord } from './tree-record.ts';
-import { walk } from './walk.ts';
+import { walk, walkMeanwhile } from './walk.ts';
 import type { TreeEntry } from './walk.ts';
 
 /** Something in the work tree that no build made. */
@@ -39,6 +39,20 @@ export async function handEdits(
   return record === undefined
     ? undefined
     : (await scanTree(join(rootimgdir, 'rootimg'), record, signal, entries)).edits;
+}
+
+/** What genimage put into the tree, and what stands there now. */
+export interface Looked {
+  readonly record: TreeRecord;
+  readonly scan: Scan;
+}
+
+/** Looks through the tree while other things are under way. Undefined for a tree that no genimage of this kind made. */
+export async function lookMeanwhile(rootimgdir: string, signal: AbortSignal): Promise<Looked | undefined> {
+  const record = await readTreeRecord(rootimgdir);
+  if (record === undefined) return undefined;
+  const tree = join(rootimgdir, 'rootimg');
+  return { record, scan: await scanTree(tree, record, signal, await walkMeanwhile(tree)) };
 }
 
 export async function scanTree(

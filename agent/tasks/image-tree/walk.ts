@@ -34,6 +34,28 @@ export function walk(root: string): TreeEntry[] {
   return found;
 }
 
+/** How long others may have to wait, in milliseconds. */
+const politeMs = 10;
+
+/** As `walk`, while other things are under way: they get their turn in between. */
+export async function walkMeanwhile(root: string): Promise<TreeEntry[]> {
+  const found: TreeEntry[] = [{ path: '.', info: lstatSync(root) }];
+  let since = Date.now();
+  const enter = async (path: string): Promise<void> => {
+    for (const name of readdirSync(join(root, path)).sort()) {
+      const entry = { path: `${path}/${name}`, info: lstatSync(join(root, path, name)) };
+      found.push(entry);
+      if (Date.now() - since > politeMs) {
+        await new Promise((resolve) => setImmediate(resolve));
+        since = Date.now();
+      }
+      if (entry.info.isDirectory()) await enter(entry.path);
+    }
+  };
+  await enter('.');
+  return found;
+}
+
 /** The same for trees that are the same: names, kinds, owners, modes, sizes, times and links, not contents. */
 export function treeDigest(root: string, entries: readonly TreeEntry[]): string {
   const hash = createHash('sha256');

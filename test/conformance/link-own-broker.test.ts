@@ -1,6 +1,5 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type Socket, connect, createServer } from 'node:net';
 import { X509Certificate } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -16,63 +15,26 @@ import { SimAgent, enrolSim } from '../sim/agent.ts';
 import { freePort, startBroker } from '../sim/broker.ts';
 import { until } from '../sim/engine.ts';
 import { SimManager } from '../sim/manager.ts';
+import { OwnBroker, ownBrokerPossible } from '../tools/own-broker.ts';
 
 /*
  * A broker that somebody else runs: configured by hand, exactly as docs/link.md says, and in the ways that will not do.
  */
 
-/** The blocks of a chapter of docs/link.md. */
-function blocks(chapter: string): string[] {
-  const text = readFileSync(new URL('../../docs/link.md', import.meta.url), 'utf8');
-  const from = text.split(`## ${chapter}\n`)[1]?.split('\n## ')[0] ?? '';
-  return [...from.matchAll(/```\w*\n([^`]+)```/g)].map(([, block = '']) => block);
-}
-
-const openssl = which('openssl') !== undefined;
-
-describe.skipIf(which('nats-server') === undefined || !openssl)('a broker of others (nats-server, openssl)', () => {
+describe.skipIf(!ownBrokerPossible)('a broker of others (nats-server, openssl)', () => {
   let folder: string;
   let manager: SimManager;
   let port: number;
-  let broker: ChildProcess | undefined;
-  let said: string;
+  let broker: OwnBroker | undefined;
   let agent: SimAgent | undefined;
-  const [commands = '', configuration = ''] = blocks('A broker that is there already');
 
-  /** Does what the page says in the folder, and starts the broker; `change`: what somebody did differently. */
-  async function startAsWritten(change: (text: string) => string = (text) => text): Promise<void> {
-    const home = join(folder, 'm');
-    writeFileSync(join(folder, 'hostler-trust.conf'), await brokerTrustText(home));
-    copyFileSync(join(home, 'authority/ca.pem'), join(folder, 'ca.pem'));
-    for (const line of commands.trim().split('\n')) {
-      const [program = '', ...args] = line.replaceAll('HOME', home).split(' ');
-      if (program !== 'openssl') continue;
-      const { status, stderr } = spawnSync(program, args, { cwd: folder, encoding: 'utf8' });
-      expect(status, stderr).toBe(0);
-    }
-    const here = configuration.replace(/listen: "[^"]+"/, `listen: "127.0.0.1:${port}"`);
-    expect(here).not.toBe(configuration);
-    writeFileSync(join(folder, 'nats-server.conf'), change(here));
-    await startServer();
-  }
-
-  async function startServer(): Promise<void> {
-    said = '';
-    const server = spawn('nats-server', ['-c', 'nats-server.conf'], { cwd: folder });
-    broker = server;
-    for (const stream of [server.stdout, server.stderr]) stream.on('data', (text: Buffer) => (said += text.toString()));
-    await until('it is ready', () => {
-      if (server.exitCode !== null) throw new Error(said);
-      return said.includes('Server is ready');
-    });
-  }
-
-  async function stopServer(): Promise<void> {
-    const server = broker;
-    broker = undefined;
-    if (server === undefined || server.exitCode !== null) return;
-    server.kill('SIGKILL');
-    await once(server, 'exit');
+  async function startAsWritten(change?: (text: string) => string, trusts = 'm'): Promise<OwnBroker> {
+    const trust = await brokerTrustText(join(folder, trusts));
+    const started = new OwnBroker({ folder, home: join(folder, 'm'), port, trust });
+    broker = started;
+    started.configure(change);
+    await started.start();
+    return started;
   }
 
   const errors = (): string[] => manager.lines.filter(({ level }) => level === 'error').map(({ message }) => message);
@@ -104,12 +66,12 @@ describe.skipIf(which('nats-server') === undefined || !openssl)('a broker of oth
     await agent?.stop();
     agent = undefined;
     await manager.stop();
-    await stopServer();
+    await broker?.stop();
     rmSync(folder, { recursive: true, force: true });
   });
 
   it('configured by hand as the page says carries the link and keeps reports', async () => {
-    await startAsWritten();
+    const server = await startAsWritten();
     manager.attach([`127.0.0.1:${port}`], 1024 * 1024 * 1024);
     await until('the manager is there', () => manager.natsLink.open);
     expect(errors()).toEqual([]);
@@ -119,9 +81,9 @@ describe.skipIf(which('nats-server') === undefined || !openssl)('a broker of oth
     manager.fleet.send('a1', agent?.incarnation ?? '', { ...task, id: 'own.1' });
     await manager.engine.until('its end', () => manager.engine.applied.length === 1);
     // Its administrator starts it again: everybody comes back.
-    await stopServer();
+    await server.stop();
     await until('the manager has noticed', () => !manager.natsLink.open);
-    await startServer();
+    await server.start();
     await until('all are back', () => manager.natsLink.open && linkOf('a1') === 'nats', 30_000);
   });
 
@@ -148,7 +110,7 @@ describe.skipIf(which('nats-server') === undefined || !openssl)('a broker of oth
   ] as const)(
     '%s will not do, and the manager says what to do',
     async (_how, what, instead, sentence) => {
-      await startAsWritten((text) => {
+      const server = await startAsWritten((text) => {
         const changed = text.replace(what, instead);
         expect(changed).not.toBe(text);
         return changed;
@@ -160,7 +122,7 @@ describe.skipIf(which('nats-server') === undefined || !openssl)('a broker of oth
       expect(errors().filter((text) => sentence.test(text))).toHaveLength(1);
       expect(manager.natsLink.open).toBe(false);
       // Once it will do it is used, without a restart of the manager.
-      await stopServer();
+      await server.stop();
       rmSync(join(folder, 'jetstream'), { recursive: true, force: true });
       await startAsWritten();
       await until('the manager is there', () => manager.natsLink.open, 20_000);
@@ -195,11 +157,8 @@ describe.skipIf(which('nats-server') === undefined || !openssl)('a broker of oth
 
   it('that trusts another manager is told from one that is away', async () => {
     const other = await SimManager.start({ home: join(folder, 'other') });
-    await startAsWritten();
-    writeFileSync(join(folder, 'hostler-trust.conf'), await brokerTrustText(join(folder, 'other')));
+    await startAsWritten(undefined, 'other');
     await other.stop();
-    await stopServer();
-    await startServer();
     manager.attach([`127.0.0.1:${port}`]);
     const sentence = /does not accept this credential: it has expired, or the broker trusts another manager/;
     await until('the manager says so', () => errors().some((text) => sentence.test(text)));

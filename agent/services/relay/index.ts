@@ -54,9 +54,10 @@ export async function relayOf(asked: RelayAsked): Promise<RelayService> {
   const relay = await openRelay({ at, to: [manager], speaksFirst: 'agent', keeper, log: say });
   const brokers = await openBrokerDoors({ ...asked, folder: join(asked.home, 'leaf') });
   const close = async (): Promise<void> => {
+    // First, for its connections came by the relay's door.
+    await keeper.close();
     await relay.close();
     await brokers.close();
-    await keeper.close();
   };
   return { reached: () => keeper.now(), close };
 }

@@ -9,7 +9,7 @@ const hostName = 0;
 const longestRecord = 16 * 1024;
 
 /** What the bytes that came so far say: the first message goes on, or it asks for that name, or (undefined) for none. */
-export type Asked = { readonly isWhole: false } | { readonly isWhole: true; readonly name: string | undefined };
+type Asked = { readonly isWhole: false } | { readonly isWhole: true; readonly name: string | undefined };
 
 /** The name that a TLS client asks for in its first message (RFC 6066, server_name). */
 export function serverNameIn(bytes: Buffer): Asked {

@@ -66,11 +66,6 @@ def blkid(device):
     return pairs
 
 
-def children(device):
-    lines = run("lsblk", "-n", "-l", "-p", "-o", "PATH,TYPE", device).splitlines()
-    return [line.split()[0] for line in lines if line.split()[1] != "disk"]
-
-
 class Machine:
     def __init__(self, name, serials):
         self.name, self.root = name, f"/run/m/{name}"
@@ -85,7 +80,6 @@ class Machine:
     def assemble(self):
         devices = []
         for disk in self.disks:
-            run("partprobe", disk, check=False)
             table = json.loads(run("sfdisk", "--json", disk))["partitiontable"]
             self.note("table", table["id"].lower())
             for part in table["partitions"]:
@@ -197,7 +191,8 @@ class Machine:
             for name in files:
                 text = open(os.path.join(folder, name), errors="replace").read(200000)
                 # The authority's certificate is everybody's; the first of a chain is the machine's own.
-                self.note("agent", *re.findall(r"-----BEGIN (?:EC )?PRIVATE KEY-----\s+([^-]+?)\s+-----END", text))
+                # Line ends may be written as \n, as JSON has them.
+                self.note("agent", *re.findall(r"-----BEGIN (?:EC )?PRIVATE KEY-----(?:\s|\\n)*([^-]+?)(?:\s|\\n)*-----END", text))
         for seed in ("var/lib/systemd/random-seed",):
             if os.path.exists(f"{self.root}/{seed}"):
                 self.note("random-seed", content(f"{self.root}/{seed}"))

@@ -56,7 +56,8 @@ export class OwnBroker {
 
   async start(): Promise<void> {
     let said = '';
-    const server = spawn('nats-server', ['-c', 'nats-server.conf'], { cwd: this.#options.folder });
+    const program = which('nats-server') ?? '';
+    const server = spawn(program, ['-c', 'nats-server.conf'], { cwd: this.#options.folder });
     this.#server = server;
     for (const stream of [server.stdout, server.stderr]) stream.on('data', (text: Buffer) => (said += text.toString()));
     await until('it is ready', () => {

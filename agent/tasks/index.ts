@@ -1,6 +1,7 @@
 import { bootApply } from './boot-apply/boot-apply.ts';
 import { buildLists } from './build-lists/kind.ts';
 import { captureTasks } from './clone/capture/index.ts';
+import { captureDiskless } from './clone/diskless/capture.ts';
 import { cloneLook } from './clone/generations/look.ts';
 import { cloneUse } from './clone/generations/use.ts';
 import { cloneServe } from './clone/sync/serve.ts';
@@ -31,6 +32,7 @@ export const taskKinds: readonly TaskKind[] = [
   cloneServe,
   cloneSync,
   ...captureTasks,
+  captureDiskless,
   scripts,
   buildLists,
   imageBuild,

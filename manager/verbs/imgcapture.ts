@@ -10,6 +10,7 @@ import type { Change, Effect, Json, Report } from '../../shared/verb/effect.ts';
 import { end } from '../../shared/verb/verb.ts';
 import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
+import { beginDiskless, disklessHeard, isDisklessState, type DisklessState } from './image/capture-diskless.ts';
 import { describe, refusal } from './image/description.ts';
 import { chooseStore, versionChanges } from './image/new-version.ts';
 import { cloneFolders } from './image/pack-clone.ts';
@@ -45,7 +46,7 @@ const describing = 600;
 const fetching = 24 * 3600;
 
 /** Makes an image of a machine that was installed and tuned by hand. Facts: section 16 of xcat-commands.md. */
-export const imgcapture: Verb<State | null> = {
+export const imgcapture: Verb<State | DisklessState | null> = {
   name: 'imgcapture',
   version: 1,
   changes: true,
@@ -59,13 +60,7 @@ export const imgcapture: Verb<State | null> = {
     const [node] = nodes;
     if (node === undefined || nodes.length > 1) return refuse('One node can be captured at a time.');
     const type = optionValue(asked, 'type') ?? 'sysclone';
-    if (type === 'diskless') {
-      return end({
-        do: 'refuse',
-        code: 'unimplemented',
-        message: `Error: [${asked.server}]: A diskless image cannot be captured from a node yet; build one with genimage, or capture with -t sysclone.`,
-      });
-    }
+    if (type === 'diskless') return beginDiskless(asked, known, node);
     if (type !== 'sysclone') return refuse(`The type '${type}' is neither sysclone nor diskless.`);
     const image = optionValue(asked, 'osimage') ?? '';
     if (image === '') return refuse('You must specify osimage name if you are using "sysclone".');
@@ -75,6 +70,7 @@ export const imgcapture: Verb<State | null> = {
   },
   on(state, report, known) {
     if (state === null || report.about === 'cancel') return { state, effects: [] };
+    if (isDisklessState(state)) return disklessHeard(state, report, known);
     if (report.about === 'commit') return committed(state, report);
     return state.open.includes('describe') ? described(state, report) : fetched(state, report, known);
   },

@@ -28,7 +28,7 @@ export async function checkedReceive(spec: Json): Promise<CaptureReceiveSpec> {
   };
 }
 
-function ticketOf(fields: Fields): string {
+export function ticketOf(fields: Fields): string {
   const ticket = fields.text('ticket');
   if (!isTicket(ticket)) throw new HostlerError('invalid_argument', 'The capture has no valid ticket.');
   return ticket;
@@ -40,7 +40,7 @@ function storeOf(fields: Fields): StoreAccess {
 }
 
 /** Parents first, the root first of all. */
-function mountsOf(spec: Json): CaptureMount[] {
+export function mountsOf(spec: Json): CaptureMount[] {
   const list = (spec as { readonly [key: string]: Json })['mounts'];
   if (!Array.isArray(list) || list.length > 64)
     throw new HostlerError('invalid_argument', 'The capture names no mounts.');

@@ -78,7 +78,8 @@ describe('imgcapture refuses', () => {
       { type: ['iso'], osimage: ['img'] },
       "The type 'iso' is neither sysclone nor diskless.",
     ],
-    ['what is not built', ['golden'], { type: ['diskless'] }, 'A diskless image cannot be captured from a node yet'],
+    ['diskless without a builder', ['golden'], { type: ['diskless'] }, "has both roles 'store' and 'build'"],
+    ['a profile that leads elsewhere', ['golden'], { type: ['diskless'], profile: ['../x'] }, 'may hold only letters'],
     ['a name that leads elsewhere', ['golden'], { osimage: ['../img'] }, 'may hold only letters'],
   ])('%s', (_, operands, options, message) => {
     const { effects } = start(view(), operands, options);
@@ -169,5 +170,66 @@ describe('imgcapture', () => {
     expect(third?.effects).toMatchObject([{ do: 'stop', key: 'receive' }]);
     const last = imgcapture.on?.(third?.state ?? null, failed('receive', 'stopped'), known);
     expect(refusal(last?.effects ?? [])).toMatch(/Can not get image img from golden.\nthe machine is gone$/);
+  });
+});
+
+describe('imgcapture -t diskless', () => {
+  const able = (osimage: Record<string, Record<string, string>> = {}): MemoryView => {
+    const known = view(osimage);
+    known.observe('agent', 'images', {
+      'agent.roles': 'boot,store,build',
+      'agent.state': 'connected',
+      'agent.store': 'https://h:1',
+    });
+    return known;
+  };
+  const seen = { ...description, layout: null };
+  const hear = (known: MemoryView, options: Record<string, readonly string[]>) => {
+    const first = start(known, ['golden'], { type: ['diskless'], ...options });
+    return imgcapture.on?.(first.state, done('describe', 'golden', seen), known);
+  };
+
+  it('fetches the node into the place of xCAT, with what was asked for, and defines an image of packages without packages', () => {
+    const known = able();
+    const second = hear(known, { profile: ['login'], nodebootif: ['eth0'], netdrivers: ['e1000,tg3'] });
+    expect(said(second?.effects ?? [])).toBe('Transfering the image captured on golden back...\n');
+    const [fetch, send] = tasks(second?.effects ?? []);
+    expect(fetch).toMatchObject({
+      kind: 'capture-diskless',
+      on: { agent: 'images' },
+      lock: 'clone:debian12-x86_64-netboot-login',
+      spec: {
+        build: {
+          rootimgdir: '/install/netboot/debian12/x86_64/login',
+          interfaces: ['eth0'],
+          netdrivers: ['e1000', 'tg3'],
+        },
+        lists: ['/install/custom/netboot/debian', '/install/custom/netboot'],
+      },
+    });
+    expect(send).toMatchObject({ kind: 'capture-send', on: { agent: 'golden' } });
+    const result = { kernelver: '6.1', packages: 3, bytes: 5e6, received: 1e6, exlist: '' };
+    const third = imgcapture.on?.(second?.state ?? null, done('fetch', 'images', result), known);
+    expect(third?.effects.find((effect) => effect.do === 'commit')?.changes[0]?.values).toMatchObject({
+      'osimage.provmethod': 'netboot',
+      'osimage.profile': 'login',
+      'linuximage.rootimgdir': '/install/netboot/debian12/x86_64/login',
+      'linuximage.netdrivers': 'e1000,tg3',
+    });
+    const last = imgcapture.on?.(
+      third?.state ?? null,
+      { about: 'commit', key: 'defined', outcome: 'done', revision: 3 },
+      known,
+    );
+    expect(said(last?.effects ?? [])).toMatch(/^Done\.\n/);
+  });
+
+  it('refuses an osimage of another release, before anything is fetched', () => {
+    const known = able({
+      ram: { 'osimage.provmethod': 'netboot', 'osimage.imagetype': 'linux', 'osimage.osvers': 'rocky9' },
+    });
+    const second = hear(known, { osimage: ['ram'] });
+    expect(refusal(second?.effects ?? [])).toContain('is of osvers rocky9, and golden of debian12');
+    expect(tasks(second?.effects ?? [])).toEqual([]);
   });
 });

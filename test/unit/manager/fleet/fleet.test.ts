@@ -158,6 +158,7 @@ describe('fleet', () => {
     const one = await agent('b1', ['build'], { work: () => new Promise(() => undefined) });
     manager.fleet.send('b1', one.incarnation, task('j.1'));
     await until('it runs', () => one.begun.size === 1);
+    await one.link.drained(AbortSignal.timeout(10_000));
     await one.stop();
     agents = [];
     await until('it is away', () => manager.fleet.admin.connected() === 0);

@@ -173,6 +173,7 @@ describe('what agents lay down at a relay while the manager is away', () => {
     await startAgent();
     give('t.1');
     await until('it runs', () => agent?.begun.size === 1);
+    await agent?.link.drained(AbortSignal.timeout(10_000));
     await agent?.stop();
     await until('it is away', () => manager.fleet.admin.connected() === 0);
     const reports = report((agent?.outbox.last ?? 0) + 1, 't.1');

@@ -169,12 +169,12 @@ describe.skipIf(!able)('what must not lie in an image', () => {
 
   it.each([
     ['/usr/bin/node', 'packages'],
-    ['/opt/hostler/node/bin/node', 'the site'],
-  ])('has its unit where there is such a thing, run by %s that comes of %s', async (program, from) => {
+    ['/opt/hostler/node/bin/node', 'site'],
+  ])('has its unit where there is such a thing, run by %s (%s)', async (program, from) => {
     const tasks = new ImageTasks(join(home, `unit-${from}`), {});
     const rootimgdir = join(home, `unit-${from}/image`);
     const tree = await smallImage(rootimgdir);
-    if (from === 'the site') {
+    if (from === 'site') {
       mkdirSync(join(tree, 'opt/hostler/node/bin'), { recursive: true });
       writeFileSync(join(tree, program), '');
     }

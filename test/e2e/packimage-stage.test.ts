@@ -1,5 +1,16 @@
 // What decides a packed image, and what must not: each input changed once. bound: 600 s
-import { chmodSync, chownSync, existsSync, linkSync, lstatSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  linkSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -204,6 +215,32 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the stage pack' : `the s
     },
     60_000,
   );
+
+  it('the same inputs give the same version elsewhere: other folders, another umask, nothing kept', async () => {
+    const lists = world.at('lists-elsewhere');
+    mkdirSync(lists);
+    for (const name of ['pkglist', 'more', 'otherpkglist', 'post', 'named', 'exlist'])
+      copyFileSync(world.at(name), join(lists, name));
+    const rootimgdir = world.at('elsewhere');
+    const home = world.at('home-elsewhere');
+    const mask = process.umask(0o077);
+    try {
+      await world.build(
+        {
+          rootimgdir,
+          pkglist: [join(lists, 'pkglist')],
+          otherpkglist: [join(lists, 'otherpkglist')],
+          postinstall: [`${join(lists, 'post')} ${join(lists, 'named')}`],
+        },
+        home,
+      );
+      process.umask(0o077);
+      const packed = await world.pack({ rootimgdir, exlist: [join(lists, 'exlist')] }, home);
+      expect(packed).toEqual(first);
+    } finally {
+      process.umask(mask);
+    }
+  }, 60_000);
 
   it('packs anew when the file is nowhere as it was', async () => {
     const store = new BlobStore(world.home);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { lstat, readFile, readdir, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import type { Json } from '../../../shared/verb/effect.ts';
 import { applyStack, putTree } from '../image-tree/apply.ts';
@@ -49,6 +50,13 @@ export async function makeTree(
   const snapshots = new Snapshots(cache, world.state, tree, context);
   const before = looked?.record ?? (await requireOwnTree(build, tree));
   const packages = await makePackages(build, world, wanted, snapshots, stages, context);
+  // What the manifest names: as the keys of the stages, but the same in every folder.
+  let inputs = packages.key;
+  const decides = (name: StageName, input: Json): void => {
+    inputs = createHash('sha256')
+      .update(JSON.stringify([name, inputs, input]))
+      .digest('hex');
+  };
   const files = await makeParts('files', filesParts(world), packages);
   const post = await makePostinstall(files);
   const last = await makeParts('agent', agentParts, post);
@@ -58,7 +66,7 @@ export async function makeTree(
     build.release.kernelFile[build.arch] ?? 'vmlinuz',
     build.kernelver,
   );
-  const record = { format: 1, key: last.key, kernelver, arch: build.arch } as const;
+  const record = { format: 1, key: inputs, kernelver, arch: build.arch } as const;
   const known = await readBuildRecord(build.rootimgdir);
   if (JSON.stringify(known) !== JSON.stringify(record)) await writeBuildRecord(build.rootimgdir, record);
   return { ...made, kernelver, layers: snapshots.made };
@@ -66,6 +74,7 @@ export async function makeTree(
   async function makeParts(name: StageName, parts: readonly TreePart[], below: StageResult): Promise<StageResult> {
     const input: Json[] = [];
     for (const part of parts) input.push([part.name, await part.input(build, context)]);
+    decides(name, input);
     return keyed(name, `adding ${name}`, input, below, async (root) => {
       for (const part of parts) await part.apply(root, build, context);
     });
@@ -91,7 +100,7 @@ export async function makeTree(
   async function makePostinstall(below: StageResult): Promise<StageResult> {
     const calls = postinstallCalls(build.postinstall);
     if (calls.length === 0) return below;
-    const input: Json = {
+    const input = {
       environment: build.environment,
       // Scripts see all of these.
       facts: [build.image, build.osvers, build.arch, build.profile, build.rootimgdir, build.kernelver],
@@ -100,6 +109,7 @@ export async function makeTree(
       named: await Promise.all(calls.flatMap(({ args }) => args.filter((arg) => arg.startsWith('/'))).map(fileInput)),
     };
     const name = 'postinstall';
+    decides(name, anywhere(build, input.scripts, input.named));
     const found = build.fresh ? undefined : await snapshots.find(snapshots.keyOf(name, below, input));
     if (found !== undefined) {
       stages.note(name, 0, true);
@@ -188,6 +198,16 @@ async function requireOwnTree(build: Build, tree: string): Promise<TreeRecord | 
     'failed_precondition',
     `${tree} holds a tree that this genimage did not make. Move it away, or let genimage --fresh replace it.`,
   );
+}
+
+/** What decides the result of scripts, without the folders that they and the image are in. */
+function anywhere(build: Build, ...files: readonly Json[]): Json {
+  const named = (value: Json): Json => {
+    if (Array.isArray(value)) return value.map(named);
+    return typeof value === 'string' && value.startsWith('/') ? basename(value) : value;
+  };
+  const { image, osvers, arch, profile, kernelver, environment } = build;
+  return [environment, image, osvers, arch, profile, kernelver, named([...files])];
 }
 
 /** Content and mode of a file that decides something; a folder by its name alone. */

@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile } from '../../../shared/files/durable.ts';
 
-/** What the tree in a folder was built from; beside the tree, so that the next build knows whether it is still right. */
+/** What the tree in a folder was built from; beside the tree, for packimage. */
 export interface BuildRecord {
   readonly format: 1;
+  /** Of everything that decides the tree, in whatever folder it is built: a part of the manifest. */
   readonly key: string;
   readonly kernelver: string;
   /** xCAT's word. */

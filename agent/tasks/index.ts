@@ -6,6 +6,7 @@ import { cloneLook } from './clone/generations/look.ts';
 import { cloneUse } from './clone/generations/use.ts';
 import { cloneServe } from './clone/sync/serve.ts';
 import { cloneSync } from './clone/sync/sync.ts';
+import { cloneCluster } from './clone/systemimager/files.ts';
 import { clonePack } from './clone/pack.ts';
 import { files } from './files/kind.ts';
 import { imageBuild } from './image-build/kind.ts';
@@ -30,6 +31,7 @@ export const taskKinds: readonly TaskKind[] = [
   cloneUse,
   cloneLook,
   cloneServe,
+  cloneCluster,
   cloneSync,
   ...captureTasks,
   captureDiskless,

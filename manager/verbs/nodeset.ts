@@ -5,6 +5,7 @@ import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { actionOf } from './boot/action.ts';
 import { nodeFacts, servedOf, type NodeFacts } from './boot/node-plan.ts';
+import { clusterTasks, clusterTold, isClusterTask } from './boot/clone-cluster.ts';
 import { bootAgents } from './boot/servers.ts';
 import { clusterOf } from './boot/service-plan.ts';
 import { changeFor, Targets, type Setting, type Target } from './boot/targets.ts';
@@ -114,19 +115,24 @@ function set(
   }
   const planned = tasksFor(asked, known, cluster, wanted);
   for (const [name, trouble] of planned.troubles) troubles.set(name, trouble);
+  const golden = wanted.filter(({ served }) => !troubles.has(served.name));
+  const told = planned.tasks.length === 0 ? [] : clusterTasks(known, golden, asked.folders.install);
   const firstBad = nodes.find(({ name }) => troubles.has(name) && !before.has(name));
   const state: State = {
     server: asked.server,
     targets: chosen,
     nodes: places,
-    open: Object.fromEntries(planned.tasks.map(({ request, nodes: its }) => [request.key, its])),
+    open: Object.fromEntries([
+      ...planned.tasks.map(({ request, nodes: its }) => [request.key, its] as const),
+      ...told.map(({ key }) => [key, []] as const),
+    ]),
     done: unserved,
     failed: [...troubles.keys()],
     method: firstBad ? firstBad.value('netboot') || 'xnba' : '',
   };
   const said = complaints(asked.server, troubles);
-  const runs = planned.tasks.map(({ request }): Effect => ({ do: 'run', task: request }));
-  if (runs.length === 0) return settle(state, said);
+  const runs = [...planned.tasks.map(({ request }) => request), ...told].map((task): Effect => ({ do: 'run', task }));
+  if (planned.tasks.length === 0) return settle(state, said);
   // A plan shows the whole way at once; nothing of it is done.
   if (asked.plan)
     return settle({ ...state, done: [...unserved, ...wanted.map(({ served }) => served.name)] }, [...said, ...runs]);
@@ -137,7 +143,8 @@ function taskEnded(state: State, report: Extract<Report, { about: 'task' }>, kno
   const { [report.key]: nodes = [], ...open } = state.open;
   const effects: Effect[] = [];
   let next: State = { ...state, open };
-  if (report.outcome === 'done') next = { ...next, done: [...state.done, ...nodes] };
+  if (isClusterTask(report.key)) effects.push(...clusterTold(state.server, report));
+  else if (report.outcome === 'done') next = { ...next, done: [...state.done, ...nodes] };
   else {
     const agent = report.agent === '' ? '' : `${report.agent}: `;
     const text = `${shown(nodes)}: [${state.server}]: Error: ${agent}${report.message}\n`;

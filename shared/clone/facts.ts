@@ -24,6 +24,8 @@ export interface CloneFacts {
   readonly loader: BootLoader;
   /** Place of mdadm.conf; empty where no RAID is known. */
   readonly mdadmConf: string;
+  /** The installer has drivers of disks that the captured initramfs lacks. */
+  readonly drivers: boolean;
 }
 
 export interface CloneTree {
@@ -74,5 +76,6 @@ export function checkedFacts(value: unknown): CloneFacts {
       vendor: loader.matching('vendor', /^[\w-]{0,40}$/, 'a plain word'),
     },
     mdadmConf: top.matching('mdadmConf', /^(?:\/etc\/(?:mdadm\/)?mdadm\.conf)?$/, 'the place of mdadm.conf'),
+    drivers: top.optional('drivers', () => top.flag('drivers')) ?? false,
   };
 }

@@ -55,6 +55,7 @@ export function installScript(facts: CloneFacts, node: CloneNode, plan: DiskPlan
     ...overridesFor(facts.pieces, taker).map((one) => `lay ${quotedLine([one.name, one.digest])}`),
     ...(pairs.length === 0 ? [] : [`new_ids ${quotedLine(pairs)}`]),
     ...(facts.mdadmConf === '' || layout.raids.length === 0 ? [] : [`raid_table ${quoted(facts.mdadmConf)}`]),
+    ...(facts.drivers ? [`more_drivers ${quotedLine([...disks.values()].map(({ device }) => device))}`] : []),
     `step 'installing the boot loader'`,
     ...loaderLines(facts.loader, layout.firmware, bootDevices, node.name),
     ...scriptLines(scriptsFor(facts.pieces, taker), facts, node),

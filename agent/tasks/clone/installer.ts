@@ -1,6 +1,8 @@
 import { textFile } from '../../../shared/text/text-file.ts';
+import type { CpioEntry } from '../image-build/initrd/cpio.ts';
 import { makeInitrd } from '../image-build/initrd/make.ts';
 import type { TaskContext } from '../types.ts';
+import { supplementEntries } from './drivers/supplement.ts';
 import { programEntries } from './programs.ts';
 
 /** Parts of the installer, by their path in its initrd. */
@@ -10,7 +12,7 @@ const scripts = {
 } as const;
 
 /** What a machine needs to write to its disks: below lib/modules/<version>/kernel, and by name. */
-const folders: readonly string[] = [
+const diskFolders: readonly string[] = [
   'drivers/ata',
   'drivers/block',
   'drivers/md',
@@ -18,13 +20,10 @@ const folders: readonly string[] = [
   'drivers/mmc',
   'drivers/nvme',
   'drivers/scsi',
-  'fs/btrfs',
-  'fs/ext4',
-  'fs/fat',
-  'fs/nls',
-  'fs/xfs',
 ];
-const names: readonly string[] = ['sd_mod', 'virtio_blk', 'virtio_scsi', 'efivarfs', 'crc32c_generic'];
+const fileSystems: readonly string[] = ['fs/btrfs', 'fs/ext4', 'fs/fat', 'fs/nls', 'fs/xfs'];
+const diskNames: readonly string[] = ['sd_mod', 'virtio_blk', 'virtio_scsi', 'virtio_pci'];
+const otherNames: readonly string[] = ['efivarfs', 'crc32c_generic'];
 
 export interface InstallerRequest {
   /** Whose kernel it starts with: it knows the machine that the tree was captured on. */
@@ -35,10 +34,20 @@ export interface InstallerRequest {
   readonly context: TaskContext;
 }
 
-/** The initrd that installs clones: the one of netbooted nodes with disk drivers, partitioning and file system tools. */
-export async function makeInstaller({ tree, kernelver, output, netdrivers, context }: InstallerRequest): Promise<void> {
+/**
+ * The initrd that installs clones: the one of netbooted nodes with disk drivers, partitioning and file system tools.
+ * Returns whether it can add drivers to the clone's early system (`more_drivers` of clone.sh).
+ */
+export async function makeInstaller({
+  tree,
+  kernelver,
+  output,
+  netdrivers,
+  context,
+}: InstallerRequest): Promise<{ drivers: boolean }> {
   const { signal } = context;
-  const entries = [
+  const drivers = await supplementEntries({ tree, kernelver, folders: diskFolders, names: diskNames, context });
+  const entries: CpioEntry[] = [
     ...Object.entries(scripts).map(([path, text]) => ({
       path,
       kind: 'file' as const,
@@ -46,6 +55,7 @@ export async function makeInstaller({ tree, kernelver, output, netdrivers, conte
       content: Buffer.from(text),
     })),
     ...(await programEntries(signal)),
+    ...drivers,
   ];
   const made = await makeInitrd({
     root: tree,
@@ -54,7 +64,8 @@ export async function makeInstaller({ tree, kernelver, output, netdrivers, conte
     netdrivers,
     signal,
     log: (line) => context.log(line),
-    more: { folders, names, entries },
+    more: { folders: [...diskFolders, ...fileSystems], names: [...diskNames, ...otherNames], entries },
   });
   context.log(`installer: ${made.modules} modules, ${made.bytes} bytes`);
+  return { drivers: drivers.length > 0 };
 }

@@ -38,7 +38,7 @@ export async function packTree(
   const kernel = await kernelOf(from, 'vmlinuz', '');
   context.progress('installer', 'making the installer');
   const initrd = join(folder, 'initrd');
-  await makeInstaller({
+  const { drivers } = await makeInstaller({
     tree: from,
     kernelver: kernel.version,
     output: initrd,
@@ -54,7 +54,7 @@ export async function packTree(
   const piecesFile = join(folder, 'pieces');
   const pieces = await packPieces(spec.tree, piecesFile, context);
   const factsFile = join(folder, 'facts.json');
-  const facts = await factsOf({ ...spec, tree: from }, { ...root, files }, pieces);
+  const facts = await factsOf({ ...spec, tree: from }, { ...root, files }, pieces, drivers);
   await writeFile(factsFile, `${JSON.stringify(facts)}\n`, { mode: 0o600 });
   const bill = join(folder, 'bom.json');
   await writeFile(bill, `${JSON.stringify(await billOf(spec, from, root.digest), undefined, 1)}\n`, { mode: 0o600 });
@@ -82,6 +82,7 @@ async function factsOf(
   { image, tree, layout, osvers, arch }: ClonePackSpec,
   packed: CloneTree,
   pieces: readonly ClonePiece[],
+  drivers: boolean,
 ): Promise<CloneFacts> {
   return checkedFacts({
     format: 1,
@@ -96,6 +97,7 @@ async function factsOf(
     network: await networkKindOf(tree),
     loader: await loaderOf(tree),
     mdadmConf: await mdadmConfOf(tree),
+    drivers,
   });
 }
 

@@ -11,6 +11,7 @@ import { keepGeneration, newestTree, putWorkTree } from '../generations/keep.ts'
 import { mendWorkTree } from '../generations/pack.ts';
 import { goldenPlaces } from '../generations/places.ts';
 import { packTree } from '../pack-tree.ts';
+import { writeSystemImagerFiles } from '../systemimager/files.ts';
 import { fetchMachine } from './fetch.ts';
 import { checkedReceive } from './spec.ts';
 
@@ -44,6 +45,7 @@ async function receive(spec: CaptureReceiveSpec, context: TaskContext) {
   const fetched = await fetchMachine(spec, { folder, basis }, passed, context);
   await mkdir(dirname(spec.layoutFile), { recursive: true, mode: 0o700 });
   await replaceFile(spec.layoutFile, `${JSON.stringify(spec.layout, undefined, 2)}\n`);
+  await writeSystemImagerFiles(folder, spec.tree, spec);
   const result = await packTree({ ...spec, layout: spec.layoutFile, netdrivers: [] }, context, folder);
   // The tree is whole before it has its name, and nobody is reading the one before.
   await withLock(places.treeLock, 'wait', context.signal, async () => {

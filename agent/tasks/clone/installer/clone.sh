@@ -177,6 +177,27 @@ raid_table() {
 "
 }
 
+# more_drivers DISK ...: what reaches these disks here and not on the golden client is added to the clone's initramfs.
+more_drivers() {
+  missing=''
+  for disk in "$@"; do
+    at=$(readlink -f "/sys/block/$disk/device")
+    while [ -n "$at" ] && [ "$at" != /sys/devices ]; do
+      module=$(readlink "$at/driver/module" || true)
+      module=${module##*/}
+      if [ -n "$module" ] && grep -q -x "$module" /etc/drivers/list; then missing="$missing $module"; fi
+      at=${at%/*}
+    done
+  done
+  [ -n "$missing" ] || return 0
+  step "adding drivers to the early system:$missing"
+  early=$target$(cat /etc/drivers/initrd)
+  # The kernel wants another archive to begin at a multiple of four bytes.
+  over=$(($(stat -c %s "$early") % 4))
+  [ "$over" = 0 ] || head -c $((4 - over)) /dev/zero >>"$early"
+  cat /etc/drivers/cpio >>"$early"
+}
+
 # Firmware looks there without any entry of its own.
 fallback_loader() {
   from=$target/boot/efi/EFI/$1

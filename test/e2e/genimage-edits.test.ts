@@ -323,6 +323,13 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the work tree' : `the wo
       expect(readdirSync(join(world.home, 'cache/image/results'))).toEqual([]);
       await world.build();
       expect(world.shown('etc/post')).toMatch(/^limit/);
+      // As site.imagecachesize has it.
+      expect(readdirSync(join(world.home, 'cache/image/layers'))).not.toEqual([]);
+      world.write('post', world.script('limited by the site'), 0o755);
+      await world.build({ cacheBytes: 1 });
+      expect(readdirSync(join(world.home, 'cache/image/layers'))).toEqual([]);
+      await world.build({ cacheBytes: 2 ** 30 });
+      expect(readdirSync(join(world.home, 'cache/image/layers'))).not.toEqual([]);
     }, 60_000);
 
     it('a layer that a machine which went down had not written to its disk is not used', async () => {

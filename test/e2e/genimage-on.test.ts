@@ -98,7 +98,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a build elsewhere' : `a 
     writeFileSync(at('lists/seed'), '');
     writeFileSync(
       at('lists/post'),
-      `#!/bin/sh\nhead -c ${megabytes}M /dev/urandom >"$IMG_ROOTIMGDIR/opt/incompressible"\n`,
+      `#!/bin/sh\nmkdir -p "$IMG_ROOTIMGDIR/opt"\nhead -c ${megabytes}M /dev/urandom >"$IMG_ROOTIMGDIR/opt/incompressible"\n`,
       { mode: 0o755 },
     );
     manager = await RealManager.start();

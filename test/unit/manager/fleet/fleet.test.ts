@@ -157,7 +157,7 @@ describe('fleet', () => {
   it('takes what an agent laid down in time, also when its certificate has expired since; of a former one nothing', async () => {
     const one = await agent('b1', ['build'], { work: () => new Promise(() => undefined) });
     manager.fleet.send('b1', one.incarnation, task('j.1'));
-    await until('it runs', () => one.begun.size === 1);
+    await until('it runs', () => one.outbox.last === 1);
     await one.link.drained(AbortSignal.timeout(10_000));
     await one.stop();
     agents = [];

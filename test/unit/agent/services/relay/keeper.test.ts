@@ -172,7 +172,7 @@ describe('what agents lay down at a relay while the manager is away', () => {
   it('cannot be made by a relay, or by anybody else, in an agent’s name', async () => {
     await startAgent();
     give('t.1');
-    await until('it runs', () => agent?.begun.size === 1);
+    await until('it runs', () => agent?.outbox.last === 1);
     await agent?.link.drained(AbortSignal.timeout(10_000));
     await agent?.stop();
     await until('it is away', () => manager.fleet.admin.connected() === 0);

@@ -56,7 +56,7 @@ describe('an installation', () => {
 
   it('goes on where it was after the network was away for a minute', { timeout: installMs }, async () => {
     await lab.run('nodeset', 'line', 'osimage=base');
-    const vm = await lab.power('line', { firmware: 'bios', disks: await disksFor(lab, 'line', [4 * gib], 'sata') });
+    const vm = await lab.power('line', { firmware: 'bios', disks: await disksFor(lab, 'line', [4 * gib], 'ata') });
     await lab.until('line', 'fills', (state) => /filling: [1-5]\d? %/.test(state['boot.detail'] ?? ''), 240_000);
     await lab.link('line', 'down');
     await delay(60_000);

@@ -1,8 +1,8 @@
 import { truncate, writeFile } from 'node:fs/promises';
 import { run } from '../../shared/process/run.ts';
 
-/** How a disk is connected to a virtual machine. */
-export type DiskBus = 'virtio' | 'nvme' | 'sata' | 'scsi';
+/** How a disk is connected to a virtual machine. `ata`: that of an older board, as the test's small kernel knows no AHCI. */
+export type DiskBus = 'virtio' | 'nvme' | 'ata' | 'scsi';
 
 export interface LabDisk {
   readonly file: string;
@@ -34,7 +34,7 @@ function oneDisk({ file, bus, serial }: LabDisk, index: number, place: number): 
         return ['-device', `virtio-blk-pci,${own}`];
       case 'scsi':
         return ['-device', `scsi-hd,bus=scsi0.0,${own}`];
-      case 'sata':
+      case 'ata':
         return ['-device', `ide-hd,bus=ide.${index},${own}`];
       case 'nvme':
         // As a namespace of its own: the firmware finds its boot entry only so.

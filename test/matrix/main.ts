@@ -2,7 +2,7 @@
  * npm run matrix [-- SOURCE ...] [--on TARGET,...]: clones every kind of golden client onto every kind of machine, with
  * virtual machines, and compares each clone with its source by a script that shares no code with Hostler. A quarter of
  * an hour a source. Prints a table; exit 1 when anything was not as it should be.
- *   sources: ext4 (BIOS), lvm (UEFI, LVM, xfs), raid1 (BIOS, md), btrfs (UEFI, subvolumes); captured on SATA disks
+ *   sources: ext4 (BIOS), lvm (UEFI, LVM, xfs), raid1 (BIOS, md), btrfs (UEFI, subvolumes); captured on ATA disks
  *   targets: same, nvme (larger), scsi (virtio-scsi), firmware (BIOS to UEFI, UEFI to BIOS)
  */
 import { parseArgs } from 'node:util';
@@ -21,7 +21,7 @@ async function machineFor(lab: CloneLab, source: GoldenKind, target: Target): Pr
   const sizes = sizesOf(source).map((bytes) => (target === 'same' ? bytes : bytes + gib));
   const firmware = firmwareOf(source);
   const other = firmware === 'bios' ? 'uefi' : 'bios';
-  const bus = target === 'nvme' ? 'nvme' : target === 'scsi' ? 'scsi' : 'sata';
+  const bus = target === 'nvme' ? 'nvme' : target === 'scsi' ? 'scsi' : 'ata';
   return {
     firmware: target === 'firmware' ? other : firmware,
     disks: await disksFor(lab, nodeOf(target), sizes, bus),
@@ -43,7 +43,7 @@ async function cloneAll(source: GoldenKind, wanted: readonly Target[]): Promise<
   await goldenDisks(source);
   const lab = await CloneLab.start(['golden', ...wanted.map(nodeOf)]);
   try {
-    const golden = await startGolden(lab, 'golden', source, 'sata');
+    const golden = await startGolden(lab, 'golden', source, 'ata');
     await eventually('the golden client is connected', () => lab.connected('golden'), {
       timeoutMs: 300_000,
       everyMs: 1000,

@@ -11,17 +11,16 @@ const scripts = {
   'etc/clone.sh': textFile(import.meta.url, './installer/clone.sh'),
 } as const;
 
-/** What a machine needs to write to its disks: below lib/modules/<version>/kernel, and by name. */
+/** What a machine needs to reach its disks, and to write to them: below lib/modules/<version>/kernel, and by name. */
 const diskFolders: readonly string[] = [
   'drivers/ata',
   'drivers/block',
-  'drivers/md',
   'drivers/message',
   'drivers/mmc',
   'drivers/nvme',
   'drivers/scsi',
 ];
-const fileSystems: readonly string[] = ['fs/btrfs', 'fs/ext4', 'fs/fat', 'fs/nls', 'fs/xfs'];
+const otherFolders: readonly string[] = ['drivers/md', 'fs/btrfs', 'fs/ext4', 'fs/fat', 'fs/nls', 'fs/xfs'];
 const diskNames: readonly string[] = ['sd_mod', 'virtio_blk', 'virtio_scsi', 'virtio_pci'];
 const otherNames: readonly string[] = ['efivarfs', 'crc32c_generic'];
 
@@ -64,7 +63,7 @@ export async function makeInstaller({
     netdrivers,
     signal,
     log: (line) => context.log(line),
-    more: { folders: [...diskFolders, ...fileSystems], names: [...diskNames, ...otherNames], entries },
+    more: { folders: [...diskFolders, ...otherFolders], names: [...diskNames, ...otherNames], entries },
   });
   context.log(`installer: ${made.modules} modules, ${made.bytes} bytes`);
   return { drivers: drivers.length > 0 };

@@ -40,6 +40,7 @@ const facts: CloneFacts = {
   network: 'ifupdown',
   loader: { family: 'debian', bios: true, uefi: true, vendor: 'debian' },
   mdadmConf: '',
+  drivers: false,
 };
 
 const planned = (layout = lvm) =>

@@ -22,6 +22,8 @@ export interface TransferOptions {
 
 /** Attempts in a row that move no byte before the transfer fails. */
 const attempts = 8;
+/** Bytes of one write. */
+const atOnce = 1 << 20;
 /** A connection on which nothing moves for so long is given up. */
 const stallMilliseconds = 30_000;
 
@@ -58,12 +60,22 @@ export async function download(
       await pipeline(
         answer,
         async function* (pieces: AsyncIterable<Buffer>) {
+          // TLS gives 16 KiB at a time; written so, the file takes longer than the network.
+          let held: Buffer[] = [];
+          let bytes = 0;
           for await (const piece of pieces) {
             done += piece.length;
+            bytes += piece.length;
+            held.push(piece);
             moved();
+            if (bytes < atOnce) continue;
             options.onProgress?.(done, total);
-            yield piece;
+            yield Buffer.concat(held);
+            held = [];
+            bytes = 0;
           }
+          options.onProgress?.(done, total);
+          yield Buffer.concat(held);
         },
         createWriteStream(partial, first === 0 ? { flags: 'w' } : { flags: 'r+', start: first }),
         { signal: options.signal },

@@ -6,6 +6,7 @@ import { cloneLook } from './clone/generations/look.ts';
 import { cloneUse } from './clone/generations/use.ts';
 import { cloneServe } from './clone/sync/serve.ts';
 import { cloneSync } from './clone/sync/sync.ts';
+import { captureClassic } from './clone/systemimager/classic.ts';
 import { cloneCluster } from './clone/systemimager/files.ts';
 import { clonePack } from './clone/pack.ts';
 import { files } from './files/kind.ts';
@@ -35,6 +36,7 @@ export const taskKinds: readonly TaskKind[] = [
   cloneSync,
   ...captureTasks,
   captureDiskless,
+  captureClassic,
   scripts,
   buildLists,
   imageBuild,

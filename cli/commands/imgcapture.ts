@@ -6,6 +6,7 @@ export const imgcapture: CommandDefinition = {
   usage: [
     'NODE [-t sysclone] -o OSIMAGE [-l LOCATION]',
     'NODE -t diskless [-p PROFILE] [-o OSIMAGE] [-i NIC] [-r NICS] [-n DRIVERS]',
+    'NODE --classic ADDRESS',
   ],
   operands: 'a node whose agent is connected: the golden client',
   complete: 'node',
@@ -33,6 +34,11 @@ export const imgcapture: CommandDefinition = {
       long: 'netdrivers',
       value: 'DRIVERS',
       help: 'diskless: further drivers of network cards for the initrd',
+    },
+    {
+      long: 'classic',
+      value: 'ADDRESS',
+      help: "Let SystemImager's own si_getimage on ADDRESS fetch the node, once, by plain rsync: not encrypted",
     },
     { short: 'V', long: 'verbose', help: 'Accepted' },
   ],

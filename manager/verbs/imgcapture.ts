@@ -1,5 +1,5 @@
 import { expandNoderange, missingNodesText } from '../../shared/noderange/index.ts';
-import { changeFor } from '../../shared/objects/index.ts';
+import { attribute, changeFor } from '../../shared/objects/index.ts';
 import type { StoreAccess } from '../../shared/task/blob.ts';
 import { captureDescribeKind, captureReceiveKind, captureSendKind } from '../../shared/task/capture.ts';
 import type { CaptureReceiveSpec, CaptureSendSpec, Fetched } from '../../shared/task/capture.ts';
@@ -10,6 +10,7 @@ import type { Change, Effect, Json, Report } from '../../shared/verb/effect.ts';
 import { end } from '../../shared/verb/verb.ts';
 import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
+import { beginClassic, classicHeard, isClassicState, type ClassicState } from './image/capture-classic.ts';
 import { beginDiskless, disklessHeard, isDisklessState, type DisklessState } from './image/capture-diskless.ts';
 import { describe, refusal } from './image/description.ts';
 import { chooseStore, versionChanges } from './image/new-version.ts';
@@ -46,7 +47,7 @@ const describing = 600;
 const fetching = 24 * 3600;
 
 /** Makes an image of a machine that was installed and tuned by hand. Facts: section 16 of xcat-commands.md. */
-export const imgcapture: Verb<State | DisklessState | null> = {
+export const imgcapture: Verb<State | DisklessState | ClassicState | null> = {
   name: 'imgcapture',
   version: 1,
   changes: true,
@@ -60,6 +61,8 @@ export const imgcapture: Verb<State | DisklessState | null> = {
     const [node] = nodes;
     if (node === undefined || nodes.length > 1) return refuse('One node can be captured at a time.');
     const type = optionValue(asked, 'type') ?? 'sysclone';
+    const server = optionValue(asked, 'classic');
+    if (server !== undefined) return beginClassic(asked, node, server);
     if (type === 'diskless') return beginDiskless(asked, known, node);
     if (type !== 'sysclone') return refuse(`The type '${type}' is neither sysclone nor diskless.`);
     const image = optionValue(asked, 'osimage') ?? '';
@@ -70,9 +73,10 @@ export const imgcapture: Verb<State | DisklessState | null> = {
   },
   on(state, report, known) {
     if (state === null || report.about === 'cancel') return { state, effects: [] };
+    if (isClassicState(state)) return classicHeard(state, report);
     if (isDisklessState(state)) return disklessHeard(state, report, known);
     if (report.about === 'commit') return committed(state, report);
-    return state.open.includes('describe') ? described(state, report) : fetched(state, report, known);
+    return state.open.includes('describe') ? described(state, report, known) : fetched(state, report, known);
   },
 };
 
@@ -145,12 +149,18 @@ function begin(asked: Asked, known: View, node: string, image: string): Step<Sta
 type TaskReport = Extract<Report, { about: 'task' }>;
 
 /** The golden client has said what it is: now the other side may fetch. */
-function described(state: State, report: TaskReport): Step<State | null> {
+function described(state: State, report: TaskReport, known: View): Step<State | null> {
   if (report.outcome !== 'done') {
     return end(failedBecause(state, `Can not prepare Golden Client on ${state.node}.`, report.message));
   }
-  const { layout, mounts, osvers, arch } = report.result as { readonly [key: string]: Json };
-  const common = { ticket: state.ticket, mounts: mounts ?? [] };
+  const { layout, mounts, foreign, osvers, arch } = report.result as { readonly [key: string]: Json };
+  const classic = attribute(known, 'site', 'clustersite', 'sysclonemethod')?.value === 'systemimager';
+  // SystemImager's daemon has one module for the whole machine.
+  const common = {
+    ticket: state.ticket,
+    mounts: classic ? [{ at: '/', from: '/' }] : (mounts ?? []),
+    ...(classic && { method: 'systemimager' as const }),
+  };
   const store: StoreAccess = { agent: state.store, endpoints: state.endpoints };
   const words = { osvers: typeof osvers === 'string' ? osvers : '', arch: typeof arch === 'string' ? arch : '' };
   const receive = {
@@ -162,8 +172,9 @@ function described(state: State, report: TaskReport): Step<State | null> {
     layoutFile: state.layoutFile,
     layout: layout ?? null,
     store: { agent: state.store, endpoints: [] },
-  } satisfies Record<keyof CaptureReceiveSpec, unknown>;
-  const send = { ...common, store: { ...store } } satisfies Record<keyof CaptureSendSpec, unknown>;
+    ...(classic && { foreign: foreign ?? [] }),
+  } satisfies Record<Exclude<keyof CaptureReceiveSpec, 'method' | 'foreign'>, unknown>;
+  const send = { ...common, store: { ...store } } satisfies Record<Exclude<keyof CaptureSendSpec, 'method'>, unknown>;
   return {
     state: { ...state, ...words, open: ['receive', 'send'] },
     effects: [

@@ -19,6 +19,8 @@ export interface CaptureMount {
 export interface CaptureDescription {
   readonly layout: Layout;
   readonly mounts: readonly CaptureMount[];
+  /** What else is mounted. */
+  readonly foreign: readonly string[];
   /** xCAT's words. */
   readonly osvers: string;
   readonly arch: string;
@@ -30,6 +32,8 @@ export interface CaptureSendSpec {
   readonly ticket: string;
   readonly store: StoreAccess;
   readonly mounts: readonly CaptureMount[];
+  /** The machine's own SystemImager prepares it and answers (site.sysclonemethod). */
+  readonly method?: 'systemimager';
 }
 
 /** What a capture moved, over all passes; beside the ImagePackResult as `capture`. */
@@ -59,6 +63,9 @@ export interface CaptureReceiveSpec {
   readonly osvers: string;
   readonly arch: string;
   readonly store: StoreAccess;
+  readonly method?: 'systemimager';
+  /** Mount points whose content is no disk's of that machine; with `method`, where one module holds all. */
+  readonly foreign?: readonly string[];
 }
 
 /** Names one capture, and lets its golden client in: 32 hexadecimal digits, random. */

@@ -6,6 +6,7 @@ import type { Json } from '../../../../shared/verb/effect.ts';
 import type { TaskKind } from '../../types.ts';
 import { layoutOf } from '../machine/layout-of.ts';
 import { machineReport } from '../machine/report.ts';
+import { foreignMounts } from '../sync/mounts.ts';
 
 /** What is to be known of a golden client before it is fetched. Asks, and changes nothing. */
 export const captureDescribe: TaskKind = {
@@ -21,7 +22,11 @@ export const captureDescribe: TaskKind = {
     const mounts = layout.filesystems
       .flatMap((filesystem) => filesystem.mounts.map(({ at }) => ({ at, from: at })))
       .sort((a, b) => (a.at < b.at ? -1 : 1));
-    return { layout: layout as unknown as Json, mounts, osvers, arch };
+    const foreign = await foreignMounts(
+      '',
+      mounts.map(({ at }) => at),
+    );
+    return { layout: layout as unknown as Json, mounts, foreign, osvers, arch };
   },
 };
 

@@ -23,6 +23,8 @@ export interface Source {
   readonly agent: string;
   readonly ticket: string;
   readonly mounts: readonly CaptureMount[];
+  /** SystemImager's one module for the whole machine, and its signal at the end. */
+  readonly method?: 'systemimager';
 }
 
 /** Patterns of rsync(1), anchored at the root of the machine; what is taken in all the same is looked at first. */
@@ -65,6 +67,7 @@ export async function fetchMachine(
         break;
       }
     }
+    if (source.method === 'systemimager') await sayCompleted(own, context);
   } finally {
     await rm(record, { force: true });
     await pairs.close();
@@ -81,6 +84,13 @@ interface Place {
   readonly basis: string;
   readonly socket: string;
   readonly pass: number;
+}
+
+/** Facts systemimager.md, section 1: asking for a module that is not there means that all was fetched. */
+async function sayCompleted(socket: string, context: TaskContext): Promise<void> {
+  const rsh = `--rsh=${[process.execPath, agentProgram(), 'pipe', socket].join(' ')}`;
+  const args = ['--timeout=60', rsh, 'golden::__cloning_completed__/'];
+  await run('rsync', args, { signal: context.signal, env: { LC_ALL: 'C' }, allowExit: 'any' });
 }
 
 type Found = Pick<Fetched, 'files' | 'bytes' | 'whole'>;
@@ -105,7 +115,7 @@ async function fetchAll(source: Source, place: Place, passed: PassedBy, context:
     const to = join(place.folder, at);
     await mkdir(to, { recursive: true, mode: 0o755 });
     const one = await fetch(
-      moduleOf(index),
+      source.method === 'systemimager' ? 'root' : moduleOf(index),
       to,
       filters,
       { ...place, agent: source.agent, at, seen: join(place.basis, at) },

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { identityFiles, worthlessFiles } from '../../../../shared/clone/identity.ts';
+import { literalPattern } from '../../../../shared/clone/update.ts';
 import { replaceFile } from '../../../../shared/files/durable.ts';
 import { captureReceiveKind, captureVersion } from '../../../../shared/task/capture.ts';
 import type { CaptureReceiveSpec } from '../../../../shared/task/capture.ts';
@@ -41,7 +42,8 @@ async function receive(spec: CaptureReceiveSpec, context: TaskContext) {
   const folder = places.growing;
   // What did not change since the last capture is taken from there; the work tree may have been edited since.
   const basis = (await newestTree(places)) ?? spec.tree;
-  const passed = { exclude: [...identityFiles, ...worthlessFiles], include: [] };
+  const foreign = (spec.foreign ?? []).map((point) => `${literalPattern(point)}/*`);
+  const passed = { exclude: [...identityFiles, ...worthlessFiles, ...foreign], include: [] };
   const fetched = await fetchMachine(spec, { folder, basis }, passed, context);
   await mkdir(dirname(spec.layoutFile), { recursive: true, mode: 0o700 });
   await replaceFile(spec.layoutFile, `${JSON.stringify(spec.layout, undefined, 2)}\n`);

@@ -6,8 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { HostlerError } from '../../../../shared/errors/error.ts';
 import { run } from '../../../../shared/process/run.ts';
 import { captureSendKind, captureVersion, moduleOf } from '../../../../shared/task/capture.ts';
-import type { CaptureMount } from '../../../../shared/task/capture.ts';
+import type { CaptureMount, CaptureSendSpec } from '../../../../shared/task/capture.ts';
 import type { TaskContext, TaskKind } from '../../types.ts';
+import { joinDaemon, withPreparedClient } from '../systemimager/prepared.ts';
 import { openLine } from './line.ts';
 import { checkedSend } from './spec.ts';
 
@@ -30,28 +31,39 @@ export const captureSend: TaskKind = {
   roles: ['golden', 'node'],
   run: async (context) => {
     const spec = checkedSend(context.spec);
+    if (spec.method === 'systemimager')
+      return withPreparedClient(context, () => answer(spec, (line) => joinDaemon(line, context), context));
     const config = await prepare(spec.mounts, context);
-    let since = Date.now();
-    let connections = 0;
-    for (let pause = 500; ; pause = Math.min(pause * 2, 15_000)) {
-      context.signal.throwIfAborted();
-      const outcome = await openLine(spec, context);
-      // Before the first one it is the image server that is not ready yet.
-      if (outcome === 'over' && connections > 0) return { connections };
-      if (typeof outcome !== 'string') {
-        connections += 1;
-        since = Date.now();
-        pause = 500;
-        await serve(outcome, spec.mounts, config, context);
-      } else if (Date.now() - since > patienceMs) {
-        throw new HostlerError(
-          'unavailable',
-          `The image server ${spec.store.agent} was out of reach for too long: ${outcome}.`,
-        );
-      } else await delay(pause, undefined, { signal: context.signal });
-    }
+    return answer(spec, (line) => serve(line, spec.mounts, config, context), context);
   },
 };
+
+/** One connection after the other, until the image server has what it wants. */
+async function answer(
+  spec: CaptureSendSpec,
+  serveOne: (line: Duplex) => Promise<void>,
+  context: TaskContext,
+): Promise<{ connections: number }> {
+  let since = Date.now();
+  let connections = 0;
+  for (let pause = 500; ; pause = Math.min(pause * 2, 15_000)) {
+    context.signal.throwIfAborted();
+    const outcome = await openLine(spec, context);
+    // Before the first one it is the image server that is not ready yet.
+    if (outcome === 'over' && connections > 0) return { connections };
+    if (typeof outcome !== 'string') {
+      connections += 1;
+      since = Date.now();
+      pause = 500;
+      await serveOne(outcome);
+    } else if (Date.now() - since > patienceMs) {
+      throw new HostlerError(
+        'unavailable',
+        `The image server ${spec.store.agent} was out of reach for too long: ${outcome}.`,
+      );
+    } else await delay(pause, undefined, { signal: context.signal });
+  }
+}
 
 /** rsyncd.conf(5): read-only, nothing but these folders, nothing said to anybody else. */
 async function prepare(mounts: readonly CaptureMount[], context: TaskContext): Promise<string> {

@@ -9,7 +9,7 @@ import { checkedFolder } from '../../image-tree/folder.ts';
 
 export function checkedSend(spec: Json): CaptureSendSpec {
   const fields = new Fields(spec, captureSendKind);
-  return { ticket: ticketOf(fields), store: storeOf(fields), mounts: mountsOf(spec) };
+  return { ticket: ticketOf(fields), store: storeOf(fields), mounts: mountsOf(spec), ...methodOf(spec) };
 }
 
 export async function checkedReceive(spec: Json): Promise<CaptureReceiveSpec> {
@@ -25,7 +25,17 @@ export async function checkedReceive(spec: Json): Promise<CaptureReceiveSpec> {
     osvers: plainWord(fields.text('osvers'), 'The release'),
     arch: plainWord(fields.text('arch'), 'The architecture'),
     store: storeOf(fields),
+    ...methodOf(spec),
+    foreign: (spec as { foreign?: Json }).foreign === undefined ? [] : fields.texts('foreign').map(foreignPoint),
   };
+}
+
+function methodOf(spec: Json): { method?: 'systemimager' } {
+  return (spec as { method?: Json }).method === 'systemimager' ? { method: 'systemimager' } : {};
+}
+
+function foreignPoint(path: string): string {
+  return absolutePath(path, 'A mount point');
 }
 
 export function ticketOf(fields: Fields): string {

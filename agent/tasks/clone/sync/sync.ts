@@ -11,6 +11,7 @@ import type { Json } from '../../../../shared/verb/effect.ts';
 import { withLock } from '../../image-tree/lock.ts';
 import type { TaskContext, TaskKind } from '../../types.ts';
 import { Lines } from './fetch.ts';
+import { foreignMounts } from './mounts.ts';
 import { checkedAbout, checkedSync } from './spec.ts';
 
 /** Lines of what changed that are kept for the report. */
@@ -48,7 +49,7 @@ async function sync(spec: CloneSyncSpec, context: TaskContext): Promise<CloneSyn
     const exclude = [
       ...about.exclude,
       ...(await ownExclude(spec.target, context)),
-      ...(await foreignMounts(spec.target, about.mounts)),
+      ...(await foreignMounts(spec.target, about.mounts)).map(literalPattern),
     ].map((pattern) => Buffer.from(`${pattern}\0`));
     const file = join(context.dir, 'exclude');
     const ownBytes = own.map((path) => Buffer.from(`/${literalPattern(path)}\0`, 'latin1'));
@@ -155,19 +156,6 @@ async function ownExclude(target: string, context: TaskContext): Promise<string[
   const found = excludeLines(await readFile(file, 'utf8').catch(() => ''));
   for (const line of found.odd) context.log(`${file}: passed over: ${line}`);
   return found.patterns;
-}
-
-/** Everything that is mounted and no part of the image: another disk, another machine, the kernel's own. */
-export async function foreignMounts(target: string, mounts: readonly string[]): Promise<string[]> {
-  const text = await readFile('/proc/self/mountinfo', 'utf8');
-  const points = text.split('\n').flatMap((line) => {
-    const point = line
-      .split(' ')[4]
-      ?.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-    if (point?.startsWith(`${target}/`) !== true) return [];
-    return [point.slice(target.length)];
-  });
-  return [...new Set(points)].filter((point) => point !== '/' && !mounts.includes(point)).map(literalPattern);
 }
 
 function pathsOf(list: string): string[] {

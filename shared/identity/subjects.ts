@@ -49,11 +49,19 @@ export function leafDomain(relay: string): string {
 }
 
 /** Patterns with the placeholders that the broker fills in from a credential (its name, and its tag `serial:...`). */
-const own = '{{name()}}.{{tag(serial)}}';
-export const ownSubjects = {
-  publish: [`${root}.up.${own}.*`, `${root}.kept.${own}`],
-  subscribe: [`${root}.down.${own}.*`, toAll],
-} as const;
+export const ownSubjects = patterns('{{name()}}.{{tag(serial)}}');
+
+/** The same for one agent. */
+export function ownSubjectsOf({ name, serial }: SubjectOwner): ReturnType<typeof patterns> {
+  return patterns(`${word(name)}.${serial}`);
+}
+
+function patterns(own: string) {
+  return {
+    publish: [`${root}.up.${own}.*`, `${root}.kept.${own}`],
+    subscribe: [`${root}.down.${own}.*`, toAll],
+  } as const;
+}
 
 /** Whose message it is, and of which connection; undefined for what is no such subject. */
 export function readUp(subject: string): (SubjectOwner & { readonly connection: string }) | undefined {

@@ -34,6 +34,14 @@ export function resultsInOutbox(home: string): string[] {
   });
 }
 
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It is gone already.
+  }
+}
+
 /**
  * Three machines in a row, hub - relay - node, as network namespaces: the node reaches the relay and nothing else. Manager,
  * relay and node are processes of their own over real mutual TLS. Needs root.
@@ -41,9 +49,15 @@ export function resultsInOutbox(home: string): string[] {
 export class RelayLab {
   readonly dir = mkdtempSync(join(tmpdir(), 'hostler-keeper-'));
   readonly net = new Namespaces(['hub', 'relay', 'node']);
+  readonly #link: 'grpc' | 'nats';
   readonly #agents = new Map<string, ChildProcess>();
   #manager: ManagerChild | undefined;
   #token = '';
+
+  /** Over NATS the hub has a broker beside the manager. */
+  constructor(link: 'grpc' | 'nats' = 'grpc') {
+    this.#link = link;
+  }
 
   get manager(): ManagerChild {
     if (this.#manager === undefined) throw new Error('there is no manager yet');
@@ -62,6 +76,7 @@ export class RelayLab {
       listen: '10.91.0.1:7441',
       heartbeat: 500,
       under,
+      args: this.#link === 'nats' ? ['--broker', '0.0.0.0:4333'] : [],
     });
     this.#token = await this.manager.ask<string>({ ask: 'token', roles: ['relay', 'build'], uses: 2 });
     this.startRelay();
@@ -84,7 +99,7 @@ export class RelayLab {
     mkdirSync(join(home, 'cache'), { recursive: true });
     // Asking thirty programs for their versions is not what this is about.
     writeFileSync(join(home, 'cache/tools.json'), '{}');
-    const told: TestAgent = { once: false, link: 'grpc', token: this.#token, ...settings };
+    const told: TestAgent = { once: false, link: this.#link, token: this.#token, ...settings };
     writeFileSync(join(home, 'test.json'), JSON.stringify(told));
     const [program, ...under] = this.net.under(name);
     const agent = spawn(program, [...under, ...testProgram, 'run', home], { stdio: 'ignore', cwd: '/' });
@@ -126,10 +141,22 @@ export class RelayLab {
     return existsSync(path) ? readFileSync(path, 'utf8') : '';
   }
 
+  /** The nats-server of the relay's leaf node; 0: there is none. */
+  leafPid(): number {
+    try {
+      const text = readFileSync(join(this.home('relay'), 'leaf', 'nats-server.pid'), 'utf8');
+      return (JSON.parse(text) as { readonly pid: number }).pid;
+    } catch {
+      return 0;
+    }
+  }
+
   async remove(): Promise<void> {
     this.release();
     for (const name of ['relay', 'node'] as const) await this.kill(name);
+    const broker = await this.#manager?.ask<number>({ ask: 'broker' }).catch(() => 0);
     await this.#manager?.kill();
+    for (const pid of [broker ?? 0, this.leafPid()]) if (pid > 0) end(pid);
     this.net.remove();
     rmSync(this.dir, { recursive: true, force: true });
   }

@@ -4,7 +4,13 @@ import { createUser } from 'nkeys.js';
 import type { BrokerLogin } from '../../../shared/broker/connection.ts';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { managerName } from '../../../shared/identity/names.ts';
-import { type SubjectOwner, brokerNews, credentialName, ownSubjects } from '../../../shared/identity/subjects.ts';
+import {
+  type SubjectOwner,
+  brokerNews,
+  credentialName,
+  ownSubjects,
+  ownSubjectsOf,
+} from '../../../shared/identity/subjects.ts';
 import type { TlsIdentity } from '../../../shared/identity/tls.ts';
 import { fastKey, seedOf, userKey } from './nkey.ts';
 
@@ -26,8 +32,19 @@ export const unlimited = {
 
 export interface AccountSeeds {
   readonly account: string;
-  /** Signs agents' credentials, which can do nothing beyond its scope. */
-  readonly agents: string;
+  /** Signs agents' credentials, which can do nothing beyond its scope; absent: the account does, and each says what it may. */
+  readonly agents?: string;
+}
+
+/** What a server lets an account do: the same one is known to the broker and to a relay's leaf node, for different things. */
+export interface AccountMay {
+  /** Streams on that server's disk. */
+  readonly keep: boolean;
+  /**
+   * Leaf nodes may connect in it. nats-server 2.9 does not check what a leaf node publishes: whoever comes in as one speaks
+   * for everybody in the account.
+   */
+  readonly leaf: boolean;
 }
 
 /**
@@ -36,13 +53,13 @@ export interface AccountSeeds {
  */
 export class NatsAccount {
   readonly #account: KeyPair;
-  readonly #agents: KeyPair;
+  readonly #agents: KeyPair | undefined;
   /** Public key of the system account. */
   readonly #system: string;
 
   constructor(seeds: AccountSeeds, system: string) {
     this.#account = fastKey(seeds.account);
-    this.#agents = fastKey(seeds.agents);
+    this.#agents = seeds.agents === undefined ? undefined : fastKey(seeds.agents);
     this.#system = system;
   }
 
@@ -50,14 +67,16 @@ export class NatsAccount {
     return this.#account.getPublicKey();
   }
 
-  /** For the broker: signed by the operator. */
-  jwt(operator: KeyPair): Promise<string> {
-    return encodeAccount('hostler', this.#account, this.#claims(), { signer: operator });
+  /** For a server: signed by the operator. */
+  jwt(operator: KeyPair, may: AccountMay): Promise<string> {
+    return encodeAccount('hostler', this.#account, this.#claims(may), { signer: operator });
   }
 
   /** Of what the JWT says, whenever it was signed. */
-  get says(): string {
-    return createHash('sha256').update(JSON.stringify(this.#claims())).digest('hex');
+  says(may: AccountMay): string {
+    return createHash('sha256')
+      .update(JSON.stringify(this.#claims(may)))
+      .digest('hex');
   }
 
   /** The manager's own way in, to everything in the account: made anew for each connection. */
@@ -72,9 +91,22 @@ export class NatsAccount {
    * throws `invalid_argument` when it is none. `expiresAt`: milliseconds since the epoch.
    */
   agentUser(agent: SubjectOwner, key: Uint8Array, expiresAt: number): Promise<string> {
-    const options = { signer: this.#agents, scopedUser: true, exp: Math.floor(expiresAt / 1000) };
+    const exp = Math.floor(expiresAt / 1000);
     const tags = [`serial:${agent.serial}`];
-    return encodeUser(credentialName(agent.name), keyOf(key), this.publicKey, { tags }, options);
+    const name = credentialName(agent.name);
+    if (this.#agents !== undefined) {
+      return encodeUser(name, keyOf(key), this.publicKey, { tags }, { signer: this.#agents, scopedUser: true, exp });
+    }
+    const { publish, subscribe } = ownSubjectsOf(agent);
+    const may: Partial<User> = {
+      tags,
+      pub: { allow: [...publish], deny: [] },
+      sub: { allow: [...subscribe], deny: [] },
+      subs: subscriptions,
+      // In this account leaf nodes may connect, which may say everything; a scope cannot forbid that (2.9).
+      allowed_connection_types: ['STANDARD'],
+    };
+    return encodeUser(name, keyOf(key), this.#account, may, { exp });
   }
 
   /** What lets a relay's leaf node in, and nobody else; arguments as for `agentUser`. */
@@ -84,15 +116,17 @@ export class NatsAccount {
     return encodeUser(credentialName(relay), keyOf(key), this.#account, only, options);
   }
 
-  #claims(): Partial<Account> {
+  #claims({ keep, leaf }: AccountMay): Partial<Account> {
     const { publish, subscribe } = ownSubjects;
+    const most = keep ? -1 : 0;
     return {
       limits: {
         ...unlimited,
+        leaf: leaf ? -1 : 0,
         mem_storage: 0,
-        disk_storage: -1,
-        streams: -1,
-        consumer: -1,
+        disk_storage: most,
+        streams: most,
+        consumer: most,
       },
       imports: [
         {
@@ -103,13 +137,15 @@ export class NatsAccount {
           type: 'stream',
         },
       ],
-      signing_keys: [
-        newScopedSigner(this.#agents, 'agents', {
-          pub: { allow: [...publish], deny: [] },
-          sub: { allow: [...subscribe], deny: [] },
-          subs: subscriptions,
-        }),
-      ],
+      ...(this.#agents !== undefined && {
+        signing_keys: [
+          newScopedSigner(this.#agents, 'agents', {
+            pub: { allow: [...publish], deny: [] },
+            sub: { allow: [...subscribe], deny: [] },
+            subs: subscriptions,
+          }),
+        ],
+      }),
     };
   }
 }

@@ -10,17 +10,23 @@ import { replaceFile } from '../../../shared/files/durable.ts';
 import { isAgentName, managerName } from '../../../shared/identity/names.ts';
 import type { TlsIdentity } from '../../../shared/identity/tls.ts';
 import { KeyedLock } from '../keyed-lock.ts';
-import { type AccountSeeds, NatsAccount, unlimited } from './nats-account.ts';
+import { type AccountMay, type AccountSeeds, NatsAccount, unlimited } from './nats-account.ts';
 import { fastKey, seedOf } from './nkey.ts';
 
 /** The seeds in `<folder>/nats.json` (0600). */
-interface Seeds extends AccountSeeds {
+interface Seeds extends Required<AccountSeeds> {
   readonly operator: string;
   readonly system: string;
 }
 
 const seedNames = ['operator', 'system', 'account', 'agents'] as const;
-const relaySeedNames = ['account', 'agents'] as const;
+const relaySeedNames = ['account'] as const;
+
+/** The account of who reaches the broker itself; that of a relay at the broker, and at its leaf node. */
+const atBroker: AccountMay = { keep: true, leaf: false };
+const ofRelay: AccountMay = { keep: false, leaf: true };
+// Its own connection to the broker counts; it listens for no other leaf nodes.
+const atLeaf: AccountMay = { keep: true, leaf: true };
 
 /** The seeds of a relay's account are in `<folder>/nats-relays/<name>.json` (0600). */
 const relayFolder = 'nats-relays';
@@ -86,7 +92,7 @@ export class NatsAuthority {
       if (known !== undefined) return known;
       const folder = join(this.#folder, relayFolder);
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      const fresh = { account: seedOf(createAccount()), agents: seedOf(createAccount()) };
+      const fresh = { account: seedOf(createAccount()) };
       const seeds = await seedsIn(join(folder, `${name}.json`), relaySeedNames, fresh);
       const account = new NatsAccount(seeds, this.#system);
       this.#relays.set(name, account);
@@ -96,20 +102,22 @@ export class NatsAuthority {
 
   /** Whom the broker trusts. */
   trust(): Promise<BrokerTrust> {
-    return this.#trusting(this.account);
+    return this.#trusting(this.account, atBroker);
   }
 
   /** Whom the leaf node of a relay trusts: its own agents. */
   leafTrust(relay: NatsAccount): Promise<BrokerTrust> {
-    return this.#trusting(relay);
+    return this.#trusting(relay, atLeaf);
   }
 
   /** Of what `trust` says, whenever it was signed. */
   get says(): string {
-    return createHash('sha256').update(`${this.account.says} full resolver`).digest('hex');
+    return createHash('sha256')
+      .update(`${this.account.says(atBroker)} full resolver`)
+      .digest('hex');
   }
 
-  async #trusting(account: NatsAccount): Promise<BrokerTrust> {
+  async #trusting(account: NatsAccount, may: AccountMay): Promise<BrokerTrust> {
     const operator = fastKey(this.#seeds.operator);
     const system = this.#system;
     const systemClaims = {
@@ -123,13 +131,13 @@ export class NatsAuthority {
     return {
       operator: await encodeOperator('hostler', operator, { system_account: system }),
       systemAccount: system,
-      accounts: { [system]: systemJwt, [account.publicKey]: await account.jwt(operator) },
+      accounts: { [system]: systemJwt, [account.publicKey]: await account.jwt(operator, may) },
     };
   }
 
   /** What makes a broker that runs know an account: its JWT, published by whom `systemLogin` lets in. */
   claim(account: NatsAccount): Promise<string> {
-    return account.jwt(fastKey(this.#seeds.operator));
+    return account.jwt(fastKey(this.#seeds.operator), ofRelay);
   }
 
   /** The manager's way into the system account, by which accounts are added. */

@@ -18,6 +18,8 @@ export interface Definitions {
   /** Comes from nowhere but the image that this run builds. */
   readonly nonce: string;
   readonly postinstall: string;
+  /** Names a file that not everybody may read: it must not lie in the image. */
+  readonly synclist: string;
 }
 
 const node = 'n01';
@@ -43,6 +45,7 @@ export function plan(dir: string, network: LabNetwork, nonce: string): Definitio
     rootimgdir: join(installDir, 'netboot', osvers, arch, 'compute'),
     nonce,
     postinstall: join(dir, 'files', 'nonce.postinstall'),
+    synclist: join(dir, 'files', 'secret.synclist'),
   };
 }
 
@@ -59,7 +62,7 @@ function hostRelease(): string {
 }
 
 /** The scripts that prove what ran: one in the image, two on the node. */
-export async function writeScripts({ nonce, postinstall, installDir }: Definitions): Promise<void> {
+export async function writeScripts({ nonce, postinstall, installDir, synclist }: Definitions): Promise<void> {
   const postscripts = join(installDir, 'postscripts');
   await mkdir(join(postinstall, '..'), { recursive: true });
   await mkdir(postscripts, { recursive: true });
@@ -75,10 +78,20 @@ export async function writeScripts({ nonce, postinstall, installDir }: Definitio
   ]);
   await script(join(postscripts, 'quickstart-hello'), [
     '# Prints, to its log and to the serial console.',
+    'set -eu',
     'text="quickstart: nonce $(cat /opt/hostler/report.d/nonce), trace $(cat /run/quickstart-trace)"',
     'echo "$text"',
     'echo "$text" >/dev/console',
+    '# The file that not everybody may read was there before the first service started.',
+    'came=$(systemctl show -P ExecMainExitTimestampMonotonic hostler-files.service)',
+    'first=$(systemctl show -P ExecMainStartTimestampMonotonic ssh.service)',
+    '[ "$(stat -c %a:%U /etc/quickstart.secret)" = 600:root ] && [ "${came:-0}" -gt 0 ] && [ "$came" -le "$first" ]',
+    'echo "quickstart: the secret file came before ssh" >/dev/console',
   ]);
+  const secret = join(postinstall, '..', 'quickstart.secret');
+  await writeFile(secret, 'for root alone\n', { mode: 0o600 });
+  await chmod(secret, 0o600);
+  await writeFile(synclist, `${secret} -> /etc/quickstart.secret\n`);
 }
 
 async function script(path: string, lines: readonly string[]): Promise<void> {
@@ -88,7 +101,7 @@ async function script(path: string, lines: readonly string[]): Promise<void> {
 
 /** The commands that a user would type. `share`: where the shipped package lists are. */
 export function definingCommands(definitions: Definitions, network: LabNetwork, share: string): string[][] {
-  const { image, mac, ip, osvers, arch, rootimgdir, postinstall } = definitions;
+  const { image, mac, ip, osvers, arch, rootimgdir, postinstall, synclist } = definitions;
   const lists = join(share, 'netboot', 'debian');
   return [
     [
@@ -119,6 +132,7 @@ export function definingCommands(definitions: Definitions, network: LabNetwork, 
         `exlist=${join(lists, 'compute.exlist')}`,
       ],
       ...[`postinstall=${join(lists, 'compute.postinstall')},${postinstall}`, `rootimgdir=${rootimgdir}`],
+      `synclists=${synclist}`,
     ],
     [
       ...[

@@ -29,6 +29,10 @@ export async function verify({ commands, definitions, state, vm, link, signal }:
     `the serial console shows the nonce ${nonce} that went into the image`,
     `a postscript left its trace: ${trace.trim()}`,
   ];
+  await vm.console.waitFor(/quickstart: the secret file came before ssh/, { timeoutMs: 20_000, signal });
+  lines.push(
+    'a file that not everybody may read is not in the image, and came over mutual TLS before services started',
+  );
   expect(state['hostler.note.nonce'] === nonce, `the node's report does not have the nonce ${nonce}`);
   lines.push("the node's own report has the nonce too");
 

@@ -1,5 +1,5 @@
 // What packing keeps, refuses and signs, and a signed image that boots. bound: 600 s, with virtual machines
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -76,6 +76,17 @@ describe.skipIf(!able)('packimage', () => {
     await held.catch(() => undefined);
     expect(await refused()).toBe('');
   });
+
+  it('says how far it is: bytes of how many, and the rate', async () => {
+    const tasks = new ImageTasks(join(home, 'far'), {});
+    const rootimgdir = join(home, 'far/image');
+    const tree = await smallImage(rootimgdir);
+    writeFileSync(join(tree, 'big'), randomBytes(64_000_000));
+    const packing = await tasks.pack(rootimgdir, { compress: 'xz' });
+    await packing.result;
+    const said = packing.stages.filter((line) => /^pack: [\d.]+ of [\d.]+ MB, [\d.]+ MB\/s/.test(line));
+    expect(said.length, packing.stages.join('\n')).toBeGreaterThan(1);
+  }, 60_000);
 
   it('stops on a full disk with one sentence; the image that was there stays', async (context) => {
     const place = join(home, 'full');

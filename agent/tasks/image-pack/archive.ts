@@ -7,9 +7,9 @@ import { Readable } from 'node:stream';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { run } from '../../../shared/process/run.ts';
 import type { ImagePackSpec } from '../../../shared/task/image-pack.ts';
-import { Pace } from '../image-tree/pace.ts';
 import type { TaskContext } from '../types.ts';
 import type { Addition } from './additions.ts';
+import { Far, readByChild } from './far.ts';
 import { hardLinked } from './hard-linked.ts';
 import type { Survey } from './survey.ts';
 
@@ -89,27 +89,23 @@ export async function pack(request: ArchiveRequest, context: TaskContext): Promi
 async function packSquashfs(request: ArchiveRequest, context: TaskContext): Promise<void> {
   const { output, survey, compress, tree } = request;
   const acls = new Set<string>();
-  const bytes = bytesOf(request);
-  const pace = new Pace();
+  const far = new Far(request, context);
   const options = squashfsOptions[compress] ?? squashfsOptions['zstd'] ?? [];
   const knowsPseudoFiles = await takesFilesInLists();
   const source = knowsPseudoFiles ? tree : await hardLinked(request, context.signal);
   const lists = knowsPseudoFiles ? await squashfsLists(request) : [];
   const fixed = ['-noappend', '-mkfs-time', String(survey.newest), '-processors', String(availableParallelism())];
-  await run('mksquashfs', [source, output, ...fixed, ...options, ...lists], {
+  const packing = run('mksquashfs', [source, output, ...fixed, '-no-progress', ...options, ...lists], {
     signal: context.signal,
     // Else the times of all files would be cut down to it.
     env: { SOURCE_DATE_EPOCH: undefined },
     onLine: (line) => {
-      const bar = /^\[.*\]\s*(\d+)\/(\d+)\s+\d+%/.exec(line);
-      if (bar !== null) {
-        const done = Math.round((bytes * Number(bar[1])) / Math.max(1, Number(bar[2])));
-        context.progress('pack', pace.bytes(done, bytes), done, bytes, 'bytes');
-      } else if (line.startsWith('Unrecognised xattr prefix'))
-        acls.add(line.slice('Unrecognised xattr prefix '.length));
+      if (line.startsWith('Unrecognised xattr prefix')) acls.add(line.slice('Unrecognised xattr prefix '.length));
       else if (line.trim() !== '') context.log(line);
     },
   });
+  // Its own bar comes at the end, where no terminal is.
+  await far.during(packing, () => readByChild('mksquashfs'));
   if (acls.size > 0) context.log(`squashfs does not keep ${[...acls].join(', ')}.`);
 }
 
@@ -191,47 +187,6 @@ async function packArchive(request: ArchiveRequest, method: 'cpio' | 'tar', cont
 /** Bytes of a record of tar, which counts by them. */
 const tarRecord = 10_240;
 
-/** Bytes of all that is packed. */
-function bytesOf({ survey, additions }: ArchiveRequest): number {
-  const own = survey.kept.reduce((sum, { info }) => sum + (info.isFile() ? info.size : 0), 0);
-  return additions.reduce((sum, { bytes }) => sum + bytes, own);
-}
-
-/** Tells how far an archive is. */
-class Far {
-  readonly #bytes: number;
-  readonly #context: TaskContext;
-  readonly #pace = new Pace();
-  #said = 0;
-
-  constructor(request: ArchiveRequest, context: TaskContext) {
-    this.#bytes = bytesOf(request);
-    this.#context = context;
-  }
-
-  reached(bytes: number): void {
-    if (bytes === 0 || this.#pace.seconds < this.#said + 0.5) return;
-    this.#said = this.#pace.seconds;
-    const done = Math.min(bytes, this.#bytes);
-    this.#context.progress('pack', this.#pace.bytes(done, this.#bytes), done, this.#bytes, 'bytes');
-  }
-
-  /** While that is under way the file grows. */
-  async growing(file: string, work: Promise<unknown>): Promise<void> {
-    const look = (): void =>
-      void stat(file).then(
-        ({ size }) => this.reached(size),
-        () => undefined,
-      );
-    const timer = setInterval(look, 500);
-    try {
-      await work;
-    } finally {
-      clearInterval(timer);
-    }
-  }
-}
-
 /** tar itself hands its archive to the compressor: nothing is written twice. */
 async function tar(
   { tree, survey, additions, folder, work }: ArchiveRequest,
@@ -282,7 +237,8 @@ async function cpio(
   const write = async (from: string, names: readonly string[], more: readonly string[]): Promise<void> => {
     const fixed = ['--create', '--null', '--format=newc', '--reproducible', '--quiet', `--file=${plain}`];
     const input = Readable.from(names.map((name) => `${name}\0`));
-    await far.growing(plain, run('cpio', [...fixed, `--directory=${from}`, ...more], { input, signal }));
+    const packing = run('cpio', [...fixed, `--directory=${from}`, ...more], { input, signal });
+    await far.during(packing, async () => (await stat(plain)).size);
   };
   const own = survey.kept.map(({ path }) => path).filter((path) => !over.has(path));
   const added = additions.map(({ path }) => path);

@@ -21,7 +21,11 @@ export interface RelayDeps {
   /** gRPC begins with the agent's TLS handshake, NATS with a greeting of the broker. */
   readonly speaksFirst: 'agent' | 'server';
   /** Gets the connections that ask for the relay's own keeper; absent: there is none, and they go to the manager, too. */
-  readonly keeper?: { enter(socket: Socket): void };
+  readonly keeper?: {
+    enter(socket: Socket): void;
+    /** What a node said goes before its next life: called, and waited for, before each connection to the manager. */
+    now(): Promise<void>;
+  };
   readonly log: (line: string) => void;
 }
 
@@ -142,7 +146,8 @@ class Line {
     }
     this.#near.unshift(bytes);
     if (asked?.name === keeperName) this.#keep();
-    else this.#connect();
+    else if (this.#keeper === undefined) this.#connect();
+    else void this.#keeper.now().then(() => this.#connect());
   }
 
   /** The connection is the keeper's from now on. */
@@ -155,6 +160,7 @@ class Line {
   }
 
   #connect(): void {
+    if (this.#ended) return;
     const far = connect({
       ...this.#target,
       allowHalfOpen: true,

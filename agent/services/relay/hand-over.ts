@@ -17,6 +17,9 @@ const patience = 30_000;
 /** Milliseconds of the first and the longest pause between attempts. */
 const pauses = [500, 10_000] as const;
 
+/** How long others wait for what is kept to go first, in milliseconds. */
+const precedence = 3_000;
+
 type Hand = Parameters<typeof callUnary<KeptPiece, Handed__Output>>[0];
 
 export interface HandOverDeps {
@@ -32,6 +35,7 @@ export class HandOver {
   readonly #deps: HandOverDeps;
   readonly #stopping = new AbortController();
   readonly #hurry = new Changes();
+  readonly #tried = new Changes();
   readonly #running: Promise<void>;
 
   constructor(deps: HandOverDeps) {
@@ -39,9 +43,14 @@ export class HandOver {
     this.#running = this.#run();
   }
 
-  /** The manager is there: not to wait for the next attempt. */
-  now(): void {
+  /** Somebody is on the way to the manager: what is kept goes first. Resolves when that was tried, soon in any case. */
+  async now(): Promise<void> {
+    if (this.#deps.shelf.bytes === 0) return;
+    const enough = new AbortController();
+    const tried = this.#tried.next();
     this.#hurry.notify();
+    await Promise.race([tried, pause(precedence, enough.signal)]);
+    enough.abort();
   }
 
   async stop(): Promise<void> {
@@ -67,6 +76,7 @@ export class HandOver {
         if (!stopped() && error.message !== told) log.warn({ err: error }, 'reports are kept here for the manager');
         told = error.message;
       }
+      this.#tried.notify();
       if (shelf.bytes > 0) await this.#wait(backoff.next());
     }
   }

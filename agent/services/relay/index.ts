@@ -59,5 +59,5 @@ export async function relayOf(asked: RelayAsked): Promise<RelayService> {
     await relay.close();
     await brokers.close();
   };
-  return { reached: () => keeper.now(), close };
+  return { reached: () => void keeper.now(), close };
 }

@@ -31,8 +31,8 @@ export interface KeeperDeps extends Omit<HandOverDeps, 'shelf'> {
 export interface Keeper {
   /** Takes a connection before its TLS handshake, with whatever came of it put back. */
   enter(socket: Socket): void;
-  /** The manager was heard. */
-  now(): void;
+  /** Hands over what is kept, now; resolves when that was tried, soon in any case. */
+  now(): Promise<void>;
   close(): Promise<void>;
 }
 

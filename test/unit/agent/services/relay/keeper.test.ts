@@ -153,6 +153,16 @@ describe('what agents lay down at a relay while the manager is away', () => {
     expect([...manager.engine.tasks.values()].map(({ ends }) => ends.length)).toEqual([1, 1, 1]);
   });
 
+  it('goes before whoever comes next by the same door: an agent that begins a new life loses nothing of its last', async () => {
+    await layDown();
+    await agent?.stop();
+    await manager.up();
+    // A new life, at once: what the last one did is known by then, and not lost.
+    await startAgent('another-life');
+    expect(applied().sort()).toEqual(['t.1', 't.2', 't.3']);
+    expect([...manager.engine.tasks.values()].flatMap(({ losses }) => losses)).toEqual([]);
+  });
+
   it('is refused, counted and logged when somebody altered it, and what comes behind it as well', async () => {
     await layDown();
     await agent?.stop();

@@ -272,6 +272,15 @@ describe('genimage', () => {
     expect(said(effects)).toContain('Warning: [xcatmn]: --interactive has no effect: ');
   });
 
+  it('hands on how large the cache of a build host may be; what is no size is refused', () => {
+    const known = (size: string): MemoryView =>
+      new MemoryView({ osimage: { img: image }, site: { clustersite: { 'site.imagecachesize': size } } });
+    const spec = (size: string): unknown => start(known(size), ['img']).find((effect) => effect.do === 'run')?.task.spec;
+    expect(spec('20g')).toMatchObject({ cacheBytes: 20 * 2 ** 30 });
+    expect(spec('1048576')).toMatchObject({ cacheBytes: 1_048_576 });
+    expect(error(start(known('a lot'), ['img']))).toContain('site.imagecachesize is no size such as 20g or 800m');
+  });
+
   it('takes the Node.js of the site for a release whose own is too old', () => {
     const noderuntime = `/srv/node.tar.xz sha256:${'ab'.repeat(32)}`;
     const known = new MemoryView({

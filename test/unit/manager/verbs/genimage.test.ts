@@ -275,7 +275,8 @@ describe('genimage', () => {
   it('hands on how large the cache of a build host may be; what is no size is refused', () => {
     const known = (size: string): MemoryView =>
       new MemoryView({ osimage: { img: image }, site: { clustersite: { 'site.imagecachesize': size } } });
-    const spec = (size: string): unknown => start(known(size), ['img']).find((effect) => effect.do === 'run')?.task.spec;
+    const spec = (size: string): unknown =>
+      start(known(size), ['img']).find((effect) => effect.do === 'run')?.task.spec;
     expect(spec('20g')).toMatchObject({ cacheBytes: 20 * 2 ** 30 });
     expect(spec('1048576')).toMatchObject({ cacheBytes: 1_048_576 });
     expect(error(start(known('a lot'), ['img']))).toContain('site.imagecachesize is no size such as 20g or 800m');

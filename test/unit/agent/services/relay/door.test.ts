@@ -47,6 +47,23 @@ describe('the relay hands through what begins as TLS', () => {
     await expect.poll(() => relay.open()).toBe(0);
   });
 
+  it('after what the relay itself keeps for the manager was tried', async () => {
+    let go = (): void => undefined;
+    const now = (): Promise<void> => new Promise((resolve) => (go = resolve));
+    const address = manager.address();
+    const to = [`127.0.0.1:${String(typeof address === 'object' ? address?.port : 0)}`];
+    const keeper = { enter: (socket: Socket) => socket.destroy(), now };
+    const at = [{ host: '127.0.0.1', port: 0 }];
+    const keeping = await openRelay({ at, to, speaksFirst: 'agent', keeper, log: () => undefined });
+    const agent = connect(keeping.ports[0] ?? 0, '127.0.0.1').on('error', () => undefined);
+    agent.write(hello);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(came).toHaveLength(0);
+    go();
+    await expect.poll(() => came.length).toBe(1);
+    await keeping.close();
+  });
+
   it('anything else ends at the relay', async () => {
     const stranger = knock();
     stranger.write('GET / HTTP/1.1\r\n\r\n');

@@ -32,11 +32,11 @@ const writers: Readonly<Partial<Record<NetworkKind, Writer>>> = {
       {
         path: '/etc/network/interfaces',
         mode: 0o644,
-        // interfaces(5), patterns: any card of this MAC gets the settings called "boot".
+        // interfaces(5), ifup(8): whatever card has this MAC gets the settings called "boot". Only names begin with a slash.
         text: `${own}auto lo
 iface lo inet loopback
 
-auto /mac/${node.mac}=boot
+auto mac/${node.mac}=boot
 iface boot inet static
     address ${node.ip}/${node.bits}
 ${node.gateway === '' ? '' : `    gateway ${node.gateway}\n`}${node.nameservers.length === 0 ? '' : `    dns-nameservers ${node.nameservers.join(' ')}\n`}${node.domain === '' ? '' : `    dns-search ${node.domain}\n`}`,

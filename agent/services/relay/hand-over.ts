@@ -17,6 +17,9 @@ const patience = 30_000;
 /** Milliseconds of the first and the longest pause between attempts. */
 const pauses = [500, 10_000] as const;
 
+/** Between two attempts at the least, however many are in a hurry, in milliseconds. */
+const spacing = 200;
+
 /** How long others wait for what is kept to go first, in milliseconds. */
 const precedence = 3_000;
 
@@ -86,7 +89,9 @@ export class HandOver {
     const { signal } = this.#stopping;
     const stop = (): void => enough.abort();
     signal.addEventListener('abort', stop, { once: true });
-    await Promise.race([pause(milliseconds, enough.signal), this.#hurry.next(signal)]);
+    const hurried = this.#hurry.next(signal);
+    await pause(spacing, enough.signal);
+    await Promise.race([pause(milliseconds, enough.signal), hurried]);
     signal.removeEventListener('abort', stop);
     stop();
   }

@@ -6,7 +6,6 @@ import { Broker } from '../../../shared/broker/server.ts';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { replaceFile } from '../../../shared/files/durable.ts';
 import { leafDomain } from '../../../shared/identity/subjects.ts';
-import { pause } from '../../../shared/session/signals.ts';
 import type { Identity } from '../../identity/identity-files.ts';
 import type { Address } from '../../store/server.ts';
 import { type Relay, openRelay } from './door.ts';
@@ -147,9 +146,15 @@ async function lineToBroker(folder: string, to: readonly string[], log: (line: s
 }
 
 /** Until one of the signals, or, where given, so many milliseconds are over. */
-async function either(milliseconds: number | undefined, ...signals: readonly AbortSignal[]): Promise<void> {
-  const any = AbortSignal.any([...signals]);
-  if (milliseconds !== undefined) await pause(milliseconds, any);
-  else if (!any.aborted)
-    await new Promise<void>((resolve) => any.addEventListener('abort', () => resolve(), { once: true }));
+function either(milliseconds: number | undefined, ...signals: readonly AbortSignal[]): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = milliseconds === undefined ? undefined : setTimeout(done, milliseconds);
+    function done(): void {
+      clearTimeout(timer);
+      for (const signal of signals) signal.removeEventListener('abort', done);
+      resolve();
+    }
+    for (const signal of signals) signal.addEventListener('abort', done);
+    if (signals.some(({ aborted }) => aborted)) done();
+  });
 }

@@ -147,7 +147,7 @@ describe('a boot loader', () => {
 
 describe('the network of a clone', () => {
   it.each([
-    ['ifupdown', '/etc/network/interfaces', 'auto /mac/52:54:00:00:00:07=boot'],
+    ['ifupdown', '/etc/network/interfaces', 'auto mac/52:54:00:00:00:07=boot'],
     ['networkd', '/etc/systemd/network/10-hostler.network', 'PermanentMACAddress=52:54:00:00:00:07'],
     ['netplan', '/etc/netplan/50-hostler.yaml', 'macaddress: "52:54:00:00:00:07"'],
     ['networkmanager', '/etc/NetworkManager/system-connections/hostler.nmconnection', 'mac-address=52:54:00:00:00:07'],

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { atManager, parseBrokers, toldAddress } from '../../../../shared/broker/address.ts';
+import { atManager, leafAddresses, leafPort, parseBrokers, toldAddress } from '../../../../shared/broker/address.ts';
 import { connectionError, whatLacks } from '../../../../shared/broker/connection.ts';
-import { readKept, readUp, upSubject } from '../../../../shared/identity/subjects.ts';
+import { leafDomain, ownSubjectsOf, readKept, readUp, upSubject } from '../../../../shared/identity/subjects.ts';
 
 test('addresses of brokers', () => {
   expect(parseBrokers('nats://a.example:4333,tls://[fd00::1],10.0.0.1')).toEqual([
@@ -25,6 +25,12 @@ test('what agents are told of a broker of the manager', () => {
   expect(toldAddress({ host: '10.0.0.1', port: 1 }, '10.0.0.1')).toBe(':1');
   expect(toldAddress({ host: '10.0.0.2', port: 1 }, '10.0.0.1')).toBe('10.0.0.2:1');
   expect(toldAddress({ host: 'fd00::1', port: 1 }, undefined)).toBe('[fd00::1]:1');
+});
+
+test('leaf nodes connect beside the broker', () => {
+  expect(leafPort(4222)).toBe(7422);
+  expect(leafPort(64_000)).toBe(60_800);
+  expect(leafAddresses(['10.0.0.1:4222', '[fd00::1]:4333'])).toEqual(['10.0.0.1:7422', '[fd00::1]:7533']);
 });
 
 test('what a broker lacks is said, with what to do', () => {
@@ -63,4 +69,9 @@ test('subjects say whose they are, and nothing else is read from them', () => {
   }
   expect(readKept('hostler.kept.a~b.0f')).toEqual({ name: 'a.b', serial: '0f' });
   expect(readKept('hostler.kept.a.0f.x')).toBeUndefined();
+  expect(leafDomain('sn.1')).toBe('relay-sn~1');
+  expect(ownSubjectsOf({ name: 'n.1', serial: '0f' })).toEqual({
+    publish: ['hostler.up.n~1.0f.*', 'hostler.kept.n~1.0f'],
+    subscribe: ['hostler.down.n~1.0f.*', 'hostler.all.*'],
+  });
 });

@@ -113,7 +113,7 @@ export class Broker {
     return this.#pid;
   }
 
-  /** A new certificate. nats-server 2.9 closes all connections when it reads it; they come back by themselves. */
+  /** A new certificate, for connections from now on; those that are open stay. */
   async renew(): Promise<void> {
     this.#renewAt = (await writeConfiguration(this.#options)).renewAt;
     this.#signal('SIGHUP');

@@ -66,6 +66,11 @@ export class OwnBroker {
     });
   }
 
+  /** As `nats-server --signal reload`. */
+  reload(): void {
+    this.#server?.kill('SIGHUP');
+  }
+
   /** 0: it does not run. */
   get pid(): number {
     return this.#server?.pid ?? 0;

@@ -37,6 +37,8 @@ interface State {
   /** What went wrong first. */
   readonly failure: string;
   readonly version: string;
+  /** How each file system was read, when the golden client has told. */
+  readonly views: string;
   /** What came over the line, for the last sentence. */
   readonly fetched: string;
   readonly [key: string]: Json;
@@ -125,6 +127,7 @@ function begin(asked: Asked, known: View, node: string, image: string): Step<Sta
     open: ['describe'],
     failure: '',
     version: '',
+    views: '',
     fetched: '',
   };
   return {
@@ -213,7 +216,7 @@ function fetched(state: State, report: TaskReport, known: View): Step<State | nu
   if (report.key === 'receive' && report.outcome === 'done') return keep({ ...state, open }, report, known);
   const failure =
     state.failure === '' && report.outcome !== 'done' && state.version === '' ? report.message : state.failure;
-  const next = { ...state, open, failure };
+  const next = { ...state, open, failure, views: report.key === 'send' ? viewsText(report) : state.views };
   if (failure === '' || open.length > 0) {
     const other = open[0];
     const stop: Effect[] =
@@ -244,6 +247,12 @@ function fetchedText(fetched: Fetched | undefined): string {
   const { files, bytes, whole, passes, quiet } = fetched;
   const noise = quiet ? '' : ' It was never quiet: files that changed while they were read may not fit each other.';
   return `${files} files (${megabytes(bytes)} of ${megabytes(whole)}) came over the line in ${passes} passes.${noise}\n`;
+}
+
+function viewsText(report: TaskReport): string {
+  if (report.outcome !== 'done') return '';
+  const { views } = report.result as { readonly [key: string]: Json };
+  return Array.isArray(views) && views.length > 0 ? `Read: ${views.join('; ')}.\n` : '';
 }
 
 /** One change an object. */
@@ -281,7 +290,10 @@ function committed(state: State, report: Extract<Report, { about: 'commit' }>): 
       ? `The osimage definition for ${state.image} was created.\n`
       : `Using the existing osimage "${state.image}" defined on ${state.server}.\n`;
   return end(
-    { do: 'say', text: `${text}${state.fetched}The image is ${state.version}; nodeset gives it to nodes.\n` },
+    {
+      do: 'say',
+      text: `${text}${state.fetched}${state.views}The image is ${state.version}; nodeset gives it to nodes.\n`,
+    },
     { do: 'done', exit: 0 },
   );
 }

@@ -10,6 +10,7 @@ import type { CaptureMount, CaptureSendSpec } from '../../../../shared/task/capt
 import type { TaskContext, TaskKind } from '../../types.ts';
 import { joinDaemon, withPreparedClient } from '../systemimager/prepared.ts';
 import { openLine } from './line.ts';
+import { dropViews, takeViews, type View } from './snapshots.ts';
 import { checkedSend } from './spec.ts';
 
 /** How long the image server may be out of reach before the capture is given up. */
@@ -20,7 +21,10 @@ const patienceMs = 15 * 60_000;
  * as it is on the disk, and nothing of the machine's own mounts changes. The text is fixed; all words are arguments.
  */
 const viewer = `set -e
-while [ "$1" != -- ]; do mount --bind "$1" "$2"; mount -o remount,bind,ro "$2"; shift 2; done
+while [ "$1" != -- ]; do
+  if [ "$1" = bind ]; then mount --bind "$2" "$3"; mount -o remount,bind,ro "$3"; shift 3
+  else mount -t "$2" -o "$3" "$4" "$5"; shift 5; fi
+done
 shift
 exec "$@"`;
 
@@ -33,9 +37,16 @@ export const captureSend: TaskKind = {
     const spec = checkedSend(context.spec);
     if (spec.method === 'systemimager')
       return withPreparedClient(context, () => answer(spec, (line) => joinDaemon(line, context), context));
-    const config = await prepare(spec.mounts, context);
-    return answer(spec, (line) => serve(line, spec.mounts, config, context), context);
+    try {
+      const views = await takeViews(spec.mounts, spec.ticket, context);
+      const config = await prepare(spec.mounts, context);
+      const { connections } = await answer(spec, (line) => serve(line, views, config, context), context);
+      return { connections, views: views.map(({ at, how }) => `${at} ${how}`) };
+    } finally {
+      await dropViews(context);
+    }
   },
+  cleanUp: dropViews,
 };
 
 /** One connection after the other, until the image server has what it wants. */
@@ -91,15 +102,10 @@ function viewOf(context: TaskContext, index: number): string {
   return join(context.dir, 'view', String(index));
 }
 
-async function serve(
-  socket: Duplex,
-  mounts: readonly CaptureMount[],
-  config: string,
-  context: TaskContext,
-): Promise<void> {
-  const views = mounts.flatMap((mount, index) => [mount.from, viewOf(context, index)]);
+async function serve(socket: Duplex, views: readonly View[], config: string, context: TaskContext): Promise<void> {
+  const words = views.flatMap(({ mount }, index) => [...mount, viewOf(context, index)]);
   const rsync = ['rsync', '--server', '--daemon', `--config=${config}`, '.'];
-  const args = ['--mount', '--propagation', 'private', 'sh', '-c', viewer, 'sh', ...views, '--', ...rsync];
+  const args = ['--mount', '--propagation', 'private', 'sh', '-c', viewer, 'sh', ...words, '--', ...rsync];
   try {
     await run('unshare', args, {
       input: Readable.from(socket),

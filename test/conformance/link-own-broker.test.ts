@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Identity } from '../../agent/identity/identity-files.ts';
+import { relayOf } from '../../agent/services/relay/index.ts';
+import { leafPort } from '../../shared/broker/address.ts';
 import { chosenCarrier } from '../../agent/link/choose.ts';
 import { parseCall } from '../../agent/arguments.ts';
 import { brokerTrustText } from '../../manager/broker/open.ts';
@@ -29,9 +31,13 @@ describe.skipIf(!ownBrokerPossible)('a broker of others (nats-server, openssl)',
   let agent: SimAgent | undefined;
   let identity: Identity;
 
-  async function startAsWritten(change?: (text: string) => string, trusts = 'm'): Promise<OwnBroker> {
+  async function startAsWritten(
+    change?: (text: string) => string,
+    trusts = 'm',
+    more: { leafs?: number } = {},
+  ): Promise<OwnBroker> {
     const trust = await brokerTrustText(join(folder, trusts));
-    const started = new OwnBroker({ folder, home: join(folder, 'm'), port, trust });
+    const started = new OwnBroker({ folder, home: join(folder, 'm'), port, trust, ...more });
     broker = started;
     started.configure(change);
     await started.start();
@@ -96,6 +102,37 @@ describe.skipIf(!ownBrokerPossible)('a broker of others (nats-server, openssl)',
     await server.start();
     await until('all are back', () => manager.natsLink.open && linkOf('a1') === 'nats', 30_000);
   });
+
+  it('takes leaf nodes of relays with the lines that the page has for that, and says so without them', async () => {
+    await startAsWritten();
+    manager.attach([`127.0.0.1:${port}`]);
+    await until('the manager is there', () => manager.natsLink.open);
+    const home = join(folder, 'r1');
+    const token = await manager.token({ name: 'r1', roles: ['relay'] });
+    const relay = await enrolSim({ home, manager: manager.address, token, name: 'r1', roles: ['relay'] });
+    const missing = /takes no account for a relay: .*needs 'resolver \{ type: full, dir: FOLDER \}'/;
+    await until('it says what is missing', () => errors().some((text) => missing.test(text)));
+    await broker?.stop();
+    await startAsWritten(undefined, 'm', { leafs: leafPort(port) });
+    const log = (): void => undefined;
+    const service = await relayOf({
+      home,
+      roles: relay.roles,
+      at: [{ host: '127.0.0.2', port: await freePort() }],
+      manager: manager.address,
+      identity: () => relay,
+      choice: {},
+      renewSoon: log,
+      onRenewed: () => log,
+      log: { info: log, warn: log, error: log },
+    });
+    try {
+      const there = (): boolean => manager.logged(/at the relay's leaf node/).length > 0;
+      await until('the manager reaches the leaf', there, 30_000);
+    } finally {
+      await service.close();
+    }
+  }, 60_000);
 
   it.each([
     ['without JetStream', /^jetstream .*$/m, '', /The broker cannot keep reports: .*It needs JetStream with \d+ bytes/],

@@ -10,11 +10,12 @@ import { root } from './step.ts';
 export const ownBrokerPossible = which('nats-server') !== undefined && which('openssl') !== undefined;
 
 /** The blocks of the chapter of docs/link.md that says how such a broker is configured. */
-function blocks(): readonly [commands: string, configuration: string] {
+function blocks(): readonly [commands: string, configuration: string, manager: string, relays: string] {
   const text = readFileSync(join(root, 'docs/link.md'), 'utf8');
   const chapter = text.split('## A broker that is there already\n')[1]?.split('\n## ')[0] ?? '';
-  const [commands = '', configuration = ''] = [...chapter.matchAll(/```\w*\n([^`]+)```/g)].map(([, block]) => block);
-  return [commands, configuration];
+  const found = [...chapter.matchAll(/```\w*\n([^`]+)```/g)].map(([, block]) => block);
+  const [commands = '', configuration = '', manager = '', relays = ''] = found;
+  return [commands, configuration, manager, relays];
 }
 
 export interface OwnBrokerOptions {
@@ -25,6 +26,8 @@ export interface OwnBrokerOptions {
   readonly port: number;
   /** What `hostler-manager --nats-config` prints. */
   readonly trust: string;
+  /** It is to have a door for leaf nodes, on this port. */
+  readonly leafs?: number;
 }
 
 /** A nats-server that its administrator configured by hand, exactly as docs/link.md says. */
@@ -38,9 +41,10 @@ export class OwnBroker {
 
   /** Does what the page says; `change`: what somebody did differently in the configuration. */
   configure(change: (text: string) => string = (text) => text): void {
-    const { folder, home, port, trust } = this.#options;
-    const [commands, configuration] = blocks();
-    writeFileSync(join(folder, 'hostler-trust.conf'), trust);
+    const { folder, home, port, trust, leafs } = this.#options;
+    const [commands, configuration, , relays] = blocks();
+    const trusting = leafs === undefined ? trust : trust.replace('resolver: MEMORY\n', '');
+    writeFileSync(join(folder, 'hostler-trust.conf'), trusting);
     copyFileSync(join(home, 'authority/ca.pem'), join(folder, 'ca.pem'));
     for (const line of commands.trim().split('\n')) {
       const [program = '', ...args] = line.replaceAll('HOME', home).split(' ');
@@ -49,7 +53,8 @@ export class OwnBroker {
       if (status !== 0) throw new Error(`${line}: ${stderr}`);
     }
     const here = configuration.replace(/listen: "[^"]+"/, `listen: "127.0.0.1:${port}"`);
-    const changed = change(here);
+    const more = leafs === undefined ? '' : relays.replace(/listen: "[^"]+"/, `listen: "127.0.0.1:${leafs}"`);
+    const changed = change(here + more);
     if (here === configuration) throw new Error('docs/link.md says no more where the broker listens');
     writeFileSync(join(folder, 'nats-server.conf'), changed);
   }

@@ -3,8 +3,10 @@ import { open, rm, stat, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Readable } from 'node:stream';
 import { HostlerError } from '../../../shared/errors/error.ts';
+import { syncPath } from '../../../shared/files/durable.ts';
 import { run } from '../../../shared/process/run.ts';
 import type { ImagePackSpec } from '../../../shared/task/image-pack.ts';
 import type { TaskContext } from '../types.ts';
@@ -105,8 +107,23 @@ async function packSquashfs(request: ArchiveRequest, context: TaskContext): Prom
     },
   });
   // Its own bar comes at the end, where no terminal is.
-  await far.during(packing, () => readByChild('mksquashfs'));
+  await far.during(onDisk(output, packing), () => readByChild('mksquashfs'));
   if (acls.size > 0) context.log(`squashfs does not keep ${[...acls].join(', ')}.`);
+}
+
+/**
+ * Has what is written so far put on the disk while the rest is packed: the store waits for that in the end, and the disk
+ * would do nothing until then.
+ */
+async function onDisk<T>(file: string, work: Promise<T>): Promise<T> {
+  let over = false;
+  const ended = work.finally(() => (over = true));
+  ended.catch(() => {}); // it is awaited below
+  while (!over) {
+    await syncPath(file).catch(() => {}); // not there yet
+    await Promise.race([delay(200), ended.catch(() => {})]);
+  }
+  return ended;
 }
 
 /** mksquashfs since 4.5 takes the content of files from its list of pseudo files. */

@@ -48,6 +48,7 @@ import { tabedit } from './tabedit.ts';
 import { tabgrep } from './tabgrep.ts';
 import { tabprune } from './tabprune.ts';
 import { tabrestore } from './tabrestore.ts';
+import { deploys } from './deploys.ts';
 import { diff } from './diff.ts';
 import { undo } from './undo.ts';
 import { updatenode } from './updatenode.ts';
@@ -106,7 +107,17 @@ const definitions: readonly CommandDefinition[] = [
 ];
 
 /** Verbs of our own: only as `hostler NAME`, for a link of that name would hide the real program. */
-const ownDefinitions: readonly CommandDefinition[] = [importCommand, undo, diff, nim, images, image, imagecache, nodes];
+const ownDefinitions: readonly CommandDefinition[] = [
+  importCommand,
+  undo,
+  diff,
+  nim,
+  images,
+  image,
+  imagecache,
+  nodes,
+  deploys,
+];
 
 const byName = new Map([...definitions, ...ownDefinitions].map((definition) => [definition.name, definition]));
 

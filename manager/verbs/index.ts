@@ -2,6 +2,7 @@ import type { Verb } from '../../shared/verb/verb.ts';
 import { mknimimage } from './mknimimage.ts';
 import { rmnimimage } from './rmnimimage.ts';
 import { chkosimage } from './chkosimage.ts';
+import { deploys } from './deploys.ts';
 import { diff } from './diff.ts';
 import { suggest } from './suggest.ts';
 import { undo } from './undo.ts';
@@ -95,6 +96,7 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     imgimport,
     rmimage,
     nodes,
+    deploys,
     rmdef,
     tabch,
     tabdump,

@@ -134,10 +134,17 @@ async function tree(
   response: ServerResponse,
 ): Promise<void> {
   const first = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+  let last = { sent: first, at: Date.now() };
   const tell = (): void => {
-    const sent = first + (response.socket?.bytesWritten ?? 0) - before;
-    const percent = Math.min(100, Math.floor((sent / Math.max(1, clone.treeBytes)) * 100));
-    parts.boots.progress({ mac, node: found.name }, `filling: ${percent} %`, token.bootId);
+    const sent = Math.min(clone.treeBytes, first + (response.socket?.bytesWritten ?? 0) - before);
+    const percent = Math.floor((sent / Math.max(1, clone.treeBytes)) * 100);
+    const now = Date.now();
+    const rate = (sent - last.sent) / Math.max(1, now - last.at) / 1000;
+    last = { sent, at: now };
+    const megabytes = `${(sent / 1e6).toFixed(0)} of ${(clone.treeBytes / 1e6).toFixed(0)} MB`;
+    // Read again by manager/verbs/deploys.ts.
+    const text = `filling: ${percent} %, ${megabytes}, ${rate.toFixed(1)} MB/s`;
+    parts.boots.progress({ mac, node: found.name }, text, token.bootId);
   };
   const before = response.socket?.bytesWritten ?? 0;
   const timer = setInterval(tell, 5000);

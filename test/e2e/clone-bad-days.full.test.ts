@@ -1,13 +1,14 @@
-// bound: 1800 s
+// bound: 2400 s
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../../deploy/lab/wait.ts';
 import { run } from '../../shared/process/run.ts';
 import { CloneLab } from '../lab/clone-lab.ts';
-import { disksFor, installMs, packGolden } from '../lab/golden-disk.ts';
+import { disksFor, goldenDisks, installMs, packGolden, startGolden } from '../lab/golden-disk.ts';
 import { emptyDisk } from '../lab/disks.ts';
 import { gib } from '../lab/golden-layouts.ts';
 
@@ -16,9 +17,10 @@ import { gib } from '../lab/golden-layouts.ts';
 let lab: CloneLab;
 
 beforeAll(async () => {
-  lab = await CloneLab.start(['cut', 'line', 'wrong', 'altered']);
+  await goldenDisks('ext4');
+  lab = await CloneLab.start(['cut', 'line', 'wrong', 'altered', 'golden']);
   await packGolden(lab, 'base', 'ext4');
-}, 600_000);
+}, 1_000_000);
 
 afterAll(async () => {
   await lab.stop();
@@ -112,6 +114,49 @@ describe('an installation', () => {
     await lab.pullPlug('altered');
   });
 });
+
+describe('a capture', () => {
+  it(
+    'makes no image of a golden client that was switched off on the way, and goes on from there',
+    {
+      timeout: installMs,
+    },
+    async () => {
+      const machine = await startGolden(lab, 'golden', 'ext4');
+      const connected = (): Promise<true> =>
+        eventually('the golden client is connected', () => lab.connected('golden'), {
+          timeoutMs: 240_000,
+          everyMs: 1000,
+        });
+      await connected();
+      const first = lab.command('imgcapture', ['golden', '-t', 'sysclone', '-o', 'web1'], { timeoutMs: 400_000 });
+      const growing = join(lab.dir, 'install/sysclone/images/.web1.capture');
+      await eventually('half of it is here', async () => (await filesBelow(join(growing, 'usr'))) > 3000, {
+        timeoutMs: 240_000,
+        everyMs: 500,
+      });
+      await lab.pullPlug('golden');
+      await lab.power('golden', machine);
+      await connected();
+      const { exit, stderr } = await first;
+      expect(exit).toBe(1);
+      expect(stderr).toContain('Can not get image web1 from golden.');
+      expect((await lab.command('lsdef', ['-t', 'osimage', '-o', 'web1'])).exit).not.toBe(0);
+      const had = await filesBelow(growing);
+      expect(had).toBeGreaterThan(3000);
+      await lab.runFor(400_000, 'imgcapture', 'golden', '-t', 'sysclone', '-o', 'web1');
+      expect(await lab.run('lsdef', '-t', 'osimage', '-o', 'web1')).toContain('provmethod=sysclone');
+    },
+  );
+});
+
+async function filesBelow(folder: string): Promise<number> {
+  const { stdout } = await run('find', [folder, '-type', 'f', '-printf', 'x'], {
+    allowExit: 'any',
+    keepBytes: 1 << 20,
+  });
+  return stdout.length;
+}
 
 /** One byte in the middle of the packed tree, as a bad disk would. */
 async function alterLargestBlob(): Promise<void> {

@@ -21,6 +21,9 @@ const patience = 5_000;
 /** What JetStream calls a message that is not there (any more). */
 const noMessage = 10_037;
 
+/** The manager's own troubles: reports are not given up for them. */
+const passing: ReadonlySet<string> = new Set(['unavailable', 'resource_exhausted', 'internal', 'deadline_exceeded']);
+
 export interface KeptReportsDeps {
   readonly fleet: Pick<FleetRoom, 'kept'> & { readonly enrolment: Pick<FleetRoom['enrolment'], 'holder'> };
   readonly log: FleetLog;
@@ -105,7 +108,7 @@ export class KeptReports {
 
   /**
    * How many messages were in it; undefined: its agent is here and sends it itself, so it is looked at again later. What
-   * cannot be applied is told and given up: its agent has it still, or is gone.
+   * cannot be applied is told and given up: its agent has it still, or is gone. Throws what time may cure.
    */
   async #apply(piece: StoredMsg, here: Set<string>): Promise<number | undefined> {
     const { fleet, log, mine } = this.#deps;
@@ -123,6 +126,7 @@ export class KeptReports {
       return undefined;
     } catch (thrown) {
       const error = HostlerError.from(thrown, 'invalid_argument');
+      if (passing.has(error.code)) throw error;
       log.warn({ agent: name, serial, err: error }, 'reports that the broker kept were refused');
       return 0;
     }

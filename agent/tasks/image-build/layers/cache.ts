@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HostlerError } from '../../../../shared/errors/error.ts';
-import { replaceFile } from '../../../../shared/files/durable.ts';
+import { replaceFile, syncPath } from '../../../../shared/files/durable.ts';
 import { run } from '../../../../shared/process/run.ts';
 import { usualCacheBytes } from '../../../../shared/task/image-cache.ts';
 import { entriesOf, plainEntry } from '../../image-tree/entries.ts';
@@ -49,6 +49,8 @@ export interface Draft {
 const restMs = 6 * 3_600_000;
 /** Lists of repositories that no build asked for since then go. */
 const listsMs = 30 * 24 * 3_600_000;
+/** Paths of a layer that are put on the disk one by one. */
+const mostSynced = 300;
 /** What else was packed of what is a name and a digest each. */
 const mostPacks = 2 ** 20;
 
@@ -131,8 +133,9 @@ export class LayerCache {
   async seal(draft: Draft, entries: readonly Entry[]): Promise<void> {
     await writeFile(join(draft.folder, 'entries.json'), JSON.stringify(entries.map(plainEntry)), { mode: 0o600 });
     await writeFile(join(draft.folder, 'boot'), this.#boot);
+    await writeFile(join(draft.folder, 'bytes'), String(onDisk(entries)));
     for (const name of await readdir(draft.folder)) {
-      if (!['tree', 'entries.json', 'boot'].includes(name)) await removeTree(join(draft.folder, name));
+      if (!['tree', 'entries.json', 'boot', 'bytes'].includes(name)) await removeTree(join(draft.folder, name));
     }
     await rename(draft.folder, join(this.layers, draft.id));
   }
@@ -148,7 +151,10 @@ export class LayerCache {
   /** From now on a crash of the whole machine cannot harm these layers. */
   async sync(ids: readonly string[], signal: AbortSignal): Promise<void> {
     if (ids.length === 0) return;
-    await run('sync', ['-f', this.layers], { signal });
+    const lists = await Promise.all(ids.map(async (id) => [id, await this.entries(id)] as const));
+    // Everything on the file system, others' files too: only where the layers hold so much that it is quicker.
+    if (lists.some(([, entries]) => entries.length > mostSynced)) await run('sync', ['-f', this.layers], { signal });
+    else for (const [id, entries] of lists) await this.#syncLayer(id, entries);
     for (const id of ids) await rm(join(this.layers, id, 'boot'), { force: true });
   }
 
@@ -254,9 +260,16 @@ export class LayerCache {
     await trimFolder(this.boots, 2 ** 30);
   }
 
+  async #syncLayer(id: string, entries: readonly Entry[]): Promise<void> {
+    const folder = join(this.layers, id);
+    for (const { path, kind } of entries) if (kind === 'f' || kind === 'd') await syncPath(join(folder, 'tree', path));
+    for (const file of ['entries.json', 'bytes', '.', '..']) await syncPath(join(folder, file));
+  }
+
   async #bytes(id: string): Promise<number> {
-    const entries = await this.entries(id).catch(() => []);
-    return entries.reduce((sum, { size }) => sum + Math.ceil(size / 4096) * 4096, 0);
+    const known = Number(await readFile(join(this.layers, id, 'bytes'), 'utf8').catch(() => ''));
+    // Of a version that did not write it down.
+    return known > 0 ? known : onDisk(await this.entries(id).catch(() => []));
   }
 
   async #read(key: string): Promise<StageResult | undefined> {
@@ -281,6 +294,10 @@ export class LayerCache {
   #file(key: string): string {
     return join(this.#results, `${key}.json`);
   }
+}
+
+function onDisk(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { size }) => sum + Math.ceil(size / 4096) * 4096, 0);
 }
 
 function bootId(): string {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { HostlerError } from '../errors/error.ts';
 import { replaceFile } from '../files/durable.ts';
 import type { TlsIdentity } from '../identity/tls.ts';
-import { isAlive } from '../process/alive.ts';
+import { isAlive, processesWith, startTimeOf } from '../process/alive.ts';
 import { startDetached } from '../process/detached.ts';
 import { installHint } from '../process/hints.ts';
 import { which } from '../process/which.ts';
@@ -93,7 +93,7 @@ export class Broker {
     const written = await writeConfiguration(options);
     const earlier = readStarted(options.folder);
     const usable = earlier?.digest === written.digest;
-    if (earlier !== undefined && !usable) await endProcess(earlier);
+    await endProcesses(options.folder, usable ? earlier.pid : 0);
     if (!usable && (await answers(options.listen))) {
       const { host, port } = options.listen;
       throw new HostlerError('failed_precondition', `Somebody else listens on ${host}:${port} already. ${taken}.`);
@@ -262,12 +262,20 @@ function readStarted(folder: string): Started | undefined {
   }
 }
 
-async function endProcess({ pid, startTime }: Started): Promise<void> {
+/**
+ * Brokers of this folder that nobody looks after, but for one: also those that an earlier manager had no time to note
+ * before it was killed.
+ */
+async function endProcesses(folder: string, except: number): Promise<void> {
+  const strays = processesWith('-c', configuration(folder)).filter((pid) => pid !== except);
   const never = new AbortController().signal;
   const late = Date.now() + patience;
-  while (isAlive(pid, startTime)) {
-    process.kill(pid, Date.now() > late ? 'SIGKILL' : 'SIGTERM');
-    await pause(50, never);
+  for (const pid of strays) {
+    const startTime = startTimeOf(pid);
+    while (startTime !== undefined && isAlive(pid, startTime)) {
+      process.kill(pid, Date.now() > late ? 'SIGKILL' : 'SIGTERM');
+      await pause(50, never);
+    }
   }
 }
 

@@ -48,6 +48,18 @@ export function processIds(): number[] {
   }
 }
 
+/** Processes whose command line ends with these words; none where there is no /proc. */
+export function processesWith(...words: readonly string[]): number[] {
+  const end = words.map((word) => `\0${word}`).join('') + '\0';
+  return processIds().filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith(end);
+    } catch {
+      return false; // it ended while we looked
+    }
+  });
+}
+
 function fromProc(pid: number): string | undefined {
   let stat: string;
   try {

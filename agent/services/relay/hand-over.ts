@@ -23,6 +23,9 @@ const spacing = 200;
 /** How long others wait for what is kept to go first, in milliseconds. */
 const precedence = 3_000;
 
+/** Then the manager cannot be reached: not by anybody. */
+const passing: ReadonlySet<string> = new Set(['unavailable', 'deadline_exceeded', 'cancelled']);
+
 type Hand = Parameters<typeof callUnary<KeptPiece, Handed__Output>>[0];
 
 export interface HandOverDeps {
@@ -101,11 +104,21 @@ export class HandOver {
     const { shelf, manager, identity } = this.#deps;
     const client = new wire.Keeper(grpcTarget(manager), mutualCredentials(identity()), clientOptions);
     let count = 0;
+    let trouble: HostlerError | undefined;
     try {
-      for (const agent of shelf.agents()) count += await this.#handAll(client, agent);
+      for (const agent of shelf.agents()) {
+        try {
+          count += await this.#handAll(client, agent);
+        } catch (thrown) {
+          trouble = HostlerError.from(thrown, 'unavailable');
+          // What is wrong with the pieces of one holds up nobody else's.
+          if (passing.has(trouble.code)) throw trouble;
+        }
+      }
     } finally {
       client.close();
     }
+    if (trouble !== undefined) throw trouble;
     return count;
   }
 
@@ -117,8 +130,13 @@ export class HandOver {
     for (const piece of shelf.of(agent)) {
       const content = await shelf.read(piece);
       if (content === undefined) continue;
+      const asked = readPiece(content);
+      if (asked === undefined) {
+        log.warn({ agent, path: piece.path }, 'a piece of reports is damaged on this disk; it is thrown away');
+        await shelf.remove(piece);
+        continue;
+      }
       const options = { deadline: Date.now() + patience, signal, what: 'Cannot hand reports over to the manager' };
-      const asked = keptPieceCodec.decode(content);
       const { later, refused } = await callUnary(hand, asked, new Metadata(), options);
       // The agent is there and tells what is in this and all later ones itself.
       if (later) return count;
@@ -127,5 +145,13 @@ export class HandOver {
       count++;
     }
     return count;
+  }
+}
+
+function readPiece(content: Buffer): KeptPiece | undefined {
+  try {
+    return keptPieceCodec.decode(content);
+  } catch {
+    return undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -177,6 +177,18 @@ describe('what agents lay down at a relay while the manager is away', () => {
     await until('it is refused', () => manager.kept.refused === 1 && files().length === 0);
     expect(manager.engine.applied).toHaveLength(0);
     expect(manager.logged(/refused: They are not what the agent 'node' signed: somebody altered/)).toHaveLength(1);
+  });
+
+  it('is thrown away when the disk damaged it, and holds up nobody else’s', async () => {
+    await layDown();
+    await agent?.stop();
+    await closeDoor();
+    const broken = join(folder, 'kept', 'another');
+    mkdirSync(broken);
+    writeFileSync(join(broken, '000000000001.a-life.1-2'), Buffer.from([0x0a, 0xff]));
+    await openDoor();
+    await manager.up();
+    await until('all others are there', () => manager.engine.applied.length === 3 && files().length === 0);
   });
 
   it('cannot be made by a relay, or by anybody else, in an agent’s name', async () => {

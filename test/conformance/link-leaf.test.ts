@@ -21,7 +21,7 @@ import {
 import { which } from '../../shared/process/which.ts';
 import { frameCodec, keptReportsCodec } from '../../shared/wire/definitions.ts';
 import { SimAgent, enrolSim } from '../sim/agent.ts';
-import { type SimBroker, freePort, startBroker } from '../sim/broker.ts';
+import { type SimBroker, freeBrokerPort, freePort, startBroker } from '../sim/broker.ts';
 import { until } from '../sim/engine.ts';
 import { SimManager } from '../sim/manager.ts';
 import { RawLeaf } from '../tools/raw-leaf.ts';
@@ -55,7 +55,7 @@ describe.skipIf(which('nats-server') === undefined)("a relay's leaf node (needs 
     cleanUp.push(() => rm(folder, { recursive: true, force: true }));
     manager = await SimManager.start({ home: join(folder, 'm'), tcp: { host: '127.0.0.1', port: 0 } });
     cleanUp.push(() => manager.stop());
-    const port = await freePort();
+    const port = await freeBrokerPort();
     const leafListen = { host: '127.0.0.1', port: leafPort(port) };
     broker = await startBroker(manager, join(folder, 'nats'), { listen: { host: '127.0.0.1', port }, leafListen });
     cleanUp.push(() => broker.stop());

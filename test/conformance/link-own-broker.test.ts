@@ -14,7 +14,7 @@ import { parseCall } from '../../agent/arguments.ts';
 import { brokerTrustText } from '../../manager/broker/open.ts';
 import { which } from '../../shared/process/which.ts';
 import { SimAgent, enrolSim } from '../sim/agent.ts';
-import { freePort, startBroker } from '../sim/broker.ts';
+import { freeBrokerPort, freePort, startBroker } from '../sim/broker.ts';
 import { until } from '../sim/engine.ts';
 import { SimManager } from '../sim/manager.ts';
 import { OwnBroker, ownBrokerPossible } from '../tools/own-broker.ts';
@@ -68,7 +68,7 @@ describe.skipIf(!ownBrokerPossible)('a broker of others (nats-server, openssl)',
     folder = mkdtempSync(join(tmpdir(), 'hostler-own-'));
     mkdirSync(join(folder, 'm'));
     manager = await SimManager.start({ home: join(folder, 'm'), tcp: { host: '127.0.0.1', port: 0 } });
-    port = await freePort();
+    port = await freeBrokerPort();
   });
   afterEach(async () => {
     await agent?.stop();

@@ -15,6 +15,6 @@ test.for(['grpc', 'nats'] as const)('three minutes over %s', { timeout: 500_000 
   expect(faults, `HOSTLER_SEED=${String(seed)}`).toEqual([]);
   expect(asked).toBeGreaterThan(100);
   expect(Object.keys(kills).sort()).toEqual(
-    [...(link === 'nats' ? ['broker'] : []), 'far', 'manager', 'near', 'relay'].sort(),
+    [...(link === 'nats' ? ['broker', 'leaf'] : []), 'far', 'manager', 'near', 'relay'].sort(),
   );
 });

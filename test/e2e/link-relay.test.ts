@@ -11,7 +11,7 @@ import type { TestAgent } from '../fixtures/agent/agent-program.ts';
 import { readJournal, type JournalLine } from '../sim/journal.ts';
 import { ManagerChild } from '../sim/manager-child.ts';
 import { Namespaces } from '../tools/namespaces.ts';
-import { resultsInOutbox } from '../tools/relay-lab.ts';
+import { killLeaf, resultsInOutbox } from '../tools/relay-lab.ts';
 
 /*
  * Three machines in a row, hub - relay - node, as network namespaces: the node reaches the relay and nothing else. Manager,
@@ -99,6 +99,7 @@ describe.skipIf(!root).each(links)('a relay over %s, in three network namespaces
     const broker = await manager.ask<number>({ ask: 'broker' }).catch(() => 0);
     await manager.kill();
     if (broker > 0) process.kill(broker, 'SIGKILL');
+    killLeaf(join(dir, 'relay'));
     net.remove();
     rmSync(dir, { recursive: true, force: true });
   });

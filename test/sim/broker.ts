@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { mkdir } from 'node:fs/promises';
+import { leafPort } from '../../shared/broker/address.ts';
 import { Broker, type BrokerOptions } from '../../shared/broker/server.ts';
 import { type LogLine, type SimManager, collectLog } from './manager.ts';
 
@@ -48,12 +49,22 @@ export async function startBroker(
   };
 }
 
-/** A TCP port of loopback that nobody has now. */
-export function freePort(): Promise<number> {
+/** The same for a broker that has a door for leaf nodes beside it. */
+export async function freeBrokerPort(): Promise<number> {
+  for (let attempts = 0; attempts < 20; attempts++) {
+    const port = await freePort();
+    const beside = await freePort(leafPort(port)).catch(() => 0);
+    if (beside !== 0) return port;
+  }
+  throw new Error('no two ports are free');
+}
+
+/** A TCP port of loopback that nobody has now; or that one, which rejects when somebody has it. */
+export function freePort(wanted = 0): Promise<number> {
   const server = createServer();
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(wanted, '127.0.0.1', () => {
       const address = server.address();
       const port = typeof address === 'object' && address !== null ? address.port : 0;
       server.close(() => resolve(port));

@@ -62,7 +62,7 @@ async function brokerAt(address: string): Promise<SimBroker> {
   const [where = '', number = '0'] = address.split(':');
   const started = await startBroker(manager, `${home}/broker`, {
     listen: { host: where, port: Number(number) },
-    ...(where === '0.0.0.0' && { leafListen: { host: where, port: leafPort(Number(number)) } }),
+    leafListen: { host: where, port: leafPort(Number(number)) },
   });
   // As the product does: who listens everywhere is where the manager is.
   if (where === '0.0.0.0') manager.attach([`127.0.0.1:${number}`], undefined, [`:${number}`]);

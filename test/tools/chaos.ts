@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestAgent } from '../fixtures/agent/agent-program.ts';
 import { testProgram } from '../fixtures/agent/test-program.ts';
-import { freePort } from '../sim/broker.ts';
+import { freeBrokerPort, freePort } from '../sim/broker.ts';
 import { SimEngine } from '../sim/engine.ts';
 import { type Asked, faultsIn } from '../sim/history.ts';
 import { readJournal } from '../sim/journal.ts';
 import { ManagerChild } from '../sim/manager-child.ts';
 import { dice } from './dice.ts';
+import { killLeaf } from './relay-lab.ts';
 
 export interface ChaosOptions {
   readonly link: 'grpc' | 'nats';
@@ -67,7 +68,7 @@ export async function chaos({ link, seconds, seed }: ChaosOptions): Promise<Chao
   const random = dice(seed);
   const dir = mkdtempSync(join(tmpdir(), 'hostler-chaos-'));
   const home = join(dir, 'm');
-  const broker = link === 'nats' ? `127.0.0.1:${String(await freePort())}` : undefined;
+  const broker = link === 'nats' ? `127.0.0.1:${String(await freeBrokerPort())}` : undefined;
   const manager = await ManagerChild.start({
     home,
     heartbeat: 500,
@@ -77,7 +78,8 @@ export async function chaos({ link, seconds, seed }: ChaosOptions): Promise<Chao
   const kills: Record<string, number> = {};
   try {
     const token = await manager.ask<string>({ ask: 'token', roles: ['relay', 'build'], uses: 3 });
-    const door = { host: '127.0.0.1', port: await freePort() };
+    // Over NATS the relay keeps a leaf node on the broker's port, and so has an address of its own.
+    const door = { host: link === 'nats' ? '127.0.0.2' : '127.0.0.1', port: await freePort() };
     const start = (name: string, roles: readonly string[], more: Partial<TestAgent> = {}): void => {
       const settings = { name, roles, token, once: false, manager: manager.address, link, ...more };
       agents.set(name, new AgentProcess(join(dir, name), settings));
@@ -85,8 +87,7 @@ export async function chaos({ link, seconds, seed }: ChaosOptions): Promise<Chao
     start('relay', ['relay'], { relay: [door] });
     start('near', ['build']);
     await until('relay and agent', async () => (await manager.ask<number>({ ask: 'connected' })) === 2, 60);
-    // Behind the relay the link is gRPC in either case: a broker and a relay cannot share a port of one machine.
-    start('far', ['build'], { manager: `${door.host}:${String(door.port)}`, link: 'grpc' });
+    start('far', ['build'], { manager: `${door.host}:${String(door.port)}` });
     await until('all agents', async () => (await manager.ask<number>({ ask: 'connected' })) === 3, 60);
 
     const mischief: Readonly<Record<string, () => Promise<void>>> = {
@@ -111,6 +112,8 @@ export async function chaos({ link, seconds, seed }: ChaosOptions): Promise<Chao
           // Who starts it again is the manager.
           if (pid > 0) process.kill(pid, 'SIGKILL');
         },
+        // And of this one the relay's agent.
+        leaf: async () => killLeaf(join(dir, 'relay')),
       }),
     };
     const names = Object.keys(mischief);
@@ -160,6 +163,7 @@ export async function chaos({ link, seconds, seed }: ChaosOptions): Promise<Chao
     const pid = await manager.ask<number>({ ask: 'broker' }).catch(() => 0);
     await manager.kill();
     if (pid > 0) process.kill(pid, 'SIGKILL');
+    killLeaf(join(dir, 'relay'));
     rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -34,6 +34,22 @@ export function resultsInOutbox(home: string): string[] {
   });
 }
 
+/** The nats-server of the leaf node of a relay with that home; 0: there is none now. */
+function leafPid(home: string): number {
+  try {
+    const text = readFileSync(join(home, 'leaf', 'nats-server.pid'), 'utf8');
+    return (JSON.parse(text) as { readonly pid: number }).pid;
+  } catch {
+    return 0;
+  }
+}
+
+/** It outlives an agent that is killed. */
+export function killLeaf(home: string): void {
+  const pid = leafPid(home);
+  if (pid > 0) end(pid);
+}
+
 function end(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
@@ -143,12 +159,7 @@ export class RelayLab {
 
   /** The nats-server of the relay's leaf node; 0: there is none. */
   leafPid(): number {
-    try {
-      const text = readFileSync(join(this.home('relay'), 'leaf', 'nats-server.pid'), 'utf8');
-      return (JSON.parse(text) as { readonly pid: number }).pid;
-    } catch {
-      return 0;
-    }
+    return leafPid(this.home('relay'));
   }
 
   async remove(): Promise<void> {
@@ -156,7 +167,8 @@ export class RelayLab {
     for (const name of ['relay', 'node'] as const) await this.kill(name);
     const broker = await this.#manager?.ask<number>({ ask: 'broker' }).catch(() => 0);
     await this.#manager?.kill();
-    for (const pid of [broker ?? 0, this.leafPid()]) if (pid > 0) end(pid);
+    if (broker !== undefined && broker > 0) end(broker);
+    killLeaf(this.home('relay'));
     this.net.remove();
     rmSync(this.dir, { recursive: true, force: true });
   }

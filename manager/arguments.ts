@@ -47,7 +47,8 @@ Decides what happens on a cluster: keeps the definitions, runs the commands, tel
   --nats embedded      start a broker (nats-server) too, and let agents come by way of it; or
   --nats URL           use one that is there: nats://HOST:PORT, several with commas. It has to trust this manager:
   --nats-config        print what stands in the configuration of such a broker, and leave
-  --nats-listen HOST:PORT  where the embedded broker listens (default: the host of --listen, else 127.0.0.1; port 4222)
+  --nats-listen HOST:PORT  where the embedded broker listens (default: the host of --listen, else 127.0.0.1; port 4222);
+                       leaf nodes of relays connect 3200 above it
   --no-agent           do not start an agent on this machine
   --agent-roles a,b    what that agent offers to do (default: ${defaultRoles.join(',')}, and nim on a NIM master; there are ${knownRoles.join(' ')})
   --install-dir DIR    images, package lists, postscripts (default: DIR/install; under systemd: /install)

@@ -35,6 +35,15 @@ const leftOut: readonly { readonly files: RegExp; readonly why: string; readonly
       exports.unregisterChannelzRef = exports.setup = () => {};
     `,
   },
+  {
+    files: /protobufjs\/ext\/descriptor\//,
+    why: 'how a contract describes itself to those who ask a server: an agent is none',
+    instead: `
+      const { Root, Type, Enum } = require('../..');
+      Root.prototype.toDescriptor = () => ({ file: [] });
+      Type.prototype.toDescriptor = Enum.prototype.toDescriptor = () => ({ $type: { toObject: () => ({}) } });
+    `,
+  },
   { files: /protobufjs\/src\/(parse|tokenize)\.js$/, why: 'the contract comes as a descriptor, not as .proto files' },
   {
     files: /node_modules\/(thread-stream|on-exit-leak-free|real-require)\//,

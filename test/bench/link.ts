@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,6 +51,8 @@ export const linkBench: Bench = {
   name: 'link',
   bound: 3_000,
   run: async (signal) => {
+    // Every agent that stores and forwards listens to it.
+    setMaxListeners(0, signal);
     const folder = keep ?? mkdtempSync(join(tmpdir(), 'hostler-bench-link-'));
     mkdirSync(folder, { recursive: true });
     const broker = which('nats-server') === undefined ? undefined : `127.0.0.1:${String(await freePort())}`;

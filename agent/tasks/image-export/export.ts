@@ -15,6 +15,7 @@ import { needBlob } from '../../store/need-blob.ts';
 import { productName } from '../image-pack/archive.ts';
 import { explainingFullDisk } from '../image-tree/disk-full.ts';
 import { absolutePath, plainWord } from '../image-tree/fields.ts';
+import { Far, tarTelling } from '../image-tree/far.ts';
 import type { TaskContext, TaskKind } from '../types.ts';
 import { xmlText, type Element } from './xml.ts';
 
@@ -67,9 +68,12 @@ async function exportImage(spec: ImageExportSpec, context: TaskContext): Promise
     // What is large in it is compressed already.
     const program = which('pigz') === undefined ? 'gzip -n -1' : 'pigz -n -1';
     const args = ['--create', '--dereference', '--numeric-owner', '--owner=0', '--group=0', '--directory', work];
-    await run('tar', [...args, `--use-compress-program=${program}`, '--', image], {
+    const bytes = Object.values(spec.version?.blobs ?? {}).reduce((sum, blob) => sum + blob.bytes, 0);
+    const far = new Far('export', bytes, context);
+    await run('tar', [...args, ...tarTelling, `--use-compress-program=${program}`, '--', image], {
       stdoutTo: handle.fd,
       signal: context.signal,
+      onLine: (line) => far.tarLine(line),
     });
     await handle.sync();
     await rename(temporary, bundle);

@@ -52,6 +52,7 @@ async function importImage(spec: ImageImportSpec, context: TaskContext): Promise
   context.log('Unbundling image...');
   await checkMembers(spec.bundle, context);
   const work = await mkdtemp(join(context.dir, 'import-'));
+  context.progress('import', `unpacking ${spec.bundle}`);
   try {
     await run(
       'tar',
@@ -75,6 +76,7 @@ async function checkMembers(bundle: string, context: TaskContext): Promise<void>
       'invalid_argument',
       `The bundle ${bundle} is refused: ${JSON.stringify(printable(name).slice(0, 200))} in it ${why}. Nothing was unpacked.`,
     );
+  context.progress('import', `looking through ${bundle}`);
   const list = ['--list', '--gzip', '--absolute-names', '--quoting-style=escape', '--file', bundle];
   const read = async (args: readonly string[]): Promise<string[]> => {
     const { stdout, leftOut } = await run('tar', args, {
@@ -213,6 +215,7 @@ async function versionOf(
   if (checked) blobs['initrd'] = await withOwnKey(initrd, key, context.signal);
   for (const [what, { digest }] of Object.entries(blobs)) {
     const name = what === 'root' ? root : (bundleNames[what] ?? '');
+    context.progress('store', `keeping ${name}`);
     await store.putFile(join(folder, name), 'copy', { digest, signal: context.signal, wantedBy: context.dir });
   }
   const shown = Object.fromEntries(Object.entries(blobs).filter(([what]) => what !== 'files'));

@@ -9,9 +9,9 @@ import { HostlerError } from '../../../shared/errors/error.ts';
 import { syncPath } from '../../../shared/files/durable.ts';
 import { run } from '../../../shared/process/run.ts';
 import type { ImagePackSpec } from '../../../shared/task/image-pack.ts';
+import { Far, readByChild, tarTelling } from '../image-tree/far.ts';
 import type { TaskContext } from '../types.ts';
 import type { Addition } from './additions.ts';
-import { Far, readByChild } from './far.ts';
 import { hardLinked } from './hard-linked.ts';
 import type { Survey } from './survey.ts';
 
@@ -91,7 +91,7 @@ export async function pack(request: ArchiveRequest, context: TaskContext): Promi
 async function packSquashfs(request: ArchiveRequest, context: TaskContext): Promise<void> {
   const { output, survey, compress, tree } = request;
   const acls = new Set<string>();
-  const far = new Far(request, context);
+  const far = new Far('pack', bytesOf(request), context);
   const options = squashfsOptions[compress] ?? squashfsOptions['zstd'] ?? [];
   const knowsPseudoFiles = await takesFilesInLists();
   const source = knowsPseudoFiles ? tree : await hardLinked(request, context.signal);
@@ -190,7 +190,7 @@ async function packArchive(request: ArchiveRequest, method: 'cpio' | 'tar', cont
     if (kind === 'folder') lutimesSync(join(request.folder, path), time, time);
   }
   context.progress('pack', `collecting into ${method}, compressing with ${compress}`);
-  const far = new Far(request, context);
+  const far = new Far('pack', bytesOf(request), context);
   const packed = await open(output, 'wx', 0o644);
   const [program, ...args] = compressors[compress] ?? ['gzip', '-n', '-c'];
   try {
@@ -201,8 +201,11 @@ async function packArchive(request: ArchiveRequest, method: 'cpio' | 'tar', cont
   }
 }
 
-/** Bytes of a record of tar, which counts by them. */
-const tarRecord = 10_240;
+/** Of all files that are packed. */
+function bytesOf({ survey, additions }: ArchiveRequest): number {
+  const own = survey.kept.reduce((sum, { info }) => sum + (info.isFile() ? info.size : 0), 0);
+  return additions.reduce((sum, { bytes }) => sum + bytes, own);
+}
 
 /** tar itself hands its archive to the compressor: nothing is written twice. */
 async function tar(
@@ -227,8 +230,7 @@ async function tar(
       '--create',
       ...kept,
       ...same,
-      '--checkpoint=1000',
-      '--checkpoint-action=echo=at %u',
+      ...tarTelling,
       `--use-compress-program=${compressor.join(' ')}`,
       ...names,
       ...sources,
@@ -236,7 +238,7 @@ async function tar(
     {
       stdoutTo: output,
       signal,
-      onLine: (line) => far.reached(Number(/^tar: at (\d+)$/.exec(line)?.[1] ?? 0) * tarRecord),
+      onLine: (line) => far.tarLine(line),
     },
   );
 }

@@ -1,22 +1,32 @@
 import { readFile, readdir } from 'node:fs/promises';
-import { Pace } from '../image-tree/pace.ts';
 import type { TaskContext } from '../types.ts';
-import type { ArchiveRequest } from './archive.ts';
+import { Pace } from './pace.ts';
 
 /** Milliseconds between two looks. */
 const every = 500;
 
-/** Tells how far a packing is: bytes read, of how many, rate, time left. */
+/** Bytes of a record of tar, which counts by them. */
+const tarRecord = 10_240;
+
+/** Options with which tar tells how far it is; the lines are for `Far.tarLine`. */
+export const tarTelling = ['--checkpoint=1000', '--checkpoint-action=echo=at %u'] as const;
+
+/** Tells how far an archive is: bytes, of how many, rate, time left. */
 export class Far {
+  readonly #stage: string;
   readonly #bytes: number;
   readonly #context: TaskContext;
   readonly #pace = new Pace();
   #said = 0;
 
-  constructor({ survey, additions }: Pick<ArchiveRequest, 'survey' | 'additions'>, context: TaskContext) {
-    const own = survey.kept.reduce((sum, { info }) => sum + (info.isFile() ? info.size : 0), 0);
-    this.#bytes = additions.reduce((sum, { bytes }) => sum + bytes, own);
+  constructor(stage: string, bytes: number, context: TaskContext) {
+    this.#stage = stage;
+    this.#bytes = bytes;
     this.#context = context;
+  }
+
+  tarLine(line: string): void {
+    this.reached(Number(/^tar: at (\d+)$/.exec(line)?.[1] ?? 0) * tarRecord);
   }
 
   reached(bytes: number): void {
@@ -24,7 +34,7 @@ export class Far {
     if (bytes === 0 || seconds < this.#said + every / 1000) return;
     this.#said = seconds;
     const done = Math.min(bytes, this.#bytes);
-    this.#context.progress('pack', this.#pace.bytes(done, this.#bytes), done, this.#bytes, 'bytes');
+    this.#context.progress(this.#stage, this.#pace.bytes(done, this.#bytes), done, this.#bytes, 'bytes');
   }
 
   /** Looks now and then while that is under way. */

@@ -52,7 +52,8 @@ export class LeafReports {
       const error = HostlerError.from(thrown, 'unavailable');
       // It may come back with an empty disk.
       this.#prepared = false;
-      if (this.#here) this.#log.warn({ relay: this.#relay, err: error }, "the relay's leaf node is away");
+      const sentence = `the leaf node of the relay '${this.#relay}' is away; what agents lay down there waits`;
+      if (this.#here) this.#log.warn({ relay: this.#relay, reason: error.message }, sentence);
       this.#here = false;
     }
   }

@@ -9,6 +9,7 @@ import { parseRuntime, runtimeFolder } from '../../../shared/distro/node-runtime
 import type { NodeRuntime } from '../../../shared/distro/node-runtime.ts';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { run } from '../../../shared/process/run.ts';
+import { Far } from '../image-tree/far.ts';
 import { existsInside, inside, writeInside } from '../image-tree/inside.ts';
 import type { TaskContext } from '../types.ts';
 import type { TreePart } from './parts.ts';
@@ -89,9 +90,11 @@ async function download(address: string, file: string, context: TaskContext): Pr
     const answer = await fetch(address, { signal: context.signal });
     if (!answer.ok || answer.body === null) throw new Error(`the answer was ${answer.status}`);
     let bytes = 0;
+    const far = new Far('files', Number(answer.headers.get('content-length') ?? 0), context);
     const counted = Readable.fromWeb(answer.body as ReadableStream<Uint8Array>).map((part: Uint8Array) => {
       bytes += part.length;
       if (bytes > mostBytes) throw new Error(`it is longer than ${mostBytes >> 20} MiB`);
+      far.reached(bytes);
       return part;
     });
     await pipeline(counted, createWriteStream(file, { flags: 'wx', mode: 0o600 }));

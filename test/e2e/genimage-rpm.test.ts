@@ -20,46 +20,12 @@ import { contentsOf } from '../lab/image-contents.ts';
 import { ImageTasks } from '../lab/image-tasks.ts';
 import type { RunningTask } from '../lab/image-tasks.ts';
 import { createTestAuthority } from '../lab/pki.ts';
+import { applications, otherApplications } from '../lab/rpm-applications.ts';
 import { labDistribution } from '../lab/rpm-distribution.ts';
 import { makeRepository } from '../lab/rpm-repository.ts';
-import type { LabRpm } from '../lab/rpm-repository.ts';
 
 const programs = ['dnf', 'zypper', 'rpmbuild', 'createrepo_c', 'modifyrepo_c', 'rpmdb'];
 const why = process.getuid?.() === 0 ? programs.find((program) => which(program) === undefined) : 'root';
-
-/** Packages that both distributions have. */
-const applications: readonly LabRpm[] = [
-  {
-    name: 'labapp',
-    epoch: 1,
-    version: '2.0',
-    requires: ['labdep', '/bin/sh'],
-    files: { '/usr/share/labapp/version': { text: '2.0\n' } },
-    scripts: {
-      '%post': 'echo "$(uname -m) $1 LESSON=$LESSON SITE=$SITE $(ls -d /proc/self /dev/null)" > /usr/share/labapp/post',
-    },
-  },
-  { name: 'labdep', requires: ['lab-base'], files: { '/usr/share/labdep': { text: 'needed\n' } } },
-  { name: 'labmember', files: { '/usr/share/labmember': { text: 'of the group\n' } } },
-  { name: 'labunwanted', files: { '/usr/share/labunwanted': { text: 'of the group\n' } } },
-  { name: 'lablate', requires: ['lab-base'], scripts: { '%post': 'echo "LESSON=$LESSON" > /usr/share/lablate' } },
-  { name: 'labshort', files: { '/usr/share/labshort': { text: 'not for long\n' } } },
-  { name: 'labmore', files: { '/usr/share/labmore': { text: 'one more\n' } } },
-  { name: 'labbroken', requires: ['lab-base'], scripts: { '%pre': 'echo "labbroken has no licence"\nexit 7' } },
-  { name: 'labwrong', requires: ['nothing-has-this'] },
-  { name: 'patterns-lab', provides: ['pattern() = lab_tools', 'pattern-visible()'], requires: ['labmember'] },
-];
-
-const others: readonly LabRpm[] = [
-  { name: 'labtool', requires: ['labapp'], files: { '/usr/share/labtool': { text: 'from elsewhere\n' } } },
-  {
-    name: 'labapp',
-    epoch: 1,
-    version: '2.5',
-    requires: ['labdep'],
-    files: { '/usr/share/labapp/version': { text: '2.5\n' } },
-  },
-];
 
 describe.skipIf(why !== undefined)(why === undefined ? 'images of RPMs' : `images of RPMs (needs ${why})`, () => {
   let dir = '';
@@ -116,7 +82,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images of RPMs' : `image
       work,
     );
     // Copied together by hand, no metadata.
-    await makeRepository(at('other/tools'), { rpms: others, bare: true }, work);
+    await makeRepository(at('other/tools'), { rpms: otherApplications, bare: true }, work);
     await rm(work, { recursive: true });
     media['rocky9.4'] = [at('rocky')];
     media['leap15.5'] = [at('leap')];

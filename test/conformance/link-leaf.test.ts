@@ -74,14 +74,15 @@ describe.skipIf(which('nats-server') === undefined)("a relay's leaf node (needs 
 
   const log = (_: object, line: string): void => void said.push(line);
 
-  async function startRelay(identity = () => relay): Promise<RelayService> {
-    const at = [{ host: '127.0.0.2', port: Number(door.split(':')[1]) }];
+  async function startRelay(identity = () => relay, at = door, to = manager.address): Promise<RelayService> {
+    const [host = '', port] = at.split(':');
     const more = { choice: {}, renewSoon: () => undefined, onRenewed: () => () => undefined };
+    const { name, roles } = identity();
     const service = await relayOf({
-      home: join(folder, relay.name),
-      roles: relay.roles,
-      at,
-      manager: manager.address,
+      home: join(folder, name),
+      roles,
+      at: [{ host, port: Number(port) }],
+      manager: to,
       identity,
       ...more,
       log: { info: log, warn: log, error: log },
@@ -97,8 +98,8 @@ describe.skipIf(which('nats-server') === undefined)("a relay's leaf node (needs 
 
   const leafAddress = (): string => `127.0.0.2:${broker.port}`;
 
-  async function agent(identity: Identity): Promise<SimAgent> {
-    const options = { choice: { link: 'nats' as const }, manager: door, identity: () => identity };
+  async function agent(identity: Identity, at = door): Promise<SimAgent> {
+    const options = { choice: { link: 'nats' as const }, manager: at, identity: () => identity };
     const carrier = chosenCarrier({ ...options, stale: () => said.push('stale') });
     const started = await SimAgent.start({ home: join(folder, identity.name), carrier });
     cleanUp.push(() => started.stop());
@@ -156,6 +157,20 @@ describe.skipIf(which('nats-server') === undefined)("a relay's leaf node (needs 
     expect(after.nats).toMatchObject({ via: 'sn.1' });
     const one = await agent(after);
     await until('it is connected', () => one.link.connected);
+  });
+
+  it('a relay behind a relay has a leaf node and a room of its own', async () => {
+    await leafThere();
+    const second = await enrol('sn.2', { roles: ['relay'], at: door });
+    expect(second.nats).toMatchObject({ via: 'sn.1' });
+    const behind = `127.0.0.3:${await freePort()}`;
+    await startRelay(() => second, behind, door);
+    const reached = (): boolean => manager.logged(/relay's leaf node/).some(({ fields }) => fields['relay'] === 'sn.2');
+    await until('the manager reaches the second leaf', reached, 20_000);
+    const node = await enrol('n1', { at: behind });
+    expect(node.nats?.via).toBe('sn.2');
+    const one = await agent(node, behind);
+    await until('the node is connected', () => one.link.connected);
   });
 
   it("an agent reaches its own subjects at the leaf and nobody else's", async () => {

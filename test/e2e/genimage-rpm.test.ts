@@ -23,6 +23,7 @@ import { createTestAuthority } from '../lab/pki.ts';
 import { applications, otherApplications } from '../lab/rpm-applications.ts';
 import { labDistribution } from '../lab/rpm-distribution.ts';
 import { makeRepository } from '../lab/rpm-repository.ts';
+import type { LabRpm } from '../lab/rpm-repository.ts';
 
 const programs = ['dnf', 'zypper', 'rpmbuild', 'createrepo_c', 'modifyrepo_c', 'rpmdb'];
 const why = process.getuid?.() === 0 ? programs.find((program) => which(program) === undefined) : 'root';

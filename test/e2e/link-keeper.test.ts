@@ -41,6 +41,8 @@ async function layDown(ids: readonly string[]): Promise<void> {
   await until('the first runs', () => existsSync(join(lab.dir, 'runs')));
   lab.net.cable('hub', false);
   await until('the manager has noticed', lab.connected(0));
+  // What is said into a connection that died unnoticed is nowhere.
+  await until('and the node', () => lab.said('node').includes('no link to the manager'));
   lab.release();
   await until('the relay keeps every result', () => results().length === ids.length, 90);
 }
@@ -113,8 +115,13 @@ describe.skipIf(!root)('the outbox of a relay, in three network namespaces (need
   });
 
   test('a relay whose disk is full keeps nothing more; the node says so, keeps its own, and it arrives once', async () => {
+    // Its processes see what was mounted before they began.
+    await lab.kill('relay');
     mkdirSync(shelf(), { recursive: true });
     expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4k,mode=700', 'tmpfs', shelf()]).status).toBe(0);
+    writeFileSync(join(shelf(), '.full'), Buffer.alloc(4096));
+    lab.startRelay();
+    await until('all are back', lab.connected(2));
     await lab.give(ids, { lines: 3 });
     lab.net.cable('hub', false);
     await until('the manager has noticed', lab.connected(0));

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isAlive } from '../../shared/process/alive.ts';
 import { which } from '../../shared/process/which.ts';
 import { freePort } from '../sim/broker.ts';
+import { OwnBroker, ownBrokerPossible } from '../tools/own-broker.ts';
 import { dist } from '../tools/real-manager.ts';
 
 /*
@@ -128,6 +129,41 @@ describe.skipIf(which('nats-server') === undefined)('hostler-manager --nats embe
     await startManager();
     await until('the agent is back', async () => (await linkOf('w1')) === 'grpc');
   });
+
+  test.skipIf(!ownBrokerPossible)(
+    'a broker of others, configured by hand as the page says, carries the link (--nats URL)',
+    async () => {
+      await end(manager, 'SIGTERM');
+      const trust = (await run(join(dist, 'hostler-manager'), ['--home', home, '--nats-config'])).stdout;
+      const there = join(folder, 'own');
+      mkdirSync(there);
+      const port = await freePort();
+      const own = new OwnBroker({ folder: there, home, port, trust });
+      own.configure();
+      await own.start();
+      try {
+        await startManager('--nats', `nats://127.0.0.1:${port}`);
+        const named = join(folder, 'b');
+        mkdirSync(join(named, 'cache'), { recursive: true });
+        writeFileSync(join(named, 'cache/tools.json'), '{}');
+        writeFileSync(join(folder, 'token2'), await hostler('agents', 'token', '--roles', 'build'), { mode: 0o600 });
+        const args = ['--home', named, '--manager', at, '--token-file', join(folder, 'token2'), '--name', 'w2'];
+        const second = spawn(join(dist, 'hostler-agent'), [...args, '--nats', `nats://127.0.0.1:${port}`], {
+          stdio: 'ignore',
+          cwd: '/',
+        });
+        try {
+          await until('the second agent is there', async () => (await linkOf('w2')) === 'nats');
+        } finally {
+          await end(second, 'SIGTERM');
+        }
+        await end(manager, 'SIGTERM');
+        expect(isAlive(own.pid)).toBe(true);
+      } finally {
+        await own.stop();
+      }
+    },
+  );
 
   test('a port that is taken is said, and nothing is left behind', async () => {
     await end(manager, 'SIGTERM');

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mountsBelow } from '../../agent/tasks/image-tree/folder.ts';
 import { eventually } from '../../deploy/lab/wait.ts';
 import { knownReleases, shareFamily } from '../../shared/distro/release.ts';
+import { processIds } from '../../shared/process/alive.ts';
 import { run } from '../../shared/process/run.ts';
 import { which } from '../../shared/process/which.ts';
 import type { ImageManifest } from '../../shared/task/image-pack.ts';
@@ -68,6 +69,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a build by hand' : `a bu
     const post = [
       '#!/bin/sh',
       'case " $* " in *" word "*) word=word ;; esac',
+      'case $LESSON in slow) sleep 61 ;; esac',
       'echo "$LESSON $IMG_NAME $word" >"$IMG_ROOTIMGDIR/etc/lesson"',
     ];
     writeFileSync(at('site/post'), `${post.join('\n')}\n`, { mode: 0o755 });
@@ -142,6 +144,18 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a build by hand' : `a bu
     expect((await manifestOf('img')).edits.map(({ path }) => path)).toEqual(['./etc/exports']);
   }, 120_000);
 
+  it('stopped by Ctrl-C, it leaves neither a half tree nor a process', async () => {
+    const slow = line.replace('LESSON=one', 'LESSON=slow').replace(install(tree), '/scratch/slow');
+    const stopped = slow.replace('./genimage', 'timeout --preserve-status -s INT 6 ./genimage');
+    const ended = await inOtherRoot(at('two'), shown(), stopped);
+    expect(ended.stderr).toContain('The build was stopped (SIGINT); an earlier tree is as it was.');
+    expect(ended.exit).toBe(130);
+    expect(existsSync(at('two/scratch/slow/rootimg'))).toBe(false);
+    expect(readdirSync(at('two/var/cache/hostler')).filter((name) => name.startsWith('by-hand'))).toEqual([]);
+    const left = processIds().filter((pid) => commandOf(pid) === 'sleep 61 ');
+    expect(left).toEqual([]);
+  }, 60_000);
+
   it('says what is missing: Node.js, the rest of the share folder, a package list, a release', async () => {
     await mkdir(at('bin'));
     for (const name of ['sh', 'dirname', 'readlink']) await run('ln', ['-s', which(name) ?? '', at('bin', name)]);
@@ -163,3 +177,11 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a build by hand' : `a bu
     );
   }, 60_000);
 });
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
+}

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
@@ -7,11 +8,16 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { runAgent } from '../../../../agent/agent.ts';
 import { enrolBooted } from '../../../../agent/boot/boot.ts';
 import type { BootOptions } from '../../../../agent/boot/boot.ts';
+import { imageSettings } from '../../../../agent/boot/image-settings.ts';
 import { signBootToken } from '../../../../shared/identity/boot-token.ts';
 import type { ClaimRequest } from '../../../../shared/identity/boot-token.ts';
+import { serviceNodeRoles } from '../../../../shared/identity/names.ts';
+import { openLog } from '../../../../shared/log/log.ts';
 import { enrolSim } from '../../../sim/agent.ts';
+import { until } from '../../../sim/engine.ts';
 import { SimManager } from '../../../sim/manager.ts';
 
 /* A machine boots against a real fleet room and a boot server that hands out what a real one would. */
@@ -62,7 +68,7 @@ const options = (commandLine: string): BootOptions => ({
   commandLine,
   mac,
   log: { info: () => {}, warn: () => {} },
-  signal: AbortSignal.timeout(12_000),
+  signal: AbortSignal.timeout(30_000),
 });
 
 beforeEach(async () => {
@@ -96,6 +102,50 @@ test('a machine proves its boot and becomes its node; a refusal is waited out; a
   expect(again.identity().certificate).toBe(first.identity().certificate);
   await again.stop();
 });
+
+test.each([
+  [
+    'that of a service node serves',
+    '{"mode":"stay","roles":["boot","store","relay","control","node"]}',
+    'service',
+    true,
+  ],
+  ['an ordinary one does not, on the same node', '{"mode":"stay"}', 'service', false],
+  [
+    'that of a service node does not, on a node that is none',
+    '{"mode":"stay","roles":["boot","store"]}',
+    'compute',
+    false,
+  ],
+])('an image: %s', async (_, text, profile, serves) => {
+  const commandLine = await bootServer();
+  const info = { user: 'root', command: 'nodeset', correlation: 'c', at: 0 };
+  await manager.registry.commit(info, [
+    { type: 'osimage', name: 'img', values: { 'osimage.imagename': 'img', 'osimage.profile': profile } },
+    { type: 'node', name: 'n01', values: { 'nodetype.provmethod': 'img' } },
+  ]);
+  const image = join(folder, 'image');
+  await mkdir(join(image, 'opt/hostler'), { recursive: true });
+  await writeFile(join(image, 'opt/hostler/agent.json'), text);
+  const stop = new AbortController();
+  const { home } = options(commandLine);
+  const settings = imageSettings(image);
+  const life = runAgent({
+    ...{ home, installDir: join(home, 'install'), tftpDir: join(home, 'tftpboot') },
+    ...{ roles: settings.roles, once: false, serve: [], kinds: [], signal: stop.signal },
+    log: openLog({ file: join(folder, 'agent.log'), level: 'info', program: 'hostler' }),
+    enrol: (life) => enrolBooted(options(commandLine), life),
+  });
+  try {
+    const known = () => manager.fleet.admin.agents().find(({ name, state }) => name === 'n01' && state === 'connected');
+    await until('the node is there', () => known() !== undefined);
+    expect(known()?.roles).toEqual(profile === 'service' ? [...serviceNodeRoles] : ['node']);
+    expect(existsSync(join(home, 'store.sock'))).toBe(serves);
+  } finally {
+    stop.abort();
+    await life;
+  }
+}, 60_000);
 
 test('an authority that the kernel command line does not name is never believed', async () => {
   const commandLine = (await bootServer()).replace(/hostler\.ca=\S+/, `hostler.ca=${'0'.repeat(64)}`);

@@ -117,35 +117,40 @@ test.each([
     'compute',
     false,
   ],
-])('an image: %s', async (_, text, profile, serves) => {
-  const commandLine = await bootServer();
-  const info = { user: 'root', command: 'nodeset', correlation: 'c', at: 0 };
-  await manager.registry.commit(info, [
-    { type: 'osimage', name: 'img', values: { 'osimage.imagename': 'img', 'osimage.profile': profile } },
-    { type: 'node', name: 'n01', values: { 'nodetype.provmethod': 'img' } },
-  ]);
-  const image = join(folder, 'image');
-  await mkdir(join(image, 'opt/hostler'), { recursive: true });
-  await writeFile(join(image, 'opt/hostler/agent.json'), text);
-  const stop = new AbortController();
-  const { home } = options(commandLine);
-  const settings = imageSettings(image);
-  const life = runAgent({
-    ...{ home, installDir: join(home, 'install'), tftpDir: join(home, 'tftpboot') },
-    ...{ roles: settings.roles, once: false, serve: [], kinds: [], signal: stop.signal },
-    log: openLog({ file: join(folder, 'agent.log'), level: 'info', program: 'hostler' }),
-    enrol: (life) => enrolBooted(options(commandLine), life),
-  });
-  try {
-    const known = () => manager.fleet.admin.agents().find(({ name, state }) => name === 'n01' && state === 'connected');
-    await until('the node is there', () => known() !== undefined);
-    expect(known()?.roles).toEqual(profile === 'service' ? [...serviceNodeRoles] : ['node']);
-    expect(existsSync(join(home, 'store.sock'))).toBe(serves);
-  } finally {
-    stop.abort();
-    await life;
-  }
-}, 60_000);
+])(
+  'an image: %s',
+  async (_, text, profile, serves) => {
+    const commandLine = await bootServer();
+    const info = { user: 'root', command: 'nodeset', correlation: 'c', at: 0 };
+    await manager.registry.commit(info, [
+      { type: 'osimage', name: 'img', values: { 'osimage.imagename': 'img', 'osimage.profile': profile } },
+      { type: 'node', name: 'n01', values: { 'nodetype.provmethod': 'img' } },
+    ]);
+    const image = join(folder, 'image');
+    await mkdir(join(image, 'opt/hostler'), { recursive: true });
+    await writeFile(join(image, 'opt/hostler/agent.json'), text);
+    const stop = new AbortController();
+    const { home } = options(commandLine);
+    const settings = imageSettings(image);
+    const life = runAgent({
+      ...{ home, installDir: join(home, 'install'), tftpDir: join(home, 'tftpboot') },
+      ...{ roles: settings.roles, once: false, serve: [], kinds: [], signal: stop.signal },
+      log: openLog({ file: join(folder, 'agent.log'), level: 'info', program: 'hostler' }),
+      enrol: (life) => enrolBooted(options(commandLine), life),
+    });
+    try {
+      const known = () =>
+        manager.fleet.admin.agents().find(({ name, state }) => name === 'n01' && state === 'connected');
+      await until('the node is there', () => known() !== undefined);
+      expect(known()?.roles).toEqual(profile === 'service' ? [...serviceNodeRoles] : ['node']);
+      expect(existsSync(join(home, 'store.sock'))).toBe(serves);
+    } finally {
+      stop.abort();
+      await life;
+    }
+  },
+  60_000,
+);
 
 test('an authority that the kernel command line does not name is never believed', async () => {
   const commandLine = (await bootServer()).replace(/hostler\.ca=\S+/, `hostler.ca=${'0'.repeat(64)}`);

@@ -118,12 +118,15 @@ export function openLink(deps: LinkDeps): AgentLink {
 
   /** What is reported meanwhile is laid down at once: this machine may be switched off before the next attempt. */
   async function pauseKeeping(wait: number): Promise<void> {
+    // Ends with this pause, so that attempts in vain leave nobody waiting.
+    const enough = new AbortController();
     const rest = pause(wait, stopping.signal).then(() => 'over' as const);
     for (;;) {
-      const what = await Promise.race([rest, deps.outbox.grown.next(stopping.signal)]);
-      if (what === 'over' || stopped()) return;
+      const what = await Promise.race([rest, deps.outbox.grown.next(enough.signal)]);
+      if (what === 'over' || stopped()) break;
       await depot.keep(stopping.signal);
     }
+    enough.abort();
   }
 
   const running = run();

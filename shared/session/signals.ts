@@ -7,11 +7,15 @@ export class Changes {
     if (signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve) => {
       const done = (): void => {
-        signal?.removeEventListener('abort', done);
+        signal?.removeEventListener('abort', gone);
         resolve();
       };
+      const gone = (): void => {
+        this.#waiting = this.#waiting.filter((one) => one !== done);
+        done();
+      };
       this.#waiting.push(done);
-      signal?.addEventListener('abort', done, { once: true });
+      signal?.addEventListener('abort', gone, { once: true });
     });
   }
 

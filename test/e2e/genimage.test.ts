@@ -1,5 +1,5 @@
 // Images are built, packed and booted for real: mmdebstrap, mksquashfs, QEMU. bound: 900 s, with virtual machines
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, open, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -334,6 +334,8 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images' : `images (needs
   });
 
   describe('packimage', () => {
+    /** An agent that knows nothing of what was packed before. */
+    const elsewhere = (): ImageTasks => new ImageTasks(mkdtempSync(join(dir, 'elsewhere-')), {});
     const unpacked = async (digest: string): Promise<string> => {
       const folder = await mkdtemp(join(dir, 'unpacked-'));
       await run('unsquashfs', [
@@ -356,7 +358,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images' : `images (needs
       ];
       await writeFile(inTree('etc/shadow-'), 'root:$6$abc$def:1::::::\n');
       const one = await (await tasks.pack(image, { exlist })).result;
-      const two = await (await tasks.pack(image, { exlist })).result;
+      const two = await (await elsewhere().pack(image, { exlist })).result;
       expect(two).toEqual(one);
       await writeFile(inTree('etc/motd'), 'another\n');
       const other = await (await tasks.pack(image, { exlist })).result;
@@ -395,7 +397,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images' : `images (needs
         await file('lean', './usr/*\n+./usr/sbin*\n+./usr/lib\n+./usr/lib/systemd\n+./usr/lib/systemd/systemd\n'),
       ];
       const one = await (await tasks.pack(image, { method, compress, exlist })).result;
-      const two = await (await tasks.pack(image, { method, compress, exlist })).result;
+      const two = await (await elsewhere().pack(image, { method, compress, exlist })).result;
       expect(two.root).toEqual(one.root);
       expect(readdirSync(image).filter((name) => name.startsWith('rootimg.'))).toEqual([product]);
       const unpack = compress === 'xz' ? 'xz -dc "$1" | tar -t' : 'gzip -dc "$1" | cpio -t --quiet';

@@ -181,6 +181,7 @@ describe('packimage', () => {
       'image.store': 's1',
       'image.packedat': '2026-01-01T00:00:00.000Z',
       'image.packedby': 'admin',
+      'image.generation': '1',
     });
     expect(known.row('osimage', 'img')).toMatchObject({
       'hostler.current': 'a'.repeat(64),

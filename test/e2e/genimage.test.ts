@@ -382,10 +382,24 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images' : `images (needs
         expect((await run('getcap', [join(folder, 'usr/bin/ping')])).stdout).toContain('cap_net_raw');
       }
       const manifest = JSON.parse(await readFile(store.path(one.manifest.digest), 'utf8')) as {
-        packages: unknown;
+        packages: { name: string; version: string; arch: string }[];
         files: { root: unknown };
       };
       expect(manifest.packages).toEqual(await installedPackages(inTree('')));
+      // What dpkg itself says, and the bill of materials.
+      const format = '${db:Status-Status} ${Package} ${Version} ${Architecture}\\n';
+      const asked = ['--admindir', inTree('var/lib/dpkg'), '--show', '--showformat', format];
+      const lines = (await run('dpkg-query', asked)).stdout.split('\n').filter((line) => line.startsWith('installed '));
+      const installed = lines.map((line) => line.slice('installed '.length)).sort();
+      expect(manifest.packages.map(({ name, version, arch }) => `${name} ${version} ${arch}`).sort()).toEqual(
+        installed,
+      );
+      const bill = JSON.parse(await readFile(store.path(one.bom?.digest ?? ''), 'utf8')) as {
+        packages: { name: string; versionInfo: string }[];
+      };
+      expect(bill.packages.map(({ name, versionInfo }) => `${name} ${versionInfo}`).sort()).toEqual(
+        installed.map((line) => line.replace(/ \S+$/, '')).sort(),
+      );
       expect(manifest.files.root).toEqual(one.root);
     });
 

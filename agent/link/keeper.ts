@@ -38,6 +38,8 @@ export function keeperAt(manager: string, identity: () => Identity): Required<Ke
   async function ask(method: 'GET' | 'POST', body?: Uint8Array): Promise<IncomingMessage> {
     const options = { ...address, ...tlsOptionsFor(identity(), keeperName), checkServerIdentity: check };
     const asked = request({ ...options, agent, method, path: keptPath, signal: AbortSignal.timeout(patience) });
+    // Also of what comes after the answer began.
+    asked.on('error', () => undefined);
     asked.end(body);
     const [answer] = (await once(asked, 'response')) as [IncomingMessage];
     return answer;

@@ -56,6 +56,10 @@ export async function openKeeper(deps: KeeperDeps): Promise<Keeper> {
       answer(shelf, request, response).catch((thrown: unknown) => {
         const error = HostlerError.from(thrown);
         log.warn({ err: error }, `the relay did not keep reports: ${error.message}`);
+        if (response.headersSent) {
+          response.destroy();
+          return;
+        }
         response.setHeader('Connection', 'close');
         sendText(response, statusOf(error), error.message);
       });

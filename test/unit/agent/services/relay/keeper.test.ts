@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, wr
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
+import { connect, createServer as createTlsServer } from 'node:tls';
 import { Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Identity } from '../../../../../agent/identity/identity-files.ts';
@@ -274,6 +274,23 @@ describe('what agents lay down at a relay while the manager is away', () => {
     counting.close();
     expect(knocks).toBe(0);
     await expect(keeperAt('unix:/nowhere', () => node).canKeep()).resolves.toBe(false);
+  });
+
+  it('a relay that answers and breaks off in the middle harms no agent', async () => {
+    const rude = createTlsServer({ key: relay.key, cert: relay.certificate, ca: relay.authority }, (socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 507 Insufficient Storage\r\nContent-Length: 100\r\n\r\nhalf', () => {
+          setTimeout(() => socket.destroy(), 20);
+        });
+      });
+    });
+    await new Promise<void>((resolve) => rude.listen(0, '127.0.0.1', resolve));
+    const bound = rude.address();
+    const asking = keeperAt(`127.0.0.1:${String(typeof bound === 'object' ? bound?.port : 0)}`, () => node);
+    expect(await asking.canKeep()).toBe(false);
+    await expect(asking.keep('one-life', [{ sequence: 1 }])).rejects.toThrow();
+    rude.close();
   });
 
   it('other requests are told what is taken', async () => {

@@ -97,10 +97,12 @@ async function boot(): Promise<number> {
     });
   }
   const { imageSettings } = await import('./boot/image-settings.ts');
+  const { placeStore } = await import('./boot/store-place.ts');
   const { bootRecord } = await import('./facts/image.ts');
   const log = openLog(home);
   const signal = stopSignal();
   const { mode, roles } = imageSettings();
+  await placeStore(home, roles);
   return runAgent({
     ...folders(home),
     roles,

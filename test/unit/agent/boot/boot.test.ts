@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
@@ -12,6 +12,8 @@ import { runAgent } from '../../../../agent/agent.ts';
 import { enrolBooted } from '../../../../agent/boot/boot.ts';
 import type { BootOptions } from '../../../../agent/boot/boot.ts';
 import { imageSettings } from '../../../../agent/boot/image-settings.ts';
+import { placeStore } from '../../../../agent/boot/store-place.ts';
+import { BlobStore } from '../../../../agent/store/blobs.ts';
 import { signBootToken } from '../../../../shared/identity/boot-token.ts';
 import type { ClaimRequest } from '../../../../shared/identity/boot-token.ts';
 import { serviceNodeRoles } from '../../../../shared/identity/names.ts';
@@ -132,6 +134,10 @@ test.each([
     const stop = new AbortController();
     const { home } = options(commandLine);
     const settings = imageSettings(image);
+    const place = join(folder, 'disk/store');
+    await placeStore(home, settings.roles, place);
+    await placeStore(home, settings.roles, place);
+    expect(existsSync(place)).toBe(settings.roles.includes('store'));
     const life = runAgent({
       ...{ home, installDir: join(home, 'install'), tftpDir: join(home, 'tftpboot') },
       ...{ roles: settings.roles, once: false, serve: [], kinds: [], signal: stop.signal },
@@ -144,6 +150,12 @@ test.each([
       await until('the node is there', () => known() !== undefined);
       expect(known()?.roles).toEqual(profile === 'service' ? [...serviceNodeRoles] : ['node']);
       expect(existsSync(join(home, 'store.sock'))).toBe(serves);
+      if (serves) {
+        const file = join(folder, 'blob');
+        await writeFile(file, 'blob');
+        await new BlobStore(home).putFile(file, 'copy');
+        expect(readdirSync(join(place, 'blobs'))).toHaveLength(1);
+      }
     } finally {
       stop.abort();
       await life;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { ticketFor } from '../../shared/identity/ticket.ts';
 import { attribute, commaList } from '../../shared/objects/index.ts';
 import { cloneServeKind, cloneSyncKind } from '../../shared/task/clone-sync.ts';
 import type { CloneServeSpec, CloneSyncResult, CloneSyncSpec } from '../../shared/task/clone-sync.ts';
@@ -127,8 +127,7 @@ function tasksOf(
   keys: readonly string[],
 ): Effect[] {
   const store = storeOf(known, version);
-  const ticket = (node: string): string =>
-    createHash('sha256').update(`${asked.seed} ${node}`).digest('hex').slice(0, 32);
+  const ticket = (node: string): string => ticketFor(asked.seed, node);
   const spec: CloneServeSpec = {
     version: goldenVersion(known, version, asked.folders.install),
     pieces: blobOf(version, 'files')?.digest ?? '',

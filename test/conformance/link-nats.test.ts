@@ -20,6 +20,7 @@ import {
   managerCame,
   upSubject,
 } from '../../shared/identity/subjects.ts';
+import { which } from '../../shared/process/which.ts';
 import { longestMessage } from '../../shared/session/limits.ts';
 import { frameCodec, keptReportsCodec } from '../../shared/wire/definitions.ts';
 import { SimAgent, type SimAgentOptions, SimSpool, enrolSim } from '../sim/agent.ts';
@@ -476,7 +477,7 @@ describe('a broker', () => {
     try {
       await (await startBroker(manager, join(folder, 'nats'), { listen })).stop();
       const configuration = join(folder, 'nats', 'nats-server.conf');
-      const stray = spawn('nats-server', ['-c', configuration], { stdio: ['ignore', 'ignore', 'pipe'] });
+      const stray = spawn(which('nats-server') ?? '', ['-c', configuration], { stdio: ['ignore', 'ignore', 'pipe'] });
       const ended = once(stray, 'exit');
       let said = '';
       stray.stderr.on('data', (text: Buffer) => (said += text.toString()));

@@ -126,8 +126,11 @@ type TaskReport = Extract<Report, { about: 'task' }>;
 
 function described(state: DisklessState, report: TaskReport, known: View): Step<DisklessState | null> {
   if (report.outcome !== 'done') return end(failure(state, report.message));
-  const { mounts, osvers, arch } = report.result as { readonly [key: string]: Json };
-  const named = { osvers: String(osvers), arch: String(arch) };
+  const { mounts, ...named } = report.result as {
+    readonly mounts: Json;
+    readonly osvers: string;
+    readonly arch: string;
+  };
   const image = state.image === '' ? `${named.osvers}-${named.arch}-netboot-${state.profile}` : state.image;
   const existing = describe(known, image);
   for (const [attr, value] of Object.entries({ osvers: named.osvers, osarch: named.arch })) {

@@ -156,7 +156,16 @@ describe('enrolment', () => {
     it('refuses a proof by another key, and keys of another kind', async () => {
       const { enrolment } = manager.fleet;
       const token = await manager.token();
-      const base = { token, name: 'b1', roles: [], version: '', incarnation: '', natsKey: Buffer.alloc(0), via: '', leaf: false };
+      const base = {
+        token,
+        name: 'b1',
+        roles: [],
+        version: '',
+        incarnation: '',
+        natsKey: Buffer.alloc(0),
+        via: '',
+        leaf: false,
+      };
       const other = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'der' });
       for (const publicKey of [other, randomBytes(91), Buffer.alloc(0), randomBytes(100_000)]) {
         await expect(

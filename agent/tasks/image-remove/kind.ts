@@ -8,7 +8,8 @@ import { removeTree } from '../image-tree/remove.ts';
 import type { TaskKind } from '../types.ts';
 
 /** Names of everything that genimage and packimage make in an image folder; whatever else lies there stays. */
-const ours = /^(?:rootimg(?:\..*)?|kernel|initrd-state(?:less|lite)\.\S+|\.(?:build|boot|pack)\.json|\.tree\S*|\.lock\.pid)$/;
+const ours =
+  /^(?:rootimg(?:\..*)?|kernel|initrd-state(?:less|lite)\.\S+|\.(?:build|boot|pack)\.json|\.tree\S*|\.lock\.pid)$/;
 
 /** rmimage: the tree, kernel, initrds and packed copies of an image. */
 export const imageRemove: TaskKind = {

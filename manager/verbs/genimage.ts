@@ -34,6 +34,8 @@ interface State {
   /** Attributes that the images get which -o -a -p defines in the end; none: the image is there. */
   readonly define?: Readonly<Record<string, string>>;
   readonly retry?: Retry;
+  /** Lists of the profile as the management node found them. */
+  readonly found?: Readonly<Record<string, string>>;
   readonly [key: string]: Json;
 }
 
@@ -132,13 +134,17 @@ function build(asked: Asked, known: View, image: Description, around: Around): S
   const spec = specOf(asked, known, image, define !== undefined);
   const task = { key: 'build', kind: imageBuildKind, title: `Build ${image.name}`, spec: { ...spec }, deadline };
   const { pkglist, otherpkglist, postinstall, environment } = spec;
-  const lists = { image: image.name, pkglist, otherpkglist, postinstall, environment, exlist: [] };
+  const search = { osvers, arch: spec.arch, profile: spec.profile };
+  const lists = {
+    ...{ image: image.name, pkglist, otherpkglist, postinstall, environment, exlist: [] },
+    ...(spec.search && { search }),
+  };
   const { rootimgdir } = spec;
   return {
     state: {
       ...{ image: image.name, server: asked.server, rootimgdir },
-      // Without a name the lists are looked for where the image is built.
-      ...(define === undefined ? { retry: { task, lists, agent: '', problem: '' } } : { define }),
+      retry: { task, lists, agent: '', problem: '' },
+      ...(define && { define }),
     },
     effects: [
       ...before,
@@ -317,7 +323,7 @@ function definitions(state: State, known: View, result: ImageBuildResult): Chang
   return ['netboot', 'statelite'].map((provmethod) =>
     changeFor(known, 'osimage', state.image.replace('-netboot-', `-${provmethod}-`), {
       ...state.define,
-      ...result.found,
+      ...(state.found ?? result.found),
       provmethod,
     }),
   );

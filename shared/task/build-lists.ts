@@ -14,10 +14,19 @@ export interface BuildListsSpec {
   readonly postinstall: readonly string[];
   /** osimage.environvar: replaces `$NAME` in the paths of includes. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Nothing is named: the lists of the profile are looked for, as a build does (ImageBuildSpec.search). */
+  readonly search?: {
+    readonly osvers: string;
+    readonly arch: string;
+    readonly profile: string;
+    readonly [key: string]: Json;
+  };
   readonly [key: string]: Json;
 }
 
 export interface BuildListsResult {
+  /** With `search`: what was found, by osimage attribute; several files with commas. */
+  readonly found?: Readonly<Record<string, string>>;
   readonly blob: BlobRef & { readonly [key: string]: Json };
   readonly [key: string]: Json;
 }

@@ -32,7 +32,9 @@ export async function withBroughtLists(spec: Json, context: TaskContext): Promis
   const folder = join(place, `${image}-${digest.slice(0, 12)}`);
   await sweep(place);
   context.log(`Lists and scripts are those of ${access.agent}.`);
-  return { ...(spec), ...(await laidOut(bundle, spec, folder)) };
+  // What was looked for is found.
+  const search = 'search' in spec && { search: false };
+  return { ...spec, ...(await laidOut(bundle, spec, folder)), ...search };
 }
 
 /** Writes the files of a bundle into the folder; resolves with the fields of the specification that name them. */

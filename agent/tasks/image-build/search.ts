@@ -17,24 +17,36 @@ export interface Searched {
  */
 export async function searchLists(build: Build, context: TaskContext): Promise<Searched> {
   if (!build.search) return { build, found: undefined };
+  const found = await findLists(build.osvers, build.arch, build.profile, context.installDir);
+  const one = (name: string): string[] => (found[name] === undefined ? [] : [found[name]]);
+  return {
+    build: { ...build, pkglist: one('pkglist'), otherpkglist: one('otherpkglist'), postinstall: one('postinstall') },
+    found,
+  };
+}
+
+/**
+ * What there is for a profile, by attribute of the osimage; a pkglist always. Throws `not_found`, with the places where it
+ * was looked for.
+ */
+export async function findLists(
+  osvers: string,
+  arch: string,
+  profile: string,
+  installDir: string,
+): Promise<Readonly<Record<string, string>>> {
   const share = shareFolder();
-  const rows = await profileFiles('netboot', build.osvers, build.arch, context.installDir, share);
-  const row = rows.find((one) => one.profile === build.profile);
-  const file = row?.['pkglist'];
-  if (row === undefined || file === undefined) {
-    const places = listFolders(build.osvers, 'netboot').flatMap((folder) => [
-      join(context.installDir, 'custom', folder),
+  const rows = await profileFiles('netboot', osvers, arch, installDir, share);
+  const row = rows.find((one) => one.profile === profile);
+  if (row?.['pkglist'] === undefined) {
+    const places = listFolders(osvers, 'netboot').flatMap((folder) => [
+      join(installDir, 'custom', folder),
       join(share, folder),
     ]);
     throw new HostlerError(
       'not_found',
-      `There is no package list of the profile ${build.profile} for ${build.osvers}: no ${build.profile}.pkglist in ${places.join(' and ')}.`,
+      `There is no package list of the profile ${profile} for ${osvers}: no ${profile}.pkglist in ${places.join(' and ')}.`,
     );
   }
-  const found = Object.fromEntries(Object.entries(row).filter(([attribute]) => attribute !== 'profile'));
-  const one = (name: string): string[] => (found[name] === undefined ? [] : [found[name]]);
-  return {
-    build: { ...build, pkglist: [file], otherpkglist: one('otherpkglist'), postinstall: one('postinstall') },
-    found,
-  };
+  return Object.fromEntries(Object.entries(row).filter(([attribute]) => attribute !== 'profile'));
 }

@@ -27,22 +27,22 @@ export interface Retry {
   readonly [key: string]: Json;
 }
 
+/** Attributes of the osimage to files, as the management node found them. */
+type Found = Readonly<Record<string, string>>;
 type TaskReport = Extract<Report, { about: 'task' }>;
 
 /** Seconds: small files. */
 const deadline = 600;
 const missing =
-  /^(?:The (?:pkglist|otherpkglist|postinstall_filename) specified |Unable to open the following pkglist files|The exlist file )/;
+  /^(?:The (?:pkglist|otherpkglist|postinstall_filename) specified |Unable to open the following pkglist files|The exlist file |There is no package list of the profile )/;
 
 /**
  * The next step of bringing lists; undefined: this report is not about it. A report: bringing them failed, and the verb
  * is to take this for the end of its task.
  */
-export function bringLists<S extends { readonly server: string; readonly image: string; readonly retry?: Retry }>(
-  state: S,
-  report: Report,
-  known: View,
-): Step<S> | TaskReport | undefined {
+export function bringLists<
+  S extends { readonly server: string; readonly image: string; readonly retry?: Retry; readonly found?: Found },
+>(state: S, report: Report, known: View): Step<S> | TaskReport | undefined {
   const { retry, server, image } = state;
   if (retry === undefined || report.about !== 'task') return undefined;
   const { task, lists } = retry;
@@ -67,7 +67,7 @@ export function bringLists<S extends { readonly server: string; readonly image: 
   if (report.outcome !== 'done') {
     return { ...report, key: task.key, message: `${retry.problem} (on ${retry.agent}; ${report.message})` };
   }
-  const { blob } = report.result as unknown as BuildListsResult;
+  const { blob, found } = report.result as unknown as BuildListsResult;
   const endpoints = words(known.reported('agent', server)?.['agent.store'] ?? '');
   const brought: BroughtLists = { blob, from: { agent: server, endpoints } };
   const again: Effect = {
@@ -79,7 +79,7 @@ export function bringLists<S extends { readonly server: string; readonly image: 
       spec: { ...task.spec, lists: brought },
     },
   };
-  return { state, effects: [again] };
+  return { state: found === undefined ? state : { ...state, found }, effects: [again] };
 }
 
 function lacksLists(report: TaskReport, server: string): report is TaskReport & { readonly outcome: 'failed' } {

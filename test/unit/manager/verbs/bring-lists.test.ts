@@ -91,3 +91,29 @@ describe.each(verbs)('%s on a machine that has not the lists', (name, verb, key,
     expect(refusal(other?.effects)).toContain('The package x does not exist.');
   });
 });
+
+describe('genimage -o -a -p on a machine that has not the lists of the profile', () => {
+  it('takes what the management node finds, and defines the osimages with it', () => {
+    const known = view();
+    const options = { o: ['rocky9.4'], a: ['aarch64'], p: ['login'] };
+    const first = genimage.start(asked('genimage', { operands: [], options }), known);
+    const message = 'There is no package list of the profile login for rocky9.4: no login.pkglist in /install.';
+    const asks = genimage.on?.(first.state, failed('build', message), known);
+    expect(taskIn(asks?.effects)).toMatchObject({
+      ...{ key: 'lists', on: { agent: 'xcatmn' } },
+      spec: { search: { osvers: 'rocky9.4', arch: 'aarch64', profile: 'login' }, pkglist: [] },
+    });
+    const found = { pkglist: '/share/login.pkglist', exlist: '/share/login.exlist' };
+    const lists = { ...brought, result: { blob: { digest: 'd', bytes: 7 }, found } } as Report;
+    const again = genimage.on?.(asks?.state ?? null, lists, known);
+    expect(taskIn(again?.effects)).toMatchObject({ key: 'build-again', on: { agent: 'arm01' } });
+    const result = { kernelver: '5.14', packages: 90, bytes: 5e8, stages: [] };
+    const report: Report = { about: 'task', key: 'build-again', outcome: 'done', agent: 'arm01', result };
+    const ended = genimage.on?.(again?.state ?? null, report, known);
+    const commit = ended?.effects.find((effect) => effect.do === 'commit');
+    expect(commit?.changes[0]).toMatchObject({
+      name: 'rocky9.4-aarch64-netboot-login',
+      values: { 'linuximage.pkglist': '/share/login.pkglist', 'linuximage.exlist': '/share/login.exlist' },
+    });
+  });
+});

@@ -1,15 +1,16 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { laidOut } from '../../../../../agent/tasks/build-lists/bring.ts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { laidOut, withBroughtLists } from '../../../../../agent/tasks/build-lists/bring.ts';
 import { gatherLists } from '../../../../../agent/tasks/build-lists/gather.ts';
 import { buildLists } from '../../../../../agent/tasks/build-lists/kind.ts';
 import { readExlists } from '../../../../../agent/tasks/image-pack/exlist.ts';
 import { readPkglists } from '../../../../../agent/tasks/image-build/pkglist.ts';
 import type { TaskContext } from '../../../../../agent/tasks/types.ts';
 import { BlobStore } from '../../../../../agent/store/blobs.ts';
-import type { BuildListsResult } from '../../../../../shared/task/build-lists.ts';
+import type { BuildListsResult, ListBundle } from '../../../../../shared/task/build-lists.ts';
+import type { Json } from '../../../../../shared/verb/effect.ts';
 
 let dir = '';
 const at = (...path: string[]): string => join(dir, ...path);
@@ -21,10 +22,20 @@ const put = (path: string, text: string, mode = 0o644): string => {
 const nothing = { image: 'img', pkglist: [], otherpkglist: [], exlist: [], postinstall: [], environment: {} };
 const read = (path: string): Promise<string> => Promise.resolve(readFileSync(path, 'utf8'));
 
+const contextFor = (folder: string, spec: Json): TaskContext => ({
+  ...{ id: 'j.lists', dir: at(folder), home: at('home'), installDir: at('install'), tftpDir: '/tftpboot' },
+  ...{ correlation: '', spec, signal: new AbortController().signal },
+  log: () => undefined,
+  progress: () => undefined,
+});
+
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'hostler-lists-'));
 });
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(dir, { recursive: true, force: true });
+});
 
 describe('the lists of an osimage, brought to another machine', () => {
   it('come to the same there: includes, passes, environment', async () => {
@@ -76,19 +87,39 @@ describe('the lists of an osimage, brought to another machine', () => {
     await expect(gatherLists({ ...nothing, ...spec, pkglist })).rejects.toThrow(message);
   });
 
+  it('of a profile are looked for, as the management node has them', async () => {
+    vi.stubEnv('HOSTLER_SHARE', at('share'));
+    put('share/netboot/rocky/compute.pkglist', 'shipped\n');
+    const own = put('install/custom/netboot/rocky/compute.rocky9.pkglist', 'own\n');
+    const script = put('share/netboot/rocky/compute.postinstall', '#!/bin/sh\n', 0o755);
+    mkdirSync(at('task2'), { recursive: true });
+    const search = { osvers: 'rocky9.4', arch: 'x86_64', profile: 'compute' };
+    const result = (await buildLists.run(contextFor('task2', { ...nothing, search }))) as BuildListsResult;
+    expect(result.found).toMatchObject({ pkglist: own, postinstall: script });
+    const bundle = JSON.parse(readFileSync(new BlobStore(at('home')).path(result.blob.digest), 'utf8')) as ListBundle;
+    expect(bundle.pkglist).toEqual(['own\n']);
+    expect(bundle.postinstall).toHaveLength(1);
+    const nosuch = { ...nothing, search: { ...search, profile: 'nosuch' } };
+    await expect(buildLists.run(contextFor('task2', nosuch))).rejects.toThrow('no nosuch.pkglist in');
+    // Whoever gets them does not look again.
+    const context = contextFor('task2', {});
+    const spec = {
+      image: 'img',
+      search: true,
+      pkglist: [],
+      lists: { blob: result.blob, from: { agent: 'a', endpoints: [] } },
+    };
+    const told = (await withBroughtLists(spec, context)) as Record<string, Json>;
+    expect(told['search']).toBe(false);
+    expect(readFileSync((told['pkglist'] as string[])[0] ?? '', 'utf8')).toBe('own\n');
+  });
+
   it('are kept in the store only as they were brought last', async () => {
     const pkglist = put('mn/changing', 'one\n');
-    const home = at('home');
     mkdirSync(at('task'), { recursive: true });
-    const context = {
-      ...{ id: 'j.lists', dir: at('task'), home, installDir: '/install', tftpDir: '/tftpboot', correlation: '' },
-      spec: { ...nothing, pkglist: [pkglist] },
-      signal: new AbortController().signal,
-      log: () => undefined,
-      progress: () => undefined,
-    } satisfies TaskContext;
+    const context = contextFor('task', { ...nothing, pkglist: [pkglist] });
     const first = (await buildLists.run(context)) as BuildListsResult;
-    const store = new BlobStore(home);
+    const store = new BlobStore(at('home'));
     expect(await store.size(first.blob.digest)).toBe(first.blob.bytes);
     put('mn/changing', 'two\n');
     const second = (await buildLists.run(context)) as BuildListsResult;

@@ -10,6 +10,9 @@ import { commandsFor, type Command } from '../tools/commands.ts';
 import { RealManager } from '../tools/real-manager.ts';
 import { diskArguments, type LabDisk } from './disks.ts';
 
+/** The firmware waits a minute for a boot server of IPv6 before it goes on to the disk. */
+const onlyIpv4 = ['-fw_cfg', 'name=opt/org.tianocore/IPv6PXESupport,string=n'];
+
 /** `HOSTLER_LAB_LOGS` names a folder for consoles and logs, and has each step of the machines told. */
 const keepLogs = process.env['HOSTLER_LAB_LOGS'];
 
@@ -149,7 +152,7 @@ export class CloneLab {
       firmware,
       accel: 'tcg',
       memoryMiB,
-      more: [...diskArguments(disks, first), ...more],
+      more: [...diskArguments(disks, first), ...(firmware === 'uefi' ? onlyIpv4 : []), ...more],
     });
     this.#vms.set(node, vm);
     return vm;
@@ -181,7 +184,8 @@ export class CloneLab {
           last = now;
           return is(state) ? state : undefined;
         },
-        { timeoutMs, everyMs: 1000 },
+        // Each look starts a program, on a machine that is busy enough.
+        { timeoutMs, everyMs: 3000 },
       );
     } catch (thrown) {
       const end = (await this.#vms.get(node)?.console.text())?.trimEnd().split('\n').slice(-40).join('\n') ?? '';

@@ -21,7 +21,13 @@ const sector = 512;
  */
 export function layoutOf(report: MachineReport): Layout {
   const devices = new Map(flat(report.devices).map((device) => [device.kname, device]));
-  const byPath = new Map([...devices.values()].map((device) => [device.path, device]));
+  // Volumes have two: the mapper's, and the kernel's own, which /proc/swaps tells.
+  const byPath = new Map(
+    [...devices.values()].flatMap((device) => [
+      [device.path, device] as const,
+      [`/dev/${device.kname}`, device] as const,
+    ]),
+  );
   const parents = parentsOf(report.devices);
   const used = usedDisks(report, byPath, parents);
   const numbered = new Map(used.map((disk, index) => [disk.kname, `disk${index + 1}`]));

@@ -78,7 +78,8 @@ export interface MachineReport {
   readonly links: ReadonlyMap<string, readonly string[]>;
 }
 
-const columns = 'KNAME,PATH,TYPE,SIZE,FSTYPE,UUID,LABEL,PARTUUID,SERIAL';
+// Only with NAME does lsblk tell what is below what.
+const columns = 'NAME,KNAME,PATH,TYPE,SIZE,FSTYPE,UUID,LABEL,PARTUUID,SERIAL';
 
 /** Asks this machine's own programs. Throws `failed_precondition` naming a program that is missing. */
 export async function machineReport(signal: AbortSignal): Promise<MachineReport> {

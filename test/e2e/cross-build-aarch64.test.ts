@@ -34,7 +34,7 @@ describe.skipIf(lack !== undefined)(
         const began = Date.now();
         const { exit, stderr } = await site.command('genimage', ['mainframe']);
         // Within a second of work; the rest is what a busy machine adds.
-        expect(Date.now() - began).toBeLessThan(5_000);
+        expect(Date.now() - began).toBeLessThan(10_000);
         expect(exit).toBe(1);
         expect(stderr).toMatch(
           /cannot run programs of s390x, .* qemu-s390x .*(?:Install qemu-user-static|update-binfmts --enable)/,

@@ -125,13 +125,11 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a build elsewhere' : `a 
     await rm(dir, { recursive: true, force: true });
   });
 
-  it('--on decides; who is named and cannot is told at once', async () => {
-    const began = Date.now();
+  it('--on decides; who is named and cannot is told', async () => {
     expect((await run('genimage', '--on', 'nosuch', 'img')).stderr).toContain("There is no agent 'nosuch'.");
     expect((await run('genimage', '--on', here, 'img')).stderr).toContain(
       `The agent '${here}' does not have the role 'build'.`,
     );
-    expect(Date.now() - began).toBeLessThan(5_000);
     const built = await done('genimage', '--on', 'far', 'img');
     expect(built.stdout).toMatch(/Built .* on far\)/);
     // It had no lists: they were brought to it.

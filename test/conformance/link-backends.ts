@@ -1,28 +1,21 @@
 import { createServer, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { grpcCarrier } from '../../agent/link/grpc.ts';
-import { agentLogin, natsCarrier } from '../../agent/link/nats.ts';
 import type { Carrier } from '../../agent/link/link.ts';
 import type { Identity } from '../../agent/identity/identity-files.ts';
 import { openGrpcLink } from '../../manager/fleet/links/grpc.ts';
-import { openNatsLink } from '../../manager/fleet/links/nats.ts';
 import { openListener } from '../../manager/fleet/listener.ts';
-import { downSubject, upSubject } from '../../shared/identity/subjects.ts';
-import { connectBroker } from '../../shared/broker/connection.ts';
 import type { Duplex } from '../../shared/session/duplex.ts';
 import { type MemoryLink, memoryLink } from '../../shared/session/memory.ts';
-import { frameCodec, fromAgentCodec, wire } from '../../shared/wire/definitions.ts';
+import { fromAgentCodec, wire } from '../../shared/wire/definitions.ts';
 import type { FromAgent, FromAgent__Output } from '../../shared/wire/generated/hostler/v1/FromAgent.ts';
 import type { ToAgent, ToAgent__Output } from '../../shared/wire/generated/hostler/v1/ToAgent.ts';
 import { clientOptions, mutualCredentials } from '../../agent/link/grpc-client.ts';
 import { Metadata } from '@grpc/grpc-js';
-import type { Msg } from 'nats';
-import { simKeeps, startBroker } from '../sim/broker.ts';
-import { until } from '../sim/engine.ts';
 import { type LogLine, type SimManager, collectLog } from '../sim/manager.ts';
 
 type AgentEnd = Duplex<ToAgent__Output, FromAgent>;
-type ManagerEnd = Duplex<FromAgent__Output, ToAgent>;
+export type ManagerEnd = Duplex<FromAgent__Output, ToAgent>;
 
 /** One way for agents to reach a manager, with the means to do it harm. */
 export interface Wiring {
@@ -118,114 +111,10 @@ export const grpc: Backend = {
   },
 };
 
-/** Over a real nats-server with mutual TLS and credentials of the manager; agents reach it through a relay that can be cut. */
-export const nats: Backend = {
-  name: 'NATS',
-  async wire(manager, identity, folder) {
-    const broker = await sharedBroker(manager, folder);
-    const relay = await openRelay({ host: '127.0.0.1', port: 0 }, { host: '127.0.0.1', port: broker.port });
-    const options = { servers: () => [relay.address], identity: () => identity };
-    const stopping = new AbortController();
-    const closers: (() => Promise<void>)[] = [];
-    return {
-      get passable() {
-        return relay.passable;
-      },
-      set passable(value: boolean) {
-        relay.passable = value;
-      },
-      carrier: natsCarrier(options),
-      cut: () => relay.cut(),
-      async garbage() {
-        const before = manager.natsLink.counts.undecodable;
-        const client = await connectBroker(agentLogin([broker.address], identity));
-        client.publish(upSubject(identity, 'garbage'), Buffer.from('ffffffffff', 'hex'));
-        await client.drain();
-        await until('the garbage is seen', () => manager.natsLink.counts.undecodable > before);
-      },
-      async oversized() {
-        const client = await connectBroker(agentLogin([broker.address], identity));
-        // Who does not listen is taken for gone.
-        const ended = new Promise<void>((resolve) => {
-          const callback = (_: Error | null, { data }: Msg): void => {
-            if (frameCodec.decode(Buffer.from(data)).end) resolve();
-          };
-          client.subscribe(downSubject(identity, 'oversized'), { callback });
-        });
-        const up = upSubject(identity, 'oversized');
-        client.publish(up, frameCodec.encode({ number: 1, piece: fromAgentCodec.encode({ hello: strangeHello }) }));
-        const message = oversizedMessage();
-        const size = 500_000;
-        for (let at = 0, number = 2; at < message.length; at += size, number++) {
-          const more = at + size < message.length;
-          client.publish(up, frameCodec.encode({ number, piece: message.subarray(at, at + size), more }));
-        }
-        await ended;
-        await client.close();
-      },
-      async bare() {
-        await manager.natsLink.close();
-        let arrive: (end: ManagerEnd) => void = () => undefined;
-        const arrived = new Promise<ManagerEnd>((resolve) => (arrive = resolve));
-        const link = openNatsLink({
-          fleet: {
-            enrolment: manager.fleet.enrolment,
-            kept: () => Promise.resolve(true),
-            serve: (end) => {
-              arrive(end);
-              return new Promise(() => undefined);
-            },
-          },
-          login: async () =>
-            manager.nats.account.managerLogin([broker.address], await manager.fleet.authority.issueManager()),
-          log: collectLog([]),
-          mostKept: simKeeps,
-        });
-        closers.push(() => link.close());
-        await until('the link listens', () => link.open);
-        const agent = await natsCarrier(options)(stopping.signal);
-        await agent.send({});
-        return { agent, manager: await arrived };
-      },
-      async close() {
-        stopping.abort();
-        for (const close of closers) await close();
-        await relay.close();
-        await broker.release();
-      },
-    };
-  },
-};
-
-type Shared = Awaited<ReturnType<typeof startBroker>> & { users: number; release(): Promise<void> };
-const brokers = new WeakMap<SimManager, Promise<Shared>>();
-
-/** One broker a manager, however many wirings. */
-async function sharedBroker(manager: SimManager, folder: string): Promise<Shared> {
-  const start = async (): Promise<Shared> => {
-    const broker = await startBroker(manager, join(folder, 'nats'));
-    const shared: Shared = {
-      ...broker,
-      users: 0,
-      release: async () => {
-        shared.users--;
-        if (shared.users === 0) await broker.stop();
-      },
-    };
-    manager.attach([broker.address]);
-    return shared;
-  };
-  const starting = brokers.get(manager) ?? start();
-  brokers.set(manager, starting);
-  const shared = await starting;
-  shared.users++;
-  await until('the manager is at the broker', () => manager.natsLink.open);
-  return shared;
-}
-
 type Door = { readonly path: string } | { readonly host: string; readonly port: number };
 
-async function openRelay(at: Door, target: Door) {
+/** Between agents and whoever they talk with: can be cut. */
+export async function openRelay(at: Door, target: Door) {
   const open = new Set<Socket>();
   const relay = {
     address: '',
@@ -264,7 +153,7 @@ async function openRelay(at: Door, target: Door) {
 }
 
 /** The hello of a program that is an agent by its certificate alone. */
-const strangeHello = {
+export const strangeHello = {
   protocolLowest: 1,
   protocolHighest: 1,
   version: '0',
@@ -273,7 +162,7 @@ const strangeHello = {
   taskKinds: {},
 };
 
-function oversizedMessage(): Buffer {
+export function oversizedMessage(): Buffer {
   return Buffer.from(fromAgentCodec.encode({ sequence: 1, facts: { facts: 'x'.repeat(8 * 1024 * 1024) } }));
 }
 
@@ -303,8 +192,8 @@ async function bareDoor(manager: SimManager, path: string) {
     arrive(end);
     return new Promise(() => undefined);
   };
-  const { enrolment, authority, kept } = manager.fleet;
-  const link = openGrpcLink({ serve, enrolment, authority, kept }, log);
+  const { enrolment, authority } = manager.fleet;
+  const link = openGrpcLink({ serve, enrolment, authority, kept: () => Promise.resolve(true) }, log);
   const listening = await openListener(
     { socketPath: path },
     {

@@ -6,7 +6,8 @@ import { SimAgent, type SimAgentOptions, SimSpool, enrolSim } from '../sim/agent
 import { type Asked, faultsIn } from '../sim/history.ts';
 import { SimManager } from '../sim/manager.ts';
 import { dice } from '../tools/dice.ts';
-import { type Backend, type Wiring, grpc, memory, nats } from './link-backends.ts';
+import { type Backend, type Wiring, grpc, memory } from './link-backends.ts';
+import { nats } from './link-nats-backends.ts';
 
 const agentCount = 3;
 const taskCount = 240;

@@ -14,10 +14,11 @@ import type { ToAgent__Output } from '../../shared/wire/generated/hostler/v1/ToA
 import { SimAgent, type SimAgentOptions, enrolSim } from '../sim/agent.ts';
 import { until } from '../sim/engine.ts';
 import { SimManager } from '../sim/manager.ts';
-import { type Backend, type Wiring, grpc, memory, nats } from './link-backends.ts';
+import { type Backend, type Wiring, grpc, memory } from './link-backends.ts';
+import { leaf, nats } from './link-nats-backends.ts';
 
 /** What every carrier of the link must give. */
-describe.each([memory, grpc, nats])('link over $name', (backend: Backend) => {
+describe.each([memory, grpc, nats, leaf])('link over $name', (backend: Backend) => {
   let folder: string;
   let manager: SimManager;
   let identity: Identity;

@@ -43,6 +43,7 @@ export class NatsAuthority {
   readonly #seeds: Seeds;
   readonly #relays = new Map<string, NatsAccount>();
   readonly #names = new KeyedLock();
+  #made: () => void = () => undefined;
 
   private constructor(folder: string, seeds: Seeds) {
     this.#folder = folder;
@@ -96,8 +97,14 @@ export class NatsAuthority {
       const seeds = await seedsIn(join(folder, `${name}.json`), relaySeedNames, fresh);
       const account = new NatsAccount(seeds, this.#system);
       this.#relays.set(name, account);
+      this.#made();
       return account;
     });
+  }
+
+  /** Called when there is another relay. */
+  onRelay(listener: () => void): void {
+    this.#made = listener;
   }
 
   /** Whom the broker trusts. */

@@ -2,6 +2,9 @@ import { HostlerError } from '../../../shared/errors/error.ts';
 import type { FleetLog } from '../log.ts';
 import type { KeptReports } from './kept-reports.ts';
 
+/** How often to look at a leaf node that is there, in milliseconds. */
+const pace = 3_000;
+
 /**
  * What agents laid down at a relay's leaf node. The leaf may be away for hours, with the manager's own connection to the
  * broker open all the time.
@@ -15,11 +18,17 @@ export class LeafReports {
   #now: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #here = false;
+  #looked = 0;
 
   constructor(reports: Pick<KeptReports, 'prepare' | 'drain'>, relay: string, log: FleetLog) {
     this.#reports = reports;
     this.#relay = relay;
     this.#log = log;
+  }
+
+  /** For a timer: one that is away is asked for at each call, the broker knows that it is not there. */
+  async poll(): Promise<void> {
+    if (!this.#here || Date.now() - this.#looked >= pace) await this.look();
   }
 
   /**
@@ -42,6 +51,7 @@ export class LeafReports {
   }
 
   async #once(): Promise<void> {
+    this.#looked = Date.now();
     try {
       if (!this.#prepared) await this.#reports.prepare();
       this.#prepared = true;

@@ -16,7 +16,7 @@ export interface RelayLinksDeps extends Omit<NatsLinkDeps, 'login' | 'via' | 'fl
   readonly fleet: NatsLinkDeps['fleet'] & {
     readonly enrolment: { keepsLeaf(name: string): boolean };
   };
-  readonly authority: Pick<NatsAuthority, 'relays' | 'relay' | 'claim' | 'systemLogin'>;
+  readonly authority: Pick<NatsAuthority, 'relays' | 'relay' | 'onRelay' | 'claim' | 'systemLogin'>;
   /** HOST:PORT each. */
   readonly servers: readonly string[];
   /** Asked anew for each connection. */
@@ -69,11 +69,14 @@ export function openRelayLinks(deps: RelayLinksDeps): RelayLinks {
   }
 
   look();
+  // Its leaf node comes soon: the broker is to know the account by then.
+  authority.onRelay(look);
   const looking = setInterval(look, lookEvery);
   return {
     links,
     async close(abrupt = false) {
       clearInterval(looking);
+      authority.onRelay(() => undefined);
       await Promise.all([...closing, ...[...links.values()].map((link) => link.close(abrupt))]);
     },
   };

@@ -34,7 +34,7 @@ const rememberedOfOne = 8;
 const drainEvery = 60_000;
 const defaultMostKept = 1024 * 1024 * 1024;
 /** The same for a leaf node, which comes and goes. */
-const lookEvery = 3_000;
+const lookEvery = 500;
 
 /** Milliseconds of the first and the longest pause before the broker is tried again. */
 const pauses = [250, 10_000] as const;
@@ -206,7 +206,7 @@ class TheNatsLink implements NatsLink {
     const later = setInterval(
       () => {
         // Laid down while the manager was on its way; their agents send them again, but the stream is to be emptied.
-        const drained = leaf?.look() ?? reports.drain();
+        const drained = leaf?.poll() ?? reports.drain();
         drained.catch((err: unknown) => log.warn({ err }, 'cannot look for reports that the broker kept'));
       },
       via === undefined ? drainEvery : lookEvery,

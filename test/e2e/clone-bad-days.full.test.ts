@@ -1,4 +1,4 @@
-// bound: 2400 s
+// bound: 2400 s, with virtual machines
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-// bound: 1200 s
+// bound: 1200 s, with virtual machines
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../deploy/lab/wait.ts';
 import type { Vm } from '../../deploy/lab/vm.ts';

@@ -1,4 +1,4 @@
-// bound: 1500 s
+// bound: 1500 s, with virtual machines
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../deploy/lab/wait.ts';
 import { CloneLab, addressOf, told, type LabMachine } from '../lab/clone-lab.ts';

@@ -1,4 +1,4 @@
-// bound: 900 s, with a virtual machine
+// bound: 900 s, with virtual machines
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -159,6 +159,37 @@ describe.skipIf(which('nats-server') === undefined)("a relay's leaf node (needs 
     await until('it is connected', () => one.link.connected);
   });
 
+  it('reports of an agent behind that is gone by then wait in the leaf, and are applied without a gap', async () => {
+    await leafThere();
+    const tls = await manager.fleet.authority.issueManager();
+    const login = await manager.nats.relay('sn.1')?.managerLogin([leafAddress()], tls);
+    if (login === undefined) throw new Error('the relay has no account');
+    const node = await enrol('n1', { at: door });
+    const one = await agent(node);
+    await until('it is connected', () => one.link.connected);
+    await manager.crash();
+    await until('the link is down', () => !one.link.connected);
+    for (let number = 0; number < 200; number++) await one.link.report({ facts: { facts: `{"arch":"a${number}"}` } });
+    const { last } = one.outbox;
+    const inLeaf = await connectBroker({ ...login, relay: 'sn.1' });
+    cleanUp.push(() => inLeaf.close());
+    const { streams } = await inLeaf.jetstreamManager();
+    const kept = async (): Promise<number> => {
+      const { data } = await streams.getMessage('HOSTLER_REPORTS', { last_by_subj: keptSubject(node) });
+      return keptReportsCodec.decode(Buffer.from(data)).messages.at(-1)?.sequence ?? 0;
+    };
+    let through = 0;
+    for (const late = Date.now() + 15_000; through < last && Date.now() < late;) through = await kept().catch(() => 0);
+    expect(through).toBe(last);
+    await one.stop();
+    await rm(join(folder, 'n1', 'outbox'), { recursive: true });
+    await manager.up();
+    const told = (): unknown => manager.registry.view.reported('agent', 'n1')?.['agent.arch'];
+    await until('the last of them is applied', () => told() === 'a199');
+    expect(manager.logged(/a gap before reports|were refused/)).toEqual([]);
+    for (let left = 1; left > 0;) left = (await streams.info('HOSTLER_REPORTS')).state.messages;
+  });
+
   it('a relay behind a relay has a leaf node and a room of its own', async () => {
     await leafThere();
     const second = await enrol('sn.2', { roles: ['relay'], at: door });

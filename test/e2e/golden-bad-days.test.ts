@@ -12,14 +12,14 @@ import { differencesOf, GoldenEnds, type Captured } from '../lab/golden-ends.ts'
 /* Captures on bad days: real programs, a small file system in memory for the disk that is full. */
 
 let ends: GoldenEnds;
-let root: string;
+let root = '';
 
 beforeAll(async () => {
   ends = await GoldenEnds.start();
 });
 afterAll(() => ends.stop());
 beforeEach(async () => {
-  if (root !== undefined) await rm(root, { recursive: true, force: true });
+  if (root !== '') await rm(root, { recursive: true, force: true });
   root = await ends.machine('machine');
 });
 

@@ -3,8 +3,8 @@ import { replaceFile } from '../../../../shared/files/durable.ts';
 import type { ImagePackResult } from '../../../../shared/task/image-pack.ts';
 import { removeTree } from '../../image-tree/remove.ts';
 import type { TaskContext } from '../../types.ts';
-import { copyTree } from './copy.ts';
-import { forgotten, generationRecord, generationsOf, generationTree, workRecord } from './places.ts';
+import { copyTree, differing } from './copy.ts';
+import { forgotten, generationRecord, generationsOf, generationTree, readRecord, workRecord } from './places.ts';
 import type { Generation, GoldenPlaces } from './places.ts';
 
 export const generationId = (manifest: string): string => manifest.slice(0, 12);
@@ -57,7 +57,12 @@ export async function putWorkTree(
   const [next, old] = [`${places.growing}.next`, `${places.growing}.old`];
   await removeTree(next);
   const before = (await lstat(tree).catch(() => undefined)) !== undefined;
-  await copyTree(generationTree(places, generation.id), next, before ? tree : undefined, context);
+  const from = generationTree(places, generation.id);
+  // Looking costs a fraction of making it anew where there are very many files.
+  if (before && (await readRecord(workRecord(places)))?.id === generation.id) {
+    if ((await differing(from, tree, 1, context)).length === 0) return;
+  }
+  await copyTree(from, next, before ? tree : undefined, context);
   await removeTree(old);
   if (before) await rename(tree, old);
   await rename(next, tree);

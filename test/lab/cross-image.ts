@@ -71,13 +71,18 @@ export class CrossSite {
     const dir = await mkdtemp(join(tmpdir(), 'hostler-cross-'));
     const manager = await RealManager.start(['--agent-roles', 'build,store', '--install-dir', join(dir, 'install')]);
     const site = new CrossSite(dir, manager);
-    await eventually(
-      'the agent is connected',
-      async () => (await site.command('hostler', ['agents'])).stdout.includes('connected'),
-      { timeoutMs: 30_000 },
-    );
-    if (cached) await shareCaches(join(manager.home, 'agent'));
-    return site;
+    try {
+      await eventually(
+        'the agent is connected',
+        async () => (await site.command('hostler', ['agents'])).stdout.includes('connected'),
+        { timeoutMs: 30_000 },
+      );
+      if (cached) await shareCaches(join(manager.home, 'agent'));
+      return site;
+    } catch (thrown) {
+      await site.close();
+      throw thrown;
+    }
   }
 
   /** An osimage with nothing but what every image has, its tree in `<dir>/<name>`. */

@@ -95,6 +95,8 @@ export async function startGolden(
   );
   const own = { firmware: firmwareOf(kind), first: 'disk' } as const;
   const machine: LabMachine = { ...own, disks, more: await goldenMark(lab, node) };
+  // The agent that keeps the image opens its address with the first boot configuration.
+  await lab.run('nodeset', node, 'boot');
   await lab.power(node, machine);
   return machine;
 }

@@ -36,9 +36,14 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the same inputs' : `the 
     }
     expect(counts.join('\n')).toMatch(/^packages: 1 packages on top.*\npackages: \d+ packages on top/);
     const two = new ImageTasks(join(dir, 'other-home'), { HOSTLER_AGENT_PROGRAM: join(dir, 'agent') });
-    await (
-      await two.build(join(dir, 'two'), { pkglist: [list] })
-    ).result;
+    const mask = process.umask(0o077);
+    try {
+      await (
+        await two.build(join(dir, 'two'), { pkglist: [list] })
+      ).result;
+    } finally {
+      process.umask(mask);
+    }
     const [a, b] = [await entries('one'), await entries('two')];
     const different = [...new Set([...a.keys(), ...b.keys()])].filter((path) => {
       const [x, y] = [a.get(path), b.get(path)];
@@ -46,5 +51,8 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the same inputs' : `the 
     });
     expect(different).toEqual([]);
     expect(a.size).toBeGreaterThan(10_000);
+    // And so do the packed versions, with kernel, initrd, bill of materials and manifest.
+    const [packedOne, packedTwo] = [await one.pack(join(dir, 'one')), await two.pack(join(dir, 'two'))];
+    expect(await packedTwo.result).toEqual(await packedOne.result);
   }, 900_000);
 });

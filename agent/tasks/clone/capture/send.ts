@@ -10,23 +10,11 @@ import type { CaptureMount, CaptureSendSpec } from '../../../../shared/task/capt
 import type { TaskContext, TaskKind } from '../../types.ts';
 import { joinDaemon, withPreparedClient } from '../systemimager/prepared.ts';
 import { openLine } from './line.ts';
-import { dropViews, takeViews, type View } from './snapshots.ts';
+import { dropViews, takeViews, viewer, type View } from './snapshots.ts';
 import { checkedSend } from './spec.ts';
 
 /** How long the image server may be out of reach before the capture is given up. */
 const patienceMs = 15 * 60_000;
-
-/**
- * Makes mounts in a namespace of its own, read-only, each file system by itself: what lies below mount points is seen
- * as it is on the disk, and nothing of the machine's own mounts changes. The text is fixed; all words are arguments.
- */
-const viewer = `set -e
-while [ "$1" != -- ]; do
-  if [ "$1" = bind ]; then mount --bind "$2" "$3"; mount -o remount,bind,ro "$3"; shift 3
-  else mount -t "$2" -o "$3" "$4" "$5"; shift 5; fi
-done
-shift
-exec "$@"`;
 
 /** On a golden client: one rsync after the other reads this machine, each over a connection that we opened. */
 export const captureSend: TaskKind = {

@@ -1,4 +1,4 @@
-import { lstat, readFile, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HostlerError } from '../../../../shared/errors/error.ts';
 import { run } from '../../../../shared/process/run.ts';
@@ -11,10 +11,22 @@ import type { TaskContext } from '../../types.ts';
  * system itself, which is then read in passes. What is made is written down before, and goes again however this ends.
  */
 
+/**
+ * Makes mounts in a namespace of its own, read-only, each file system by itself: what lies below mount points is seen
+ * as it is on the disk, and nothing of the machine's own mounts changes. The text is fixed; all words are arguments.
+ */
+export const viewer = `set -e
+while [ "$1" != -- ]; do
+  if [ "$1" = bind ]; then mount --bind "$2" "$3"; mount -o remount,bind,ro "$3"; shift 3
+  else mount -t "$2" -o "$3" "$4" "$5"; shift 5; fi
+done
+shift
+exec "$@"`;
+
 /** How one file system is read. */
 export interface View {
   readonly at: string;
-  /** Words for the viewer of send.ts, up to the folder it is seen at. */
+  /** Words for the viewer, up to the folder it is seen at. */
   readonly mount: readonly string[];
   /** For people: `snapshot of LVM`, `in passes: ...`. */
   readonly how: string;
@@ -104,15 +116,25 @@ export async function takeViews(
     try {
       await note(context, planned);
       await call(planned.make, context);
+      await tryView(planned.view, context);
       views.push(planned.view);
       volumes = await lvmVolumes(context);
     } catch (error) {
       context.signal.throwIfAborted();
-      views.push({ ...bound, how: `in passes: ${HostlerError.from(error).message}` });
+      await call(planned.remove, context).catch(() => ''); // was never made, or is tried again at the end
+      views.push({ ...bound, how: `in passes, for no snapshot can be read: ${HostlerError.from(error).message}` });
     }
   }
   for (const { at, how } of views) context.log(`${at} is read ${how}`);
   return views;
+}
+
+/** A snapshot that cannot be mounted is of no use; better known now than in the middle. */
+async function tryView({ mount }: View, context: TaskContext): Promise<void> {
+  const place = join(context.dir, 'try');
+  await mkdir(place, { recursive: true, mode: 0o700 });
+  const space = ['--mount', '--propagation', 'private', 'sh', '-c', viewer, 'sh'];
+  await call(['unshare', ...space, ...mount, place, '--', 'true'], context);
 }
 
 async function planOf(

@@ -17,7 +17,14 @@ describe.skipIf(lack !== undefined)(lack === undefined ? arch : `${arch} (needs 
 
   it('is built on another machine, and boots to the hello of its agent', async () => {
     await site.define('power', arch);
-    await site.done('genimage', 'power');
+    const first = await site.command('genimage', ['power'], { timeoutMs: 900_000 });
+    if (first.exit !== 0) {
+      // Mirrors of updates are at times not in step for one architecture. Then the release alone, which pkgdir says.
+      expect(first.stderr).toContain('The lists of packages could not be fetched');
+      const main = 'http://deb.debian.org/debian bookworm main';
+      await site.done('chdef', '-t', 'osimage', '-o', 'power', `pkgdir=${main}`);
+      await site.done('genimage', 'power');
+    }
     // EM_PPC64
     expect(readFileSync(join(site.dir, 'power/rootimg/usr/bin/node')).readUInt16LE(18)).toBe(21);
     await site.done('packimage', 'power');

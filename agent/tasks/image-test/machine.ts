@@ -67,6 +67,9 @@ export interface MachineFiles {
   readonly relay: readonly string[];
 }
 
+/** MiB: pseries takes nothing between. */
+const memoryStep = 256;
+
 /** Where the task answers; nothing else answers in the machine's network. */
 export const taskAddress = '10.0.2.9';
 
@@ -81,7 +84,16 @@ export function machineArguments(machine: Machine, accelerator: string, files: M
       '-cpu',
       accelerator === 'kvm' ? 'host' : machine.processor,
     ],
-    ...['-smp', '1', '-m', String(files.megabytes), '-nodefaults', '-display', 'none', '-no-reboot'],
+    ...[
+      '-smp',
+      '1',
+      '-m',
+      String(Math.ceil(files.megabytes / memoryStep) * memoryStep),
+      '-nodefaults',
+      '-display',
+      'none',
+      '-no-reboot',
+    ],
     ...['-kernel', files.kernel, '-initrd', files.initrd, '-append', files.words.join(' ')],
     ...['-serial', `file:${files.console.replaceAll(',', ',,')}`],
     '-netdev',

@@ -26,6 +26,9 @@ describe('the machine that tests an image', () => {
     expect(words[words.indexOf('-cpu') + 1]).toBe(processor);
     expect(words[words.indexOf('-accel') + 1]).toMatch(/^tcg/);
     expect(words).toContain('file:/c,,onsole');
+    // pseries refuses what is no multiple of 256.
+    const odd = machineArguments(machine, 'tcg', { ...files, megabytes: 1229 });
+    expect(odd[odd.indexOf('-m') + 1]).toBe('1280');
     // Nothing but the task can be reached.
     expect(words[words.indexOf('-netdev') + 1]).toMatch(/^user,id=net,restrict=on,.*guestfwd=tcp:10\.0\.2\.9:80-cmd:/);
     expect(machineArguments(machine, 'kvm', files)).toEqual(expect.arrayContaining(['-accel', 'kvm', '-cpu', 'host']));

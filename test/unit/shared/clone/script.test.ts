@@ -180,3 +180,10 @@ describe('what comes from outside', () => {
     expect(() => checkedFacts({ ...facts, mdadmConf: '/etc/passwd' })).toThrow('mdadm.conf');
   });
 });
+
+describe('drivers that the captured initramfs lacks', () => {
+  it('are added for the disks that were taken, where the installer has any', () => {
+    expect(installScript({ ...facts, drivers: true }, node, planned())).toContain('\nmore_drivers sda\n');
+    expect(installScript(facts, node, planned())).not.toContain('more_drivers');
+  });
+});

@@ -89,7 +89,7 @@ async function helperDisk(tree: string): Promise<string> {
     const root = join(copy, 'root');
     await run('cp', ['--archive', '--reflink=auto', tree, root]);
     await writeFile(join(root, 'lab-init'), init, { mode: 0o755 });
-    const fresh = await emptyDisk(`${file}.${process.pid}`, 2 << 30);
+    const fresh = await emptyDisk(`${file}.${process.pid}`, 2 * 2 ** 30);
     await run('mkfs.ext4', ['-q', '-F', '-E', 'lazy_itable_init=1,lazy_journal_init=1', '-d', root, fresh], {
       timeoutMs: 300_000,
     });

@@ -33,7 +33,7 @@ export const genimage: CommandDefinition = {
     { short: 'l', value: 'SIZE', help: 'Limit of the writable layer of a node, as 2g or 40%' },
     { short: 't', value: 'SIZE', help: 'Limit of /tmp, as 512m' },
     { long: 'permission', value: 'MODE', help: 'Mode of /.statelite; kept in permission' },
-    { long: 'kerneldir', value: 'DIR', help: 'Folder of further kernel packages' },
+    { long: 'kerneldir', value: 'DIR', help: 'Folder of further kernel packages; kept in kerneldir' },
     { long: 'onlyinitrd', help: 'Make the initrd anew and leave the tree as it is' },
     { long: 'fresh', help: 'Build everything anew, also what did not change; edits in the tree are lost' },
     { long: 'noupdate', help: 'No update of all packages after further ones were installed' },

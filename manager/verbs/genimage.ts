@@ -46,6 +46,7 @@ const writtenBack = [
   ['n', 'netdrivers', 'The netdrivers is different from the value in linuximage table, will update it.'],
   ['k', 'kernelver', 'The kernelver is different from the value in linuximage table, will update it.'],
   ['g', 'krpmver', 'The krpmver is different from the value in linuximage table, will update it.'],
+  ['kerneldir', 'kerneldir', 'The kerneldir is different from the value in linuximage table, will update it.'],
   ['permission', 'permission', 'The permission is different from the value in linuximage table, will update it.'],
 ] as const;
 
@@ -222,7 +223,7 @@ function fromProfile(asked: Asked, known: View): Step<State | null> {
   if (hasFlag(asked, 'dryrun'))
     return end(
       ...before,
-      { do: 'say', text: `${legacyDryrunLine(asked.folders.share, osvers, arch, profile)}\n` },
+      { do: 'say', text: `${legacyDryrunLine(asked, osvers, arch, profile)}\n` },
       { do: 'done', exit: 0 },
     );
   const name = `${osvers}-${arch}-netboot-${profile}`;

@@ -10,26 +10,15 @@ import type { Description } from './description.ts';
  */
 export function dryrunLine(asked: Asked, image: Description, spec: ImageBuildSpec): string {
   const { install, share } = asked.folders;
-  const [osvers, arch] = [image.value('osvers'), image.value('osarch')];
-  const release = releaseOf(osvers);
   const value = (option: string, attr?: string): string =>
     optionValue(asked, option) ?? (attr === undefined ? '' : image.value(attr));
-  const flag = (option: string, word = option): string[] => (hasFlag(asked, option) ? [`--${word}`] : []);
+  const [osvers, arch] = [image.value('osvers'), image.value('osarch')];
+  const release = releaseOf(osvers);
   // Without one Debian's packages come from where the building machine has its own.
   const usual = release?.bootstrap === 'mmdebstrap' ? '' : `${install}/${osvers}/${arch}`;
   return [
     start(share, osvers, arch, image.value('profile')),
-    ...plain('-n', value('n', 'netdrivers')),
-    ...plain('-i', value('i', 'nodebootif')),
-    ...plain('-r', value('r', 'otherifce')),
-    ...plain('-l', value('l')),
-    ...plain('-t', value('t')),
-    ...plain('-k', value('k', 'kernelver')),
-    ...plain('-g', value('g', 'krpmver')),
-    ...plain('-m', value('m')),
-    ...plain('--permission', spec.permission),
-    ...plain('--kerneldir', value('kerneldir', 'kerneldir')),
-    ...flag('onlyinitrd'),
+    ...before(asked, value, spec.permission),
     ...Object.entries(spec.environment).flatMap(([name, text]) => plain('--env', `${name}=${text}`)),
     ...quoted('--srcdir', image.value('pkgdir') || usual),
     ...plain('--pkglist', image.value('pkglist')),
@@ -38,8 +27,7 @@ export function dryrunLine(asked: Asked, image: Description, spec: ImageBuildSpe
     ...quoted('--postinstall', image.value('postinstall')),
     ...plain('--rootimgdir', spec.rootimgdir),
     ...plain('--driverupdatesrc', image.value('driverupdatesrc')),
-    ...flag('ignorekernelchk', 'ignorekernelchk 1'),
-    ...flag('noupdate', 'noupdate 1'),
+    ...behind(asked),
     // Not of the original: only where a build by hand would come out otherwise.
     ...(spec.nodeagent === 'stay' && image.value('profile') !== 'service' ? ['--nodeagent stay'] : []),
     ...(release !== undefined && needsRuntime(release) ? quoted('--noderuntime', spec.noderuntime) : []),
@@ -47,9 +35,39 @@ export function dryrunLine(asked: Asked, image: Description, spec: ImageBuildSpe
   ].join(' ');
 }
 
-/** For -o -a -p without an osimage. */
-export function legacyDryrunLine(share: string, osvers: string, arch: string, profile: string): string {
-  return start(share, osvers, arch, profile);
+/** For -o -a -p without an osimage: what was given, and nothing else. */
+export function legacyDryrunLine(asked: Asked, osvers: string, arch: string, profile: string): string {
+  const value = (option: string): string => optionValue(asked, option) ?? '';
+  return [
+    start(asked.folders.share, osvers, arch, profile),
+    ...before(asked, value, value('permission')),
+    ...behind(asked),
+  ].join(' ');
+}
+
+/** Options that stand before what the osimage names. `value`: of an option, else of that attribute. */
+function before(asked: Asked, value: (option: string, attr?: string) => string, permission: string): string[] {
+  return [
+    ...plain('-n', value('n', 'netdrivers')),
+    ...plain('-i', value('i', 'nodebootif')),
+    ...plain('-r', value('r', 'otherifce')),
+    ...plain('-l', value('l')),
+    ...plain('-t', value('t')),
+    ...plain('-k', value('k', 'kernelver')),
+    ...plain('-g', value('g', 'krpmver')),
+    ...plain('-m', value('m')),
+    ...plain('--permission', permission),
+    ...plain('--kerneldir', value('kerneldir', 'kerneldir')),
+    ...flag(asked, 'onlyinitrd'),
+  ];
+}
+
+function behind(asked: Asked): string[] {
+  return [...flag(asked, 'ignorekernelchk', 'ignorekernelchk 1'), ...flag(asked, 'noupdate', 'noupdate 1')];
+}
+
+function flag(asked: Asked, option: string, word = option): string[] {
+  return hasFlag(asked, option) ? [`--${word}`] : [];
 }
 
 function start(share: string, osvers: string, arch: string, profile: string): string {

@@ -124,12 +124,14 @@ describe('genimage', () => {
   });
 
   it('writes back what was given, says so, and uses it', () => {
-    const effects = start(view(), ['img'], { n: ['e1000e,igb'], i: ['eth0'], permission: ['700'], k: ['6.1'] });
+    const given = { n: ['e1000e,igb'], i: ['eth0'], permission: ['700'], k: ['6.1'], kerneldir: ['/kernels'] };
+    const effects = start(view(), ['img'], given);
     expect(said(effects)).toBe(
       'Generating image: \n' +
         'The primary nic is different from the value in linuximage table, will update it.\n' +
         'The netdrivers is different from the value in linuximage table, will update it.\n' +
         'The kernelver is different from the value in linuximage table, will update it.\n' +
+        'The kerneldir is different from the value in linuximage table, will update it.\n' +
         'The permission is different from the value in linuximage table, will update it.\n',
     );
     expect(effects.find((effect) => effect.do === 'commit')?.changes).toMatchObject([
@@ -140,6 +142,7 @@ describe('genimage', () => {
           'linuximage.nodebootif': 'eth0',
           'linuximage.netdrivers': 'e1000e,igb',
           'linuximage.kernelver': '6.1',
+          'linuximage.kerneldir': '/kernels',
           'linuximage.permission': '700',
         },
       },
@@ -186,6 +189,18 @@ describe('genimage', () => {
     });
     expect(said(start(known, ['img'], { dryrun: [''] }))).toMatch(
       new RegExp(` --nodeagent stay --noderuntime "${noderuntime}" img\n$`),
+    );
+  });
+
+  it('--dryrun of -o -a -p has what was given, and nothing else', () => {
+    const line = (options: Record<string, readonly string[]>): string | undefined =>
+      said(start(view(), [], { o: ['rocky9.4'], p: ['compute'], dryrun: [''], ...options }))
+        .split('\n')
+        .find((text) => text.startsWith('cd '));
+    const begin = 'cd /opt/xcat/share/xcat/netboot/rocky; ./genimage -a x86_64 -o rocky9.4 -p compute';
+    expect(line({})).toBe(begin);
+    expect(line({ n: ['igb'], k: ['5.14'], t: ['1g'], permission: ['700'], onlyinitrd: [''], noupdate: [''] })).toBe(
+      `${begin} -n igb -t 1g -k 5.14 --permission 700 --onlyinitrd --noupdate 1`,
     );
   });
 

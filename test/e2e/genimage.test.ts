@@ -1,4 +1,5 @@
 // Images are built, packed and booted for real: mmdebstrap, mksquashfs, QEMU. bound: 900 s, with virtual machines
+// One file, however long: all of it is about the one image of its beginning, which takes a minute to build.
 import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, open, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,17 +9,15 @@ import { BlobStore } from '../../agent/store/blobs.ts';
 import { handEdits } from '../../agent/tasks/image-tree/edits.ts';
 import { mountsBelow } from '../../agent/tasks/image-tree/folder.ts';
 import { installedPackages } from '../../agent/tasks/image-tree/packages.ts';
-import { createNetwork, type LabNetwork } from '../../deploy/lab/network.ts';
-import { macOfTap, startVm, type Vm } from '../../deploy/lab/vm.ts';
+import { createNetwork } from '../../deploy/lab/network.ts';
+import { startVm, type Vm } from '../../deploy/lab/vm.ts';
 import { eventually } from '../../deploy/lab/wait.ts';
-import { commandLine } from '../../shared/boot/command-line.ts';
-import { imageScript } from '../../shared/boot/ipxe.ts';
 import { run } from '../../shared/process/run.ts';
 import { which } from '../../shared/process/which.ts';
 import { imageBuildKind, type ImageBuildResult } from '../../shared/task/image-build.ts';
-import { nodePlaceholder, type BootApplySpec } from '../../shared/task/boot-apply.ts';
-import { imagePackKind, type ImagePackResult } from '../../shared/task/image-pack.ts';
+import { imagePackKind } from '../../shared/task/image-pack.ts';
 import { BootHost } from '../lab/boot-host-client.ts';
+import { bootSpecOf } from '../lab/boot-spec.ts';
 import { ImageTasks, type RunningTask } from '../lab/image-tasks.ts';
 import { loopDevicesOf } from '../lab/loop-devices.ts';
 import { createTestAuthority } from '../lab/pki.ts';
@@ -489,7 +488,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'images' : `images (needs
         );
         let vm: Vm | undefined;
         try {
-          await host.apply(bootSpec(network, authority.fingerprint, packed));
+          await host.apply(bootSpecOf(network, authority.fingerprint, packed));
           vm = await startVm({
             name: 'node',
             network,
@@ -588,55 +587,4 @@ async function flipByte(path: string, at: number): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-function bootSpec(network: LabNetwork, authority: string, packed: ImagePackResult): BootApplySpec {
-  const server = { address: network.address, httpPort: 80 };
-  const [kernel, initrd, image] = [packed.kernel.digest, packed.initrd.digest, packed.root.digest];
-  const serial = { serialport: '0', serialspeed: '115200', serialflow: '' };
-  const words = commandLine({
-    ...server,
-    ...serial,
-    node: nodePlaceholder,
-    httpsPort: 7443,
-    authority,
-    image,
-    addkcmdline: 'panic=-1',
-  });
-  const state = 'netboot img';
-  return {
-    service: {
-      interfaces: [network.bridge],
-      httpPort: 80,
-      httpsPort: 7443,
-      networks: [
-        {
-          name: 'lab',
-          net: network.net,
-          mask: network.mask,
-          server: network.address,
-          gateway: network.address,
-          dynamicrange: '',
-          leaseSeconds: 3600,
-        },
-      ],
-      domain: 'cluster.test',
-      manager: `${network.address}:7301`,
-      authority,
-      nameservers: [],
-    },
-    nodes: { n0: { macs: [macOfTap(0)], ip: '10.77.0.10', hostname: 'n0', profile: 'img' } },
-    profiles: {
-      img: {
-        state,
-        ipxe: imageScript(server, state, { kernel, initrd, words }),
-        authorise: true,
-        kernel,
-        initrd,
-        image,
-      },
-    },
-    blobs: [packed.kernel, packed.initrd, packed.root],
-    allNodes: true,
-  };
 }

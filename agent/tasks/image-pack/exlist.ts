@@ -39,11 +39,21 @@ export async function readExlists(
       const line = raw.replace(/#.*$/, '').trim();
       if (line === '') continue;
       if (line.startsWith('+')) takeIn.push(line.slice(1).trim());
-      else leaveOut.push(line.startsWith('-') ? line.slice(1).trim() : line);
+      else leaveOut.push(notEverything(line.startsWith('-') ? line.slice(1).trim() : line, file));
     }
   };
   for (const file of files) await take(file, []);
   return { leaveOut, takeIn };
+}
+
+/** `/` matches nothing, as find has it, and so would be passed over in silence; who wrote it meant something. */
+function notEverything(pattern: string, file: string): string {
+  if (!/^\.?\/+\*?$/.test(pattern) || pattern === './*') return pattern;
+  throw new HostlerError(
+    'invalid_argument',
+    `The exclude list ${file} has the line ${pattern}, the whole image: that leaves no /sbin/init in it. ` +
+      'Patterns begin with ./ and name what is left out: ./usr/share/doc*.',
+  );
 }
 
 /** True for paths (`./etc/passwd`) that are not packed. */

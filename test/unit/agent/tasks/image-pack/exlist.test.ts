@@ -35,6 +35,19 @@ describe('readExlists', () => {
   });
 });
 
+describe('an exclude list of the whole image', () => {
+  it.each(['/', '-/', './', '//', '/*'])('is refused: %s', async (line) => {
+    await expect(readExlists(['/l'], read({ '/l': `./tmp/*\n${line} # all\n` }))).rejects.toThrow(
+      /The exclude list \/l has the line \S+, the whole image: that leaves no \/sbin\/init in it/,
+    );
+  });
+
+  it('may take in again what it needs', async () => {
+    const text = './*\n./usr/\n+./usr*\n+./sbin*\n';
+    expect((await readExlists(['/l'], read({ '/l': text }))).leaveOut.slice(-2)).toEqual(['./*', './usr/']);
+  });
+});
+
 describe('compile', () => {
   const paths = [
     './a',

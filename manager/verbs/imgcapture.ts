@@ -93,6 +93,14 @@ function begin(asked: Asked, known: View, node: string, image: string): Step<Sta
       ),
     );
   }
+  if (node !== store.agent && !store.endpoints.some((endpoint) => endpoint.startsWith('https://'))) {
+    return end(
+      refusal(
+        asked.server,
+        `The agent ${store.agent} keeps images, and listens at no address to which ${node} could send. Start it with --serve HOST:PORT, or give a node of its network a boot state first (nodeset).`,
+      ),
+    );
+  }
   if (existing !== undefined && existing.value('provmethod') !== 'sysclone') {
     return end(
       refusal(

@@ -87,6 +87,13 @@ describe('imgcapture refuses', () => {
     expect(tasks(effects)).toEqual([]);
   });
 
+  it('is refused at once where the image could not be sent to', () => {
+    const known = view();
+    known.observe('agent', 'images', { 'agent.store': 'unix:/s' });
+    const { effects } = start(known, ['golden'], { osimage: ['web1'] });
+    expect(refusal(effects)).toMatch(/listens at no address to which golden could send\. Start it with --serve/);
+  });
+
   it('an osimage of another kind', () => {
     const known = view({ img: { 'osimage.provmethod': 'netboot', 'osimage.imagetype': 'linux' } });
     expect(refusal(start(known, ['golden'], { osimage: ['img'] }).effects)).toContain("with the provmethod 'netboot'");

@@ -5,7 +5,6 @@ import { run } from '../../../../shared/process/run.ts';
 import { buildEnvironment } from '../../image-tree/environment.ts';
 import type { Json } from '../../../../shared/verb/effect.ts';
 import { installedRpms, rpmLines, rpmQueryFormat } from '../../image-tree/rpm-packages.ts';
-import { Pace } from '../../image-tree/pace.ts';
 import type { TaskContext } from '../../types.ts';
 import type { PackageStage, PackageWorld, Resolved } from '../family.ts';
 import type { Pass } from '../pkglist.ts';
@@ -16,7 +15,7 @@ import { sortDatabase } from './database.ts';
 import { explainRpm, isRemark, scriptWarnings } from './explain.ts';
 import { configureRpmTree, filesInput, finishKernels, removeTraces, withoutInitrds } from './finish.ts';
 import type { Installer, PassResult, Reckoned, Session } from './installer.ts';
-import { rpmProgress } from './progress.ts';
+import { RpmFollower } from './progress.ts';
 import { rpmMacros } from './settings.ts';
 
 interface Parts {
@@ -189,7 +188,7 @@ export class RpmWorld implements PackageWorld {
     const { installer, session } = this.#parts;
     const { program, args } = view.enter(installer.executable(), words);
     context.log(`${installer.program} ${words.join(' ')}`.slice(0, 4000));
-    const pace = new Pace();
+    const follower = new RpmFollower();
     try {
       const { stdout, stderr } = await run(program, args, {
         env: buildEnvironment({ ...session.build.environment, ...environment, ...session.env }),
@@ -200,10 +199,9 @@ export class RpmWorld implements PackageWorld {
         allowExit: installer.program === 'zypper' ? [100, 101, 102, 103] : [],
         onLine: (line) => {
           if (!isRemark(line)) context.log(line);
-          const progress = rpmProgress(line);
+          const progress = follower.line(line);
           if (progress === undefined) return;
-          const { text, done, total } = progress;
-          context.progress(stage, `${text}${pace.left(done, total)}`, done, total, 'packages');
+          context.progress(stage, progress.text, progress.done, progress.total, 'packages');
         },
       });
       for (const line of scriptWarnings(`${stdout}\n${stderr}`)) context.log(line);

@@ -17,7 +17,7 @@ import { metadataArguments } from '../../../../../agent/tasks/image-build/rpm/fa
 import { disabled } from '../../../../../agent/tasks/image-build/rpm/finish.ts';
 import { sortedHeaders } from '../../../../../agent/tasks/image-build/rpm/headers.ts';
 import { parsePrimary } from '../../../../../agent/tasks/image-build/rpm/primary.ts';
-import { rpmProgress } from '../../../../../agent/tasks/image-build/rpm/progress.ts';
+import { RpmFollower } from '../../../../../agent/tasks/image-build/rpm/progress.ts';
 import type { Repository } from '../../../../../agent/tasks/image-build/rpm/repositories.ts';
 import {
   dnfConfig,
@@ -260,7 +260,33 @@ describe('what the programs say', () => {
     ['( 2/19) Installing: lab-1.0-1.x86_64 [....done]', 'installing lab-1.0-1.x86_64', 2, 19],
     ['Retrieving package lab-1.0-1.x86_64 (2/19), 6.0 KiB (13 B unpacked)', 'downloading lab-1.0-1.x86_64', 2, 19],
   ])('%s', (line, text, done, total) => {
-    expect(rpmProgress(line)).toEqual({ text, done, total });
+    const found = new RpmFollower(() => 0).line(line);
+    expect({ ...found, text: found?.text.split(', ')[0] }).toEqual({ text, done, total });
+  });
+
+  it.each([
+    [
+      'dnf',
+      ['Total download size: 40 M', 'Downloading Packages:'],
+      '(1/4): bash-5.1.8-6.el9.x86_64.rpm   1.2 MB/s | 10 MB  00:01',
+      '(2/4): perl-5.32.1-480.el9.x86_64.rpm   1.2 MB/s | 10 MB  00:01',
+      'downloading perl-5.32.1-480.el9.x86_64, 20.0 of 40.0 MB, 2.0 MB/s, about 10 s left',
+    ],
+    [
+      'zypper',
+      ['Overall download size: 40.0 MiB. Already cached: 0 B. After the operation, 2.0 KiB will be used.'],
+      'Retrieving package lab-1.0-1.x86_64 (1/4), 10.0 MiB ( 30.0 MiB unpacked)',
+      'Retrieving package more-1.0-1.x86_64 (2/4), 512.0 KiB ( 13 B unpacked)',
+      'downloading more-1.0-1.x86_64, 10.5 of 41.9 MB, 1.0 MB/s, about 10 s left',
+    ],
+  ])('%s: bytes of how many, rate, time left', (_, before, first, second, text) => {
+    let now = 0;
+    const follower = new RpmFollower(() => now);
+    for (const line of before) expect(follower.line(line)).toBeUndefined();
+    now = 5_000;
+    follower.line(first);
+    now = 10_000;
+    expect(follower.line(second)).toEqual({ text, done: 2, total: 4 });
   });
 
   it('a failing script speaks first, a full disk and a missing repository are what they are', () => {

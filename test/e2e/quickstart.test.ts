@@ -1,7 +1,7 @@
 // bound: 1200 s, with virtual machines
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -53,11 +53,25 @@ async function lifeOfNode(run: Command): Promise<{ status: string; bootId: strin
   };
 }
 
+/** Stages of images that the build agent keeps: name by key. */
+function keptStages(): Map<string, string> {
+  const folder = join(dir, 'builder/cache/image/results');
+  return new Map(
+    readdirSync(folder).map((file) => [
+      file,
+      (JSON.parse(readFileSync(join(folder, file), 'utf8')) as { stage: string }).stage,
+    ]),
+  );
+}
+
 function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
 describe('the quickstart', () => {
+  /** What was kept at the end of each run that came that far. */
+  const kept: Map<string, string>[] = [];
+
   it('boots a machine from its image, has the evidence, and boots it anew at every reset', async (context) => {
     if (!isRoot()) context.skip('needs root: network namespaces, image building');
     const report = join(dir, 'report.json');
@@ -106,6 +120,7 @@ describe('the quickstart', () => {
       cluster.interrupt();
     }
     expect(await cluster.ended, cluster.output().slice(-4000)).toBe(0);
+    kept.push(keptStages());
   }, 900_000);
 
   it('fails and says why when the image is gone from the server', { timeout: 300_000 }, async (context) => {
@@ -114,5 +129,15 @@ describe('the quickstart', () => {
     expect(exit).toBe(1);
     expect(output).toContain('The quickstart failed at: A virtual machine boots from the network');
     expect(output).toMatch(/Why: .*(image|404|digest)/);
+    kept.push(keptStages());
+  });
+
+  it('has made in its second run only what stands on the script that is another in every run', (context) => {
+    const [first, second] = kept;
+    if (first === undefined || second === undefined)
+      return context.skip('one of the two runs before did not get there');
+    expect([...first.values()].sort()).toEqual(['agent', 'bootstrap', 'files', 'packages', 'postinstall']);
+    const made = [...second].filter(([key]) => !first.has(key)).map(([, stage]) => stage);
+    expect(made.sort()).toEqual(['agent', 'postinstall']);
   });
 });

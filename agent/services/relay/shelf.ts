@@ -7,7 +7,7 @@ import { Changes } from '../../../shared/session/signals.ts';
 
 /** What all pieces may take of the disk, and those of one agent, in bytes: an agent's own outbox holds half of that. */
 const defaultMost = 1024 * 1024 * 1024;
-const mostOfOne = 128 * 1024 * 1024;
+const defaultMostOfOne = 128 * 1024 * 1024;
 
 /** A file takes whole blocks of the disk, in bytes. */
 const block = 4096;
@@ -34,20 +34,24 @@ export class Shelf {
   readonly grown = new Changes();
   readonly #folder: string;
   readonly #most: number;
+  readonly #mostOfOne: number;
   /** In order, by agent. */
   readonly #pieces = new Map<string, Piece[]>();
   readonly #number = new Map<string, number>();
+  /** What each agent has here, with what is being written. */
+  readonly #own = new Map<string, number>();
   #bytes = 0;
 
-  private constructor(folder: string, most: number) {
+  private constructor(folder: string, most: number, mostOfOne: number) {
     this.#folder = folder;
     this.#most = most;
+    this.#mostOfOne = mostOfOne;
   }
 
   /** Finds again what is in the folder; files that are none of ours are left alone. */
-  static async open(folder: string, most = defaultMost): Promise<Shelf> {
+  static async open(folder: string, most = defaultMost, mostOfOne = defaultMostOfOne): Promise<Shelf> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const shelf = new Shelf(folder, most);
+    const shelf = new Shelf(folder, most, mostOfOne);
     for (const agent of await readdir(folder)) if (isAgentName(agent)) await shelf.#load(agent);
     return shelf;
   }
@@ -79,7 +83,7 @@ export class Shelf {
     const folder = join(this.#folder, agent);
     const name = `${String(number).padStart(12, '0')}.${incarnation}.${first}-${last}`;
     // Counted before it is written, so that many at once do not take more than there is.
-    this.#bytes += bytes;
+    this.#count(agent, bytes);
     try {
       if (!this.#pieces.has(agent)) {
         await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -87,7 +91,7 @@ export class Shelf {
       }
       await replaceFile(join(folder, name), content, 0o600);
     } catch (cause) {
-      this.#bytes -= bytes;
+      this.#count(agent, -bytes);
       throw writeError(folder, cause);
     }
     const before = this.of(agent);
@@ -108,12 +112,20 @@ export class Shelf {
     if (left.length === this.of(piece.agent).length) return;
     if (left.length > 0) this.#pieces.set(piece.agent, left);
     else this.#pieces.delete(piece.agent);
-    this.#bytes -= piece.bytes;
+    this.#count(piece.agent, -piece.bytes);
     await rm(piece.path, { force: true });
   }
 
+  #count(agent: string, bytes: number): void {
+    this.#bytes += bytes;
+    const own = (this.#own.get(agent) ?? 0) + bytes;
+    if (own > 0) this.#own.set(agent, own);
+    else this.#own.delete(agent);
+  }
+
   #checkRoom(agent: string, bytes: number): void {
-    const own = this.of(agent).reduce((sum, piece) => sum + piece.bytes, 0);
+    const mostOfOne = this.#mostOfOne;
+    const own = this.#own.get(agent) ?? 0;
     if (this.#bytes + bytes <= this.#most && own + bytes <= mostOfOne) return;
     const [whose, most] = own + bytes > mostOfOne ? [`of '${agent}' `, mostOfOne] : ['', this.#most];
     throw new HostlerError(
@@ -135,7 +147,7 @@ export class Shelf {
       const piece = { agent, incarnation, first: Number(first), last: Number(last), path, bytes };
       this.#pieces.set(agent, [...this.of(agent), piece]);
       this.#number.set(agent, Number(number));
-      this.#bytes += bytes;
+      this.#count(agent, bytes);
     }
   }
 }

@@ -46,6 +46,7 @@ export interface SessionsDeps {
 /** Serves connections of agents, whatever carries them: what is said becomes effects, durable before it is acknowledged. */
 export class Sessions {
   readonly #deps: SessionsDeps;
+  #refused = 0;
 
   constructor(deps: SessionsDeps) {
     this.#deps = deps;
@@ -61,8 +62,11 @@ export class Sessions {
       broke = false;
     } catch (thrown) {
       const error = HostlerError.from(thrown);
-      const refused = error.code !== 'unavailable' && error.code !== 'cancelled';
-      log[refused ? 'warn' : 'info']({ agent: peer.name, serial: peer.serial, code: error.code }, error.message);
+      const { code, message } = error;
+      const who = { agent: peer.name, serial: peer.serial, code };
+      if (code === 'unavailable' || code === 'cancelled') log.info(who, message);
+      // Counted over all links, since the start.
+      else log.warn({ ...who, link, refused: ++this.#refused }, message);
     } finally {
       one.left(broke);
     }

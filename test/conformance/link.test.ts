@@ -293,6 +293,7 @@ describe.each([memory, grpc, nats, leaf])('link over $name', (backend: Backend) 
     const one = await connected();
     await wiring.garbage();
     await until('the log says so', () => manager.logged(/that is no message/).length === 1);
+    expect(manager.logged(/that is no message/)[0]?.fields).toMatchObject({ agent: 'a1', refused: 1 });
     give(one, 'after.garbage');
     await manager.engine.until('the end', () => manager.engine.applied.length === 1);
     expect(manager.engine.arrivals.filter(({ first }) => first)).toHaveLength(1);
@@ -301,6 +302,7 @@ describe.each([memory, grpc, nats, leaf])('link over $name', (backend: Backend) 
   it('ends a connection on which a message of 8 MB comes, says so, and applies nothing of it', async () => {
     await wiring.oversized();
     await until('the log says so', () => manager.logged(/more than \d+ bytes came/).length === 1);
+    expect(manager.logged(/more than \d+ bytes came/)[0]?.fields).toMatchObject({ agent: 'a1', refused: 1 });
     expect(manager.registry.view.reported('agent', 'a1')?.['agent.arch']).toBe('x86_64');
     const one = await connected();
     give(one, 'after.8mb');
@@ -311,6 +313,7 @@ describe.each([memory, grpc, nats, leaf])('link over $name', (backend: Backend) 
     const one = await agent({ speaks: { lowest: 7, highest: 9 } });
     await until('the refusal', () => one.refusals.length === 1);
     expect(one.refusals[0]?.message).toContain('Upgrade the manager');
+    expect(manager.logged(/Upgrade the manager/)[0]?.fields).toMatchObject({ agent: 'a1', refused: 1 });
     expect(manager.engine.arrivals).toEqual([]);
   });
 

@@ -92,11 +92,13 @@ export function openGrpcLink(fleet: LinkedFleet, log: FleetLog): GrpcLink {
 }
 
 function linkHandlers(fleet: Pick<FleetRoom, 'serve'>, log: FleetLog): LinkHandlers {
+  let strangers = 0;
   return {
     Connect(call: ServerDuplexStream<FromAgent__Output, ToAgent>) {
       const peer = peerOf(call);
       if (peer === undefined) {
-        refuse(call, log);
+        log.warn({ peer: call.getPeer(), refused: ++strangers }, 'a link without a valid certificate was refused');
+        refuse(call);
         return;
       }
       let ended = false;
@@ -111,8 +113,7 @@ function linkHandlers(fleet: Pick<FleetRoom, 'serve'>, log: FleetLog): LinkHandl
   };
 }
 
-function refuse(call: ServerDuplexStream<FromAgent__Output, ToAgent>, log: FleetLog): void {
-  log.warn({ peer: call.getPeer() }, 'a link without a valid certificate was refused');
+function refuse(call: ServerDuplexStream<FromAgent__Output, ToAgent>): void {
   call.on('error', () => undefined);
   const message =
     "The link needs a certificate of this manager's authority that is not expired. Join again with a new token.";

@@ -23,6 +23,7 @@ import type { FleetRoom } from '../fleet.ts';
 import type { FleetLog } from '../log.ts';
 import { KeptReports } from './kept-reports.ts';
 import { LeafReports } from './leaf-reports.ts';
+import { type NatsCounts, NatsTally } from './nats-tally.ts';
 
 /** Connections of one agent at a time: the one that works, and one that takes over. */
 const mostOfOne = 4;
@@ -39,24 +40,12 @@ const lookEvery = 500;
 /** Milliseconds of the first and the longest pause before the broker is tried again. */
 const pauses = [250, 10_000] as const;
 
-/** What was turned away, since the start. */
-export interface NatsCounts {
-  /** Frames that came again. */
-  again: number;
-  /** Bytes that are no frame or no message. */
-  undecodable: number;
-  /** Frames of connections that are not known (any more). */
-  unknown: number;
-  /** Beginnings of connections that had ended already. */
-  replayed: number;
-  /** In the name of agents that speak by another way. */
-  forged: number;
-}
-
 export interface NatsLink {
   readonly counts: Readonly<NatsCounts>;
   /** Connected to the broker, and listening. */
   readonly open: boolean;
+  /** Of how many certificates connections are remembered. */
+  readonly remembered: number;
   /** Abrupt: as when the process was killed. */
   close(abrupt?: boolean): Promise<void>;
 }
@@ -90,7 +79,8 @@ export function openNatsLink(deps: NatsLinkDeps): NatsLink {
 }
 
 class TheNatsLink implements NatsLink {
-  readonly counts: NatsCounts = { again: 0, undecodable: 0, unknown: 0, replayed: 0, forged: 0 };
+  readonly counts: NatsCounts;
+  readonly #tally: NatsTally;
   readonly #deps: NatsLinkDeps;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
@@ -104,11 +94,17 @@ class TheNatsLink implements NatsLink {
 
   constructor(deps: NatsLinkDeps) {
     this.#deps = deps;
+    this.#tally = new NatsTally(deps.log, deps.via);
+    this.counts = this.#tally.counts;
     this.#running = this.#run();
   }
 
   get open(): boolean {
     return this.#listening;
+  }
+
+  get remembered(): number {
+    return this.#agents.size;
   }
 
   /** A method, for it changes while something is awaited. */
@@ -122,6 +118,7 @@ class TheNatsLink implements NatsLink {
     if (abrupt) await this.#broker?.close();
     else if (this.#broker !== undefined) await leaveBroker(this.#broker);
     await this.#running;
+    this.#tally.close();
   }
 
   async #run(): Promise<void> {
@@ -310,6 +307,7 @@ class TheNatsLink implements NatsLink {
       other.close(new HostlerError('resource_exhausted', `More than ${mostOfOne} connections of one agent.`));
     }
     agent.open.set(connection, { framed, via });
+    this.#agents.set(keyOf(from), agent);
     const peer = this.#deps.fleet.enrolment.holder(name, serial);
     const serve = (): Promise<void> => this.#deps.fleet.serve(framed, peer, 'nats');
     // What it had laid down comes first.
@@ -318,21 +316,19 @@ class TheNatsLink implements NatsLink {
     return framed;
   }
 
-  #ended({ name, serial, connection }: SubjectOwner & { readonly connection: string }, agent: Agent): void {
-    agent.open.delete(connection);
-    agent.ended.push(connection);
+  #ended(from: SubjectOwner & { readonly connection: string }, agent: Agent): void {
+    agent.open.delete(from.connection);
+    agent.ended.push(from.connection);
     if (agent.ended.length > rememberedOfOne) agent.ended.shift();
-    // A serial that nobody uses any more is forgotten with the process; it is a few bytes.
-    this.#agents.set(`${name}/${serial}`, agent);
+    const isCurrent = this.#deps.fleet.enrolment.wayOf(from.name, from.serial) !== undefined;
+    // A relay that was broken into can invent as many certificates as it likes: nothing stays of one that is none.
+    if (!isCurrent && agent.open.size === 0 && this.#agents.get(keyOf(from)) === agent)
+      this.#agents.delete(keyOf(from));
   }
 
-  #agentOf({ name, serial }: SubjectOwner): Agent {
-    const key = `${name}/${serial}`;
-    const known = this.#agents.get(key);
-    if (known !== undefined) return known;
-    const fresh: Agent = { open: new Map(), ended: [] };
-    this.#agents.set(key, fresh);
-    return fresh;
+  /** One that has no connection yet is remembered only when it begins one. */
+  #agentOf(from: SubjectOwner): Agent {
+    return this.#agents.get(keyOf(from)) ?? { open: new Map(), ended: [] };
   }
 
   /** The broker tells when a connection of our account ended: its agent is gone, long before a heartbeat is missed. */
@@ -347,12 +343,16 @@ class TheNatsLink implements NatsLink {
       void this.#leaf?.look();
       return;
     }
-    const agent = this.#agents.get(`${ended.name}/${ended.serial}`);
+    const agent = this.#agents.get(keyOf(ended));
     for (const { framed, via } of agent?.open.values() ?? []) {
       if (via !== ended.via) continue;
       framed.break(new HostlerError('unavailable', `The agent's connection to the broker ended: ${ended.reason}`));
     }
   }
+}
+
+function keyOf({ name, serial }: SubjectOwner): string {
+  return `${name}/${serial}`;
 }
 
 function readFrame(data: Uint8Array): Frame__Output | undefined {

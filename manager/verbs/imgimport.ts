@@ -8,6 +8,7 @@ import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { osimage as osimageType } from '../../shared/schema/types/osimage.ts';
 import { refusal } from './image/description.ts';
+import { nextGeneration } from './image/new-version.ts';
 
 interface State {
   readonly server: string;
@@ -100,6 +101,7 @@ function imported(state: State, report: Extract<Report, { about: 'task' }>, know
         ...Object.fromEntries(files),
         'image.osimage': image,
         'image.digest': manifest,
+        'image.generation': known.row('image', name)?.['image.generation'] ?? String(nextGeneration(known, image)),
         'image.kernelver': version.kernelver,
         'image.arch': version.arch,
         'image.method': version.method,

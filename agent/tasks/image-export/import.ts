@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { appendFile, chmod, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, normalize } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { hiddenDigest, isPublicKey, publicKeyPem } from '../../../shared/identity/image-statement.ts';
@@ -21,11 +21,10 @@ import { productName } from '../image-pack/archive.ts';
 import { explainingFullDisk } from '../image-tree/disk-full.ts';
 import { absolutePath, Fields, plainWord } from '../image-tree/fields.ts';
 import type { TaskContext, TaskKind } from '../types.ts';
+import { checkedTarget } from './target.ts';
 import { child, parseXml, type Element } from './xml.ts';
 
 const mostMembers = 10_000;
-/** Where files of a bundle may be put back; anything else on the machine is not a bundle's business. */
-const allowed = ['/install/', '/opt/', '/srv/', '/tmp/', '/var/', '/home/', '/root/', '/usr/share/', '/usr/local/'];
 
 /** imgimport: takes a bundle in, whoever made it. Nothing in it is believed before it was looked at. */
 export const imageImport: TaskKind = {
@@ -137,13 +136,21 @@ async function takeIn(
     if (index >= 0) wanted.splice(index, 1);
     wanted.push({ name: basename(source), path: join(child(extra, 'dest')?.text ?? '', basename(source)) });
   }
-  for (const { name, path } of wanted) {
-    const target = spec.profile === '' ? checkedTarget(path, context) : join(custom, basename(name));
+  // All of them, before the first is written.
+  const targets = wanted.map(({ name, path }) => ({
+    ...{ name, path },
+    target: spec.profile === '' ? checkedTarget(path, context.installDir) : join(custom, basename(name)),
+  }));
+  const called = new Set(
+    (row['linuximage.postinstall'] ?? '').split(',').map((call) => call.trim().split(/\s+/, 1)[0] ?? ''),
+  );
+  for (const { name, path, target } of targets) {
     const source = join(folder, basename(name));
     if ((await lstat(source).catch(() => undefined))?.isFile() !== true) continue;
     await mkdir(dirname(target), { recursive: true, mode: 0o755 });
     await copyFile(source, target);
-    await chmod(target, path.endsWith('postinstall') || path.endsWith('.sh') ? 0o755 : 0o644);
+    const runs = called.has(path) || path.endsWith('postinstall') || path.endsWith('.sh');
+    await chmod(target, runs ? 0o755 : 0o644);
     moves.set(path, target);
     files.push(target);
     context.log(target);
@@ -159,23 +166,13 @@ async function takeIn(
   return { image, row, scripts, files, version: await versionOf(folder, image, spec.key, context) };
 }
 
-function checkedTarget(path: string, context: TaskContext): string {
-  const plain = normalize(absolutePath(path, 'A file of the bundle'));
-  const folders = [...allowed, `${context.installDir}/`];
-  if (!path.split('/').includes('..') && folders.some((folder) => plain.startsWith(folder))) return plain;
-  throw new HostlerError(
-    'invalid_argument',
-    `The bundle wants ${JSON.stringify(path.slice(0, 200))} to be written, which no image needs. Import it with -f PROFILE: its files then go to a folder of their own.`,
-  );
-}
-
 /** Every file named in a list of files, scripts with their arguments included. */
 function moved(value: string, moves: ReadonlyMap<string, string>): string {
   return value
     .split(',')
     .map((part) => {
-      const [, path = '', rest = ''] = /^(\S*)([\s\S]*)$/.exec(part) ?? [];
-      return `${moves.get(path) ?? path}${rest}`;
+      const [, blanks = '', path = '', rest = ''] = /^(\s*)(\S*)([\s\S]*)$/.exec(part) ?? [];
+      return `${blanks}${moves.get(path) ?? path}${rest}`;
     })
     .join(',');
 }

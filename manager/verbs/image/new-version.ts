@@ -81,6 +81,6 @@ export function chooseStore(known: View, builder: string | undefined): StoreAcce
 }
 
 /** Versions of an osimage are counted from 1; a number is never given to another one while a later one is there. */
-function nextGeneration(known: View, osimage: string): number {
+export function nextGeneration(known: View, osimage: string): number {
   return 1 + Math.max(0, ...versionsOf(known, osimage).map(({ row }) => Number(row['image.generation'] ?? 0) || 0));
 }

@@ -71,9 +71,12 @@ describe('a golden client', () => {
         golden: files(golden),
         ...Object.fromEntries(clones.map((node) => [node, files(machines.get(node))])),
       });
-      expect(found.differences).toEqual({ c1: [], c2: [] });
-      expect(found.leaks).toEqual({ c1: [], c2: [] });
-      expect(found.shared).toEqual({ 'golden c1': [], 'golden c2': [], 'c1 c2': [] });
+      const { differences, leaks, shared } = found;
+      expect({ differences, leaks, shared }).toEqual({
+        differences: { c1: [], c2: [] },
+        leaks: { c1: [], c2: [] },
+        shared: { 'golden c1': [], 'golden c2': [], 'c1 c2': [] },
+      });
       for (const node of ['golden', ...clones]) {
         expect(found.entries[node]).toBeGreaterThan(10_000);
         // What is compared must have been found.

@@ -35,6 +35,8 @@ OWN = [
     rb"var/lib/(systemd|dhcp|private|logrotate|apt|update-notifier|dbus)(/.*)?",
     rb"(run|tmp|proc|sys|dev|xcatpost|lost\+found)(/.*)?",
     rb"root/\.(bash_history|cache)(/.*)?",
+    # What SystemImager's own tools look for in an image; a golden client need not have it.
+    rb"etc/systemimager(/.*)?",
     # Only the golden client of the laboratory has it: see golden-marks.ts.
     rb"opt/hostler/hostler-agent",
 ]

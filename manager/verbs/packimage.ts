@@ -1,3 +1,4 @@
+import { attribute } from '../../shared/objects/index.ts';
 import { imagePackKind } from '../../shared/task/image-pack.ts';
 import type { ImagePackResult, ImagePackSpec } from '../../shared/task/image-pack.ts';
 import type { StoreAccess } from '../../shared/task/blob.ts';
@@ -156,6 +157,7 @@ function begin(asked: Asked, known: View, image: Description, choice: Choice): S
     synclists: hasFlag(asked, 'nosyncfiles') ? [] : image.list('synclists'),
     key: known.reported('manager', 'self')?.['manager.imagekey'] ?? '',
     rootPassword: rootPassword(known),
+    timezone: attribute(known, 'site', 'clustersite', 'timezone')?.value ?? '',
     store: choice.store,
     info: { osvers: image.value('osvers'), arch: image.value('osarch'), profile: image.value('profile') },
   };

@@ -18,6 +18,8 @@ export interface ImagePackSpec {
   readonly key?: string;
   /** Of root (plain, or as crypt(3) has it), for nodes and not for the image; absent or empty: what the tree has. */
   readonly rootPassword?: string;
+  /** `Europe/Berlin`; absent or empty: what the tree has. */
+  readonly timezone?: string;
   /** Where the files go; empty endpoints: this very agent keeps them. */
   readonly store: StoreAccess;
   /** Lines written to /opt/xcat/xcatinfo and the manifest. */

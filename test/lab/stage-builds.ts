@@ -147,6 +147,7 @@ export class StageBuilds {
       synclists: [this.at('synclist')],
       key: '',
       rootPassword: '$6$salt$cluster',
+      timezone: '',
       store: { agent: 'self', endpoints: [] },
       info: { osvers: 'debian12', arch: 'x86_64', profile: 'compute' },
       ...changes,

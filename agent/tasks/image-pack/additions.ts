@@ -72,7 +72,15 @@ export class Additions {
   }
 
   async link(path: string, target: string): Promise<void> {
-    const real = await this.#realPath(path);
+    await this.#link(await this.#realPath(path), target);
+  }
+
+  /** A link in the place of what stands there, be it a link too. */
+  async replace(path: string, target: string): Promise<void> {
+    await this.#link(await this.#realPath(path, false), target);
+  }
+
+  async #link(real: string, target: string): Promise<void> {
     await this.#parents(real);
     const file = join(this.folder, real);
     await symlink(target, file);
@@ -181,9 +189,9 @@ export class Additions {
     }
   }
 
-  /** Where the path leads in the image, its links followed, as `./name`. */
-  async #realPath(path: string): Promise<string> {
-    const at = await inside(this.#tree, path);
+  /** Where the path leads in the image, its links followed, as `./name`. `last`: also one in the last place. */
+  async #realPath(path: string, last = true): Promise<string> {
+    const at = await inside(this.#tree, path, last);
     const real = `.${posix.normalize(at.slice(this.#tree.length) || '/')}`;
     if (real === './' || real === '.') throw new HostlerError('invalid_argument', `${path} is no file of an image.`);
     return real;

@@ -33,6 +33,7 @@ import { rootFile } from './root-file.ts';
 import { checkedPack } from './spec.ts';
 import { survey, type Survey } from './survey.ts';
 import { applySynclists } from './sync-files.ts';
+import { setTimezone, withTimezone } from './timezone.ts';
 import { addSignatureCheck } from './trust.ts';
 
 type Spec = Required<ImagePackSpec>;
@@ -86,7 +87,7 @@ async function packLocked(spec: Spec, context: TaskContext): Promise<ImagePackRe
   const { rootimgdir, method, compress } = spec;
   const { tree, packing: work } = placesIn(rootimgdir, context.id);
   const record = await requireBuild(rootimgdir);
-  const exlist = await readExlists(spec.exlist, readListFile);
+  const exlist = await withTimezone(await readExlists(spec.exlist, readListFile), spec.timezone, tree);
   try {
     context.log(`Packing contents of ${tree}`);
     context.progress('stage', 'collecting what is packed');
@@ -129,6 +130,8 @@ async function requireBuild(rootimgdir: string): Promise<BuildRecord> {
 async function gather(spec: Spec, surveyed: Survey, additions: Additions, context: TaskContext): Promise<Additions> {
   const { tree } = placesIn(spec.rootimgdir, context.id);
   for (const remark of await applySynclists(spec.synclists, tree, additions)) context.log(`Warning: ${remark}`);
+  const remark = await setTimezone(spec.timezone, tree, additions);
+  if (remark !== undefined) context.log(`Warning: ${remark}`);
   const when = new Date(surveyed.newest * 1000).toUTCString();
   await additions.put(
     'opt/xcat/xcatinfo',

@@ -4,10 +4,11 @@ import type { ImagePackSpec } from '../../../shared/task/image-pack.ts';
 import type { Json } from '../../../shared/verb/effect.ts';
 import { absolutePath, Fields, plainWord } from '../image-tree/fields.ts';
 import { checkedRootimgdir } from '../image-tree/folder.ts';
+import { checkedTimezone } from './timezone.ts';
 
 /** Throws `invalid_argument` for what no image can be packed of. */
 export async function checkedPack(spec: Json): Promise<Required<ImagePackSpec>> {
-  const whole = { synclists: [], key: '', rootPassword: '', ...(spec as object) };
+  const whole = { synclists: [], key: '', rootPassword: '', timezone: '', ...(spec as object) };
   const fields = new Fields(whole, 'image-pack');
   const store = fields.inner('store');
   const method = fields.oneOf('method', ['squashfs', 'cpio', 'tar']);
@@ -27,6 +28,7 @@ export async function checkedPack(spec: Json): Promise<Required<ImagePackSpec>> 
     compress,
     key,
     rootPassword: fields.text('rootPassword'),
+    timezone: checkedTimezone(fields.text('timezone')),
     image: plainWord(fields.text('image'), 'The image name'),
     rootimgdir: await checkedRootimgdir(fields.text('rootimgdir')),
     exlist: fields.texts('exlist').map((path) => absolutePath(path, 'The exlist')),

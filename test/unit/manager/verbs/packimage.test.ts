@@ -124,6 +124,13 @@ describe('packimage', () => {
     expect(spec().rootPassword).toBe('');
   });
 
+  it('says which time zone the site has', () => {
+    const known = view();
+    expect(task(start(known, ['img']).effects)?.spec).toMatchObject({ timezone: '' });
+    known.commit([{ type: 'site', name: 'clustersite', values: { 'site.timezone': 'Europe/Berlin' } }]);
+    expect(task(start(known, ['img']).effects)?.spec).toMatchObject({ timezone: 'Europe/Berlin' });
+  });
+
   it('keeps the image with the builder where that is a store too', () => {
     const known = view({ b1: { roles: 'build,store' }, a0: { roles: 'store', store: 'unix:/s' } });
     expect(task(start(known, ['img']).effects)?.spec).toMatchObject({ store: { agent: 'a0' } });

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -17,10 +18,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { passwordHash } from '../../../../../agent/tasks/image-pack/accounts.ts';
 import { Additions } from '../../../../../agent/tasks/image-pack/additions.ts';
 import { pack, productName } from '../../../../../agent/tasks/image-pack/archive.ts';
-import { compile } from '../../../../../agent/tasks/image-pack/exlist.ts';
+import { compile, exclusionTest } from '../../../../../agent/tasks/image-pack/exlist.ts';
 import { hardLinked } from '../../../../../agent/tasks/image-pack/hard-linked.ts';
 import { survey, type Survey } from '../../../../../agent/tasks/image-pack/survey.ts';
 import { applySynclists } from '../../../../../agent/tasks/image-pack/sync-files.ts';
+import { checkedTimezone, setTimezone, withTimezone } from '../../../../../agent/tasks/image-pack/timezone.ts';
 import type { TaskContext } from '../../../../../agent/tasks/types.ts';
 import { run } from '../../../../../shared/process/run.ts';
 import { which } from '../../../../../shared/process/which.ts';
@@ -63,6 +65,7 @@ async function made(
   method: 'squashfs' | 'tar' | 'cpio' = 'squashfs',
   synclists: string[] = [],
   root = '',
+  zone = '',
 ): Promise<Made> {
   const work = join(folder, 'work');
   for (const name of ['work', 'packed']) rmSync(join(folder, name), { recursive: true, force: true });
@@ -70,6 +73,7 @@ async function made(
   const surveyed = survey(tree(), excluded);
   const additions = new Additions(tree(), surveyed, join(work, 'added'));
   await applySynclists(synclists, tree(), additions);
+  await setTimezone(zone, tree(), additions);
   await additions.put('opt/xcat/xcatinfo', `IMAGEUUID='${surveyed.uuid}'\n`);
   await additions.lockAccounts(root);
   const output = join(work, 'image');
@@ -137,6 +141,22 @@ describe.skipIf(!able).each(['squashfs', 'tar', 'cpio'] as const)('%s', (method)
     await made((path) => path === './usr/share/doc/a/read me [1] #x', method);
     expect(existsSync(packed('usr/share/doc/a/read me [1] #x'))).toBe(false);
     expect(existsSync(packed('usr/share/doc/a/read me 1 x'))).toBe(true);
+  });
+
+  it('has the time zone of the site, whatever the exclude list says', async () => {
+    put('usr/share/zoneinfo/Etc/UTC', 'utc');
+    put('usr/share/zoneinfo/Europe/Berlin', 'berlin');
+    symlinkSync('Berlin', join(tree(), 'usr/share/zoneinfo/Europe/Oslo'));
+    put('etc/timezone', 'Etc/UTC\n');
+    symlinkSync('/usr/share/zoneinfo/Etc/UTC', join(tree(), 'etc/localtime'));
+    const zone = 'Europe/Oslo';
+    const exlist = await withTimezone({ leaveOut: ['./usr/share/zoneinfo*'], takeIn: [] }, zone, tree());
+    await made(exclusionTest(exlist), method, [], '', zone);
+    expect(readlinkSync(packed('etc/localtime'))).toBe('../usr/share/zoneinfo/Europe/Oslo');
+    expect(readFileSync(packed('etc/localtime'), 'utf8')).toBe('berlin');
+    expect(readFileSync(packed('etc/timezone'), 'utf8')).toBe('Europe/Oslo\n');
+    expect(existsSync(packed('usr/share/zoneinfo/Etc/UTC'))).toBe(false);
+    expect(readlinkSync(join(tree(), 'etc/localtime'))).toBe('/usr/share/zoneinfo/Etc/UTC');
   });
 
   it('keeps links hard and soft, also when one name of a hard link is left out', async () => {
@@ -269,6 +289,18 @@ describe.skipIf(!able)('an old mksquashfs', () => {
 describe('survey', () => {
   it.each(['./*', '*', './sbin*'])('refuses to pack what nothing can be started in: %s', (pattern) => {
     expect(() => survey(tree(), compile(pattern))).toThrow('leaves no /sbin/init');
+  });
+});
+
+describe('site.timezone', () => {
+  it('that the image does not have is told; what leads elsewhere is refused', async () => {
+    const additions = new Additions(tree(), survey(tree(), nothing), join(folder, 'added'));
+    expect(await setTimezone('Europe/Berlin', tree(), additions)).toContain('Add tzdata to the pkglist');
+    expect(await setTimezone('Etc/UTC', tree(), additions)).toBeUndefined();
+    expect(additions.list()).toEqual([]);
+    expect(checkedTimezone('America/Argentina/Buenos_Aires')).toBe('America/Argentina/Buenos_Aires');
+    for (const zone of ['../../../etc/shadow', '/etc/shadow', 'Europe/', 'a b'])
+      expect(() => checkedTimezone(zone)).toThrow();
   });
 });
 

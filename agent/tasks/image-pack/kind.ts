@@ -33,7 +33,7 @@ import { rootFile } from './root-file.ts';
 import { checkedPack } from './spec.ts';
 import { survey, type Survey } from './survey.ts';
 import { applySynclists } from './sync-files.ts';
-import { setTimezone, withTimezone } from './timezone.ts';
+import { setTimezone, withTimezone, zoneBeside } from './timezone.ts';
 import { addSignatureCheck } from './trust.ts';
 
 type Spec = Required<ImagePackSpec>;
@@ -100,7 +100,8 @@ async function packLocked(spec: Spec, context: TaskContext): Promise<ImagePackRe
     const folder = join(work, 'added');
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await chmod(folder, 0o755);
-    const additions = await gather(spec, surveyed, new Additions(tree, surveyed, folder), context);
+    const timezone = zoneBeside(spec.timezone, known?.scan.edits ?? []);
+    const additions = await gather({ ...spec, timezone }, surveyed, new Additions(tree, surveyed, folder), context);
     const tools = await archiveVersions(method, compress);
     const request = { method, compress, tree, survey: surveyed, additions: additions.list(), folder, work };
     const root = await rootFile({ ...request, rootimgdir, store: spec.store, tools, known }, context);

@@ -1,5 +1,6 @@
 import { relative, sep } from 'node:path';
 import { HostlerError } from '../../../shared/errors/error.ts';
+import type { HandEdit } from '../image-tree/edits.ts';
 import { existsInside } from '../image-tree/inside.ts';
 import type { Additions } from './additions.ts';
 import type { Exclusions } from './exlist.ts';
@@ -13,6 +14,11 @@ export function checkedTimezone(zone: string): string {
     'invalid_argument',
     `site.timezone ${JSON.stringify(zone.slice(0, 60))} is not the name of a time zone such as Europe/Berlin.`,
   );
+}
+
+/** What somebody set in the tree by hand wins, as every edit does. */
+export function zoneBeside(zone: string, edits: readonly Pick<HandEdit, 'path'>[]): string {
+  return edits.some(({ path }) => path === './etc/localtime') ? '' : zone;
 }
 
 /** The file of the time zone is packed whatever the exclude lists say, and so is the one that it is a link to. */

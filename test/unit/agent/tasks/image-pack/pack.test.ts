@@ -22,7 +22,12 @@ import { compile, exclusionTest } from '../../../../../agent/tasks/image-pack/ex
 import { hardLinked } from '../../../../../agent/tasks/image-pack/hard-linked.ts';
 import { survey, type Survey } from '../../../../../agent/tasks/image-pack/survey.ts';
 import { applySynclists } from '../../../../../agent/tasks/image-pack/sync-files.ts';
-import { checkedTimezone, setTimezone, withTimezone } from '../../../../../agent/tasks/image-pack/timezone.ts';
+import {
+  checkedTimezone,
+  setTimezone,
+  withTimezone,
+  zoneBeside,
+} from '../../../../../agent/tasks/image-pack/timezone.ts';
 import type { TaskContext } from '../../../../../agent/tasks/types.ts';
 import { run } from '../../../../../shared/process/run.ts';
 import { which } from '../../../../../shared/process/which.ts';
@@ -293,6 +298,11 @@ describe('survey', () => {
 });
 
 describe('site.timezone', () => {
+  it('leaves alone what was set by hand', () => {
+    expect(zoneBeside('Europe/Berlin', [{ path: './etc' }])).toBe('Europe/Berlin');
+    expect(zoneBeside('Europe/Berlin', [{ path: './etc' }, { path: './etc/localtime' }])).toBe('');
+  });
+
   it('that the image does not have is told; what leads elsewhere is refused', async () => {
     const additions = new Additions(tree(), survey(tree(), nothing), join(folder, 'added'));
     expect(await setTimezone('Europe/Berlin', tree(), additions)).toContain('Add tzdata to the pkglist');

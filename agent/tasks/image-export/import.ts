@@ -19,6 +19,7 @@ import { digestOf } from '../../store/digest.ts';
 import { cpio } from '../image-build/initrd/cpio.ts';
 import { productName } from '../image-pack/archive.ts';
 import { explainingFullDisk } from '../image-tree/disk-full.ts';
+import { Far, tarTelling } from '../image-tree/far.ts';
 import { absolutePath, Fields, plainWord } from '../image-tree/fields.ts';
 import type { TaskContext, TaskKind } from '../types.ts';
 import { checkedTarget } from './target.ts';
@@ -45,19 +46,20 @@ export const imageImport: TaskKind = {
 };
 
 async function importImage(spec: ImageImportSpec, context: TaskContext): Promise<ImageImportResult> {
-  if ((await lstat(spec.bundle).catch(() => undefined))?.isFile() !== true) {
-    throw new HostlerError('not_found', `Cannot find ${spec.bundle}`);
-  }
+  const info = await lstat(spec.bundle).catch(() => undefined);
+  if (info?.isFile() !== true) throw new HostlerError('not_found', `Cannot find ${spec.bundle}`);
   context.log('Unbundling image...');
   await checkMembers(spec.bundle, context);
   const work = await mkdtemp(join(context.dir, 'import-'));
   context.progress('import', `unpacking ${spec.bundle}`);
   try {
-    await run(
-      'tar',
-      ['--extract', '--gzip', '--file', spec.bundle, '--directory', work, '--no-same-owner', '--no-same-permissions'],
-      { signal: context.signal },
-    );
+    const args = ['--extract', '--gzip', '--file', spec.bundle, '--directory', work];
+    // What is large in it does not become larger: it was compressed before.
+    const far = new Far('import', info.size, context);
+    await run('tar', [...args, '--no-same-owner', '--no-same-permissions', ...tarTelling], {
+      signal: context.signal,
+      onLine: (line) => far.tarLine(line),
+    });
     const folder = await folderIn(work);
     const text = await readFile(join(folder, 'manifest.xml'), 'utf8').catch((cause: unknown) => {
       throw new HostlerError('not_found', 'Failed to find manifest.xml file in image bundle', { cause });

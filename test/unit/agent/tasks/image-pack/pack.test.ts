@@ -35,6 +35,7 @@ import { which } from '../../../../../shared/process/which.ts';
 let folder = '';
 const when = 1_700_000_000;
 const signal = new AbortController().signal;
+const logs: string[] = [];
 const context: TaskContext = {
   id: 'j.t',
   spec: null,
@@ -44,7 +45,7 @@ const context: TaskContext = {
   tftpDir: '/nowhere',
   correlation: 'c',
   signal,
-  log: () => undefined,
+  log: (line) => void logs.push(line),
   progress: () => undefined,
 };
 const put = (path: string, text = '', mode = 0o644): void => {
@@ -101,6 +102,7 @@ async function made(
 const able = process.getuid?.() === 0 && which('mksquashfs') !== undefined && which('cpio') !== undefined;
 
 beforeEach(() => {
+  logs.length = 0;
   folder = mkdtempSync(join(tmpdir(), 'packing-'));
   put('sbin/init', 'x', 0o755);
   put('etc/shadow', 'root:$6$salt$hash:1:0:::::\ndaemon:*:1::::::\nlocked:!:1::::::\nlocked2:!$6$x:1::::::\n', 0o640);
@@ -147,6 +149,26 @@ describe.skipIf(!able).each(['squashfs', 'tar', 'cpio'] as const)('%s', (method)
     expect(existsSync(packed('usr/share/doc/a/read me [1] #x'))).toBe(false);
     expect(existsSync(packed('usr/share/doc/a/read me 1 x'))).toBe(true);
   });
+
+  it.skipIf(which('setfattr') === undefined)(
+    'keeps capabilities and attributes, or says that it does not',
+    async () => {
+      // cap_net_raw=ep
+      const capability = '0x0100000200200000000000000000000000000000';
+      const file = join(tree(), 'sbin/init');
+      await run('setfattr', ['-n', 'security.capability', '-v', capability, file]);
+      await run('setfattr', ['-n', 'security.lab', '-v', 'yes', file]);
+      await made(nothing, method);
+      const said = logs.join('\n');
+      if (method === 'squashfs') {
+        const args = ['--absolute-names', '-d', '-m', '-', '-e', 'hex', packed('sbin/init')];
+        const { stdout } = await run('getfattr', args);
+        expect(stdout).toContain(`security.capability=${capability}\n`);
+        expect(stdout).toContain('security.lab=0x796573\n');
+        expect(said).not.toContain('no file capabilities');
+      } else expect(said).toMatch(/no file capabilities and no extended attributes; (?:with )?squashfs/);
+    },
+  );
 
   it('has the time zone of the site, whatever the exclude list says', async () => {
     put('usr/share/zoneinfo/Etc/UTC', 'utc');

@@ -2,7 +2,14 @@ import { randomBytes, sign } from 'node:crypto';
 import type { Msg, NatsConnection, NatsError } from 'nats';
 import { type BrokerLogin, connectBroker, leaveBroker } from '../../shared/broker/connection.ts';
 import { HostlerError } from '../../shared/errors/error.ts';
-import { type SubjectOwner, downSubject, keptSubject, toAll, upSubject } from '../../shared/identity/subjects.ts';
+import {
+  type SubjectOwner,
+  cameLength,
+  downSubject,
+  keptSubject,
+  toAll,
+  upSubject,
+} from '../../shared/identity/subjects.ts';
 import { Framed } from '../../shared/session/framed.ts';
 import { frameCodec, fromAgentCodec, keptReportsCodec, toAgentCodec } from '../../shared/wire/definitions.ts';
 import type { FromAgent } from '../../shared/wire/generated/hostler/v1/FromAgent.ts';
@@ -72,7 +79,8 @@ export function natsCarrier(options: NatsCarrierOptions): Carrier {
       for (const framed of fresh.open) framed.break(error);
     });
     broker.subscribe(toAll, {
-      callback: () => {
+      callback: (_error, { data }) => {
+        if (data.length !== cameLength) return;
         const error = new HostlerError('unavailable', 'The manager came back and knows no connections of before.');
         // Said to the manager, too: a hello may have crossed with its return.
         for (const framed of fresh.open) framed.close(error);

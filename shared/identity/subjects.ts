@@ -39,6 +39,11 @@ export const allUp = `${root}.up.*.*.*`;
 export const allKept = `${root}.kept.*.*`;
 /** To all agents: the manager came (back), and knows no connections of before. */
 export const managerCame = `${root}.all.came`;
+/**
+ * So many bytes are in that. A broker answers who lays reports down wherever he asks it to (nats-server checks no permission
+ * for that), here as well; but such an answer is longer.
+ */
+export const cameLength = 8;
 export const toAll = `${root}.all.*`;
 /** The broker's own news about connections of our account. */
 export const brokerNews = `${root}.broker`;

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Msg, NatsConnection } from 'nats';
+import { DiscardPolicy, type Msg, type NatsConnection } from 'nats';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Identity } from '../../agent/identity/identity-files.ts';
 import { makeNatsKey } from '../../agent/identity/nats-key.ts';
@@ -13,6 +13,7 @@ import { agentLogin, natsCarrier } from '../../agent/link/nats.ts';
 import type { BrokerOptions } from '../../shared/broker/server.ts';
 import { connectBroker } from '../../shared/broker/connection.ts';
 import {
+  allKept,
   allUp,
   credentialName,
   downSubject,
@@ -24,7 +25,7 @@ import { which } from '../../shared/process/which.ts';
 import { longestMessage } from '../../shared/session/limits.ts';
 import { frameCodec, keptReportsCodec } from '../../shared/wire/definitions.ts';
 import { SimAgent, type SimAgentOptions, SimSpool, enrolSim } from '../sim/agent.ts';
-import { type SimBroker, freePort, startBroker } from '../sim/broker.ts';
+import { type SimBroker, freePort, simKeeps, startBroker } from '../sim/broker.ts';
 import { until } from '../sim/engine.ts';
 import { type LogLine, SimManager } from '../sim/manager.ts';
 
@@ -342,6 +343,45 @@ describe('the link over NATS', () => {
       expect((await (await other.jetstreamManager()).streams.info('HOSTLER_REPORTS')).config.name).toBe(
         'HOSTLER_REPORTS',
       );
+    });
+
+    it("an agent that has the broker's answers sent elsewhere harms nobody", async () => {
+      await attach();
+      const one = await agent();
+      const noted: string[] = [];
+      one.onWarning = (message) => noted.push(message);
+      const owner = await enrol('b.2');
+      const intruder = await client(owner);
+      const { streams } = await (await mighty()).jetstreamManager();
+      const kept = keptReportsCodec.encode({ incarnation: 'x', messages: [] });
+      // What another has laid down.
+      const other = await client(identity);
+      other.publish(keptSubject(identity), kept);
+      await other.flush();
+      const api = ['PURGE', 'DELETE', 'MSG.DELETE', 'UPDATE'].map((word) => `$JS.API.STREAM.${word}.HOSTLER_REPORTS`);
+      const rough = Array.from({ length: 8 }, (_, number) => upSubject(identity, `x${String(number)}`));
+      for (const reply of [...api, managerCame, keptSubject(identity), ...rough]) {
+        intruder.publish(keptSubject(owner), kept, { reply });
+      }
+      await intruder.flush();
+      await until('its answers came', () => manager.natsLink.counts.undecodable >= rough.length);
+      expect((await streams.getMessage('HOSTLER_REPORTS', { seq: 1 })).subject).toBe(keptSubject(identity));
+      expect(noted).toEqual([]);
+      expect(one.link.connected).toBe(true);
+      give(one, 'after.1');
+      await manager.engine.until('the end', () => manager.engine.applied.length === 1);
+      expect(manager.engine.arrivals).toHaveLength(1);
+    });
+
+    it('a stream of before it was protected from that is brought up to date', async () => {
+      broker = await startBroker(manager, join(folder, 'nats'));
+      cleanUp.push(() => broker.stop());
+      const { streams } = await (await mighty()).jetstreamManager();
+      const before = { subjects: [allKept], max_bytes: simKeeps, discard: DiscardPolicy.New };
+      await streams.add({ name: 'HOSTLER_REPORTS', ...before });
+      manager.attach([broker.address]);
+      await until('the manager is at the broker', () => manager.natsLink.open);
+      expect((await streams.info('HOSTLER_REPORTS')).config).toMatchObject({ deny_purge: true, max_bytes: simKeeps });
     });
 
     it('nobody gets in with half of it: no certificate, another authority, a key that is not his, a foreign credential', async () => {

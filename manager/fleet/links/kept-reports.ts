@@ -51,14 +51,16 @@ export class KeptReports {
   /** Makes the stream, or brings it up to date. Throws `failed_precondition` where there is no JetStream. */
   async prepare(): Promise<void> {
     const { mostBytes } = this.#deps;
-    const changing = { subjects: [allKept], max_bytes: mostBytes, discard: DiscardPolicy.New };
+    // An agent may have the broker's answer to what it lays down sent to any subject, the API included, where nobody checks
+    // that it may (2.9): as a request to purge the answer would be taken. As one to delete it means the agent's own piece.
+    const changing = { subjects: [allKept], max_bytes: mostBytes, discard: DiscardPolicy.New, deny_purge: true };
     try {
       const manager = await this.#broker.jetstreamManager(this.#options());
       const known = await manager.streams.info(stream).catch(() => undefined);
       if (known === undefined) {
         const fixed = { name: stream, retention: RetentionPolicy.Limits, storage: StorageType.File };
         await manager.streams.add({ ...fixed, ...changing });
-      } else if (known.config.max_bytes !== mostBytes) {
+      } else if (known.config.max_bytes !== mostBytes || !known.config.deny_purge) {
         await manager.streams.update(stream, { ...known.config, ...changing });
       }
     } catch (cause) {
@@ -96,8 +98,7 @@ export class KeptReports {
         done.push(piece.seq);
       }
       next += numbers.length;
-      if (here.size === 0) await manager.streams.purge(stream, { seq: next });
-      else for (const number of done) await manager.streams.deleteMessage(stream, number, false);
+      await Promise.all(done.map((number) => remove(manager, number)));
     }
   }
 
@@ -133,12 +134,24 @@ export class KeptReports {
   }
 }
 
+async function remove(manager: JetStreamManager, number: number): Promise<void> {
+  try {
+    await manager.streams.deleteMessage(stream, number, false);
+  } catch (thrown) {
+    // It is gone already.
+    if (codeOf(thrown) !== noMessage) throw thrown;
+  }
+}
+
+function codeOf(thrown: unknown): number | undefined {
+  return (thrown as { readonly api_error?: { readonly err_code?: number } } | undefined)?.api_error?.err_code;
+}
+
 async function read(manager: JetStreamManager, number: number): Promise<StoredMsg | undefined> {
   try {
     return await manager.streams.getMessage(stream, { seq: number });
   } catch (thrown) {
-    const code = (thrown as { readonly api_error?: { readonly err_code?: number } } | undefined)?.api_error?.err_code;
-    if (code === noMessage) return undefined;
+    if (codeOf(thrown) === noMessage) return undefined;
     throw thrown;
   }
 }

@@ -6,6 +6,7 @@ import {
   type SubjectOwner,
   allUp,
   brokerNews,
+  cameLength,
   downSubject,
   leafDomain,
   managerCame,
@@ -188,7 +189,7 @@ class TheNatsLink implements NatsLink {
       this.#leaf = new LeafReports(reports, via, log);
     }
     // First, so that what begins from now on is not meant.
-    broker.publish(managerCame, randomBytes(8));
+    broker.publish(managerCame, randomBytes(cameLength));
     broker.subscribe(allUp, { callback: (error, message) => this.#arrived(error, message) });
     // Not waited for: a flush of a connection that is closed meanwhile never ends.
     void broker.flush().then(
@@ -237,7 +238,10 @@ class TheNatsLink implements NatsLink {
     const frame = readFrame(message.data);
     if (frame === undefined) {
       this.counts.undecodable++;
-      (known?.framed ?? this.#begin(from, agent, '')).receiveGarbage();
+      // A connection that begins so takes nobody's place: it may be an answer that an agent had sent here by the broker.
+      const framed = known?.framed ?? this.#framed(from, agent);
+      framed.receiveGarbage();
+      if (known === undefined) this.#serveOne(from, framed);
       return;
     }
     if (known !== undefined) known.framed.receive(frame);
@@ -286,10 +290,31 @@ class TheNatsLink implements NatsLink {
   }
 
   #begin(from: SubjectOwner & { readonly connection: string }, agent: Agent, via: string): Connection {
-    const { connection, name, serial } = from;
+    const framed = this.#framed(from, agent);
+    for (const [oldest, { framed: other }] of agent.open) {
+      if (agent.open.size < mostOfOne) break;
+      agent.open.delete(oldest);
+      other.close(new HostlerError('resource_exhausted', `More than ${mostOfOne} connections of one agent.`));
+    }
+    agent.open.set(from.connection, { framed, via });
+    this.#agents.set(keyOf(from), agent);
+    this.#serveOne(from, framed);
+    return framed;
+  }
+
+  #serveOne({ name, serial }: SubjectOwner, framed: Connection): void {
+    const peer = this.#deps.fleet.enrolment.holder(name, serial);
+    const serve = (): Promise<void> => this.#deps.fleet.serve(framed, peer, 'nats');
+    // What it had laid down comes first.
+    if (this.#leaf === undefined) void serve();
+    else void this.#leaf.look().then(serve);
+  }
+
+  #framed(from: SubjectOwner & { readonly connection: string }, agent: Agent): Connection {
+    const { connection } = from;
     const down = downSubject(from, connection);
     const reply = upSubject(from, connection);
-    const framed: Connection = new Framed<FromAgent__Output, ToAgent>({
+    return new Framed<FromAgent__Output, ToAgent>({
       out: toAgentCodec,
       into: fromAgentCodec,
       undecodable,
@@ -301,19 +326,6 @@ class TheNatsLink implements NatsLink {
       closed: () => this.#ended(from, agent),
       again: () => this.counts.again++,
     });
-    for (const [oldest, { framed: other }] of agent.open) {
-      if (agent.open.size < mostOfOne) break;
-      agent.open.delete(oldest);
-      other.close(new HostlerError('resource_exhausted', `More than ${mostOfOne} connections of one agent.`));
-    }
-    agent.open.set(connection, { framed, via });
-    this.#agents.set(keyOf(from), agent);
-    const peer = this.#deps.fleet.enrolment.holder(name, serial);
-    const serve = (): Promise<void> => this.#deps.fleet.serve(framed, peer, 'nats');
-    // What it had laid down comes first.
-    if (this.#leaf === undefined) void serve();
-    else void this.#leaf.look().then(serve);
-    return framed;
   }
 
   #ended(from: SubjectOwner & { readonly connection: string }, agent: Agent): void {

@@ -4,8 +4,9 @@ import { which } from '../../shared/process/which.ts';
 import { storm } from '../tools/storm.ts';
 
 /*
- * Ten thousand agents lose their manager, and their broker: nobody who is well is called gone, and two minutes after the
- * manager is back all of them are. HOSTLER_STORM_AGENTS=N for another number.
+ * Ten thousand agents lose their manager, and their broker: nobody who is well is called gone, and all come back. How long
+ * it took is printed; that it is less than two minutes is seen with `npm run bench link`, whose figures are in docs/link.md.
+ * HOSTLER_STORM_AGENTS=N for another number.
  */
 const agents = Number(process.env['HOSTLER_STORM_AGENTS'] ?? 10_000);
 

@@ -151,7 +151,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'copycds' : `copycds (nee
     const kernel = join(install, 'rocky9.4/x86_64/images/pxeboot/vmlinuz');
     await writeFile(kernel, 'damaged kernel here!!');
     const repaired = await copycds('-o', join(dir, 'rocky.iso'));
-    expect(repaired.stdout).toContain('8 files, 0.0 MB in 0 s, 7 of them were there already;');
+    expect(repaired.stdout).toMatch(/8 files, 0\.0 MB in \d+ s, 7 of them were there already;/);
     expect(readFileSync(kernel, 'utf8')).toBe('kernel of Rocky Linux');
     expect(hidden(join(install, 'rocky9.4'))).toEqual([]);
   });

@@ -16,8 +16,8 @@ import { Tally } from './tools/tally.ts';
 const mode = process.argv[2] ?? '';
 const full = mode === '--full';
 const tally = new Tally();
-let interrupted = false;
-process.on('SIGINT', () => (interrupted = true));
+const interrupted = new AbortController();
+process.on('SIGINT', () => interrupted.abort());
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 /** At most two at a time: that is how many cores we count on. */
@@ -102,7 +102,7 @@ async function endToEnd(): Promise<readonly EndToEnd[]> {
 async function runEndToEnd(): Promise<void> {
   const waiting = [...(await endToEnd())].sort((one, other) => other.bound - one.bound);
   const lane = async (machines: boolean): Promise<void> => {
-    while (!interrupted) {
+    while (!interrupted.signal.aborted) {
       const first = machines ? waiting.findIndex((each) => each.machines) : -1;
       const at = first === -1 ? waiting.findIndex((each) => !each.machines) : first;
       const [next] = at === -1 ? [] : waiting.splice(at, 1);
@@ -160,6 +160,6 @@ async function everything(): Promise<void> {
 
 if (mode === '--quick') await quick();
 else await everything();
-if (interrupted) tally.fail('interrupted: the rest was not run');
+if (interrupted.signal.aborted) tally.fail('interrupted: the rest was not run');
 tally.print();
 process.exitCode = tally.failed === 0 ? 0 : 1;

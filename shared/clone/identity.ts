@@ -48,6 +48,15 @@ export const identityFiles: readonly string[] = [
   '/var/lib/wicked/*',
 ];
 
+/**
+ * What SystemImager's tools read in an image: the golden client's disks, by their ids. They stay in the image; a clone has
+ * disks of its own.
+ */
+export const imageFiles: readonly string[] = [
+  '/etc/systemimager/autoinstallscript.conf',
+  '/etc/systemimager/mounted_filesystems',
+];
+
 /** Nothing that a clone could use: state of the moment, and what can be fetched again. */
 export const worthlessFiles: readonly string[] = [
   '/proc/*',

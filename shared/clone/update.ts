@@ -1,5 +1,5 @@
 import type { CloneFacts } from './facts.ts';
-import { identityFiles, worthlessFiles } from './identity.ts';
+import { identityFiles, imageFiles, worthlessFiles } from './identity.ts';
 import { networkFiles } from './network.ts';
 
 /*
@@ -74,7 +74,8 @@ export function updateExclude(facts: CloneFacts, own: readonly string[] | undefi
     groups: [],
   });
   const written = [...network.away, ...network.files.map(({ path }) => path)];
-  return [...new Set([...identityFiles, ...worthlessFiles, ...fitted, ...written, ...(own ?? usualUpdateExclude)])];
+  const never = [...identityFiles, ...imageFiles, ...worthlessFiles, ...fitted, ...written];
+  return [...new Set([...never, ...(own ?? usualUpdateExclude)])];
 }
 
 /** Lines of an exclude list: absolute patterns; `#` begins a comment, other lines are refused by name. */

@@ -2,7 +2,7 @@ import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkedFacts } from '../../../shared/clone/facts.ts';
 import type { CloneFacts, CloneTree } from '../../../shared/clone/facts.ts';
-import { identityFiles, worthlessFiles } from '../../../shared/clone/identity.ts';
+import { identityFiles, imageFiles, worthlessFiles } from '../../../shared/clone/identity.ts';
 import type { ClonePiece } from '../../../shared/clone/pieces.ts';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { checkedLayout } from '../../../shared/layout/check.ts';
@@ -130,7 +130,7 @@ async function tarOf(tree: string, output: string, context: TaskContext): Promis
       [
         ...tarArguments(tree),
         '--verbose',
-        ...[...identityFiles, ...worthlessFiles].map((pattern) => `--exclude=.${pattern}`),
+        ...[...identityFiles, ...imageFiles, ...worthlessFiles].map((pattern) => `--exclude=.${pattern}`),
         '.',
       ],
       {

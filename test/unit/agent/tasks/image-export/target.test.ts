@@ -8,15 +8,15 @@ describe('a file of a bundle', () => {
     '/opt/hostler/share/netboot/rh/compute.exlist',
     '/tmp/lists/one',
     '/root/images/post.sh',
-    '/home/u/.hostler/install/custom/list',
+    '/export/u/.hostler/install/custom/list',
   ])('goes back to where it was: %s', (path) => {
-    expect(checkedTarget(path, '/home/u/.hostler/install')).toBe(path);
+    expect(checkedTarget(path, '/export/u/.hostler/install')).toBe(path);
   });
 
   it.each([
     '/etc/passwd',
     '/root/.ssh/authorized_keys',
-    '/home/u/.bashrc',
+    '/export/u/.bashrc',
     '/var/spool/cron/crontabs/root',
     '/var/lib/hostler/agent/identity/key.pem',
     '/usr/local/bin/ls',

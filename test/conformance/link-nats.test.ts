@@ -166,6 +166,27 @@ describe('the link over NATS', () => {
       await allOnce(one, wanted);
     });
 
+    it('says at once that reports are not kept when the broker is gone before it answers', async () => {
+      await attach();
+      await manager.natsLink.close();
+      const { streams } = await (await mighty()).jetstreamManager();
+      const relay = await stallingRelay(broker.port);
+      cleanUp.push(relay.close);
+      const carrier = natsCarrier({ servers: () => [`127.0.0.1:${relay.port}`], identity: () => identity });
+      const stop = new AbortController();
+      cleanUp.push(async () => stop.abort());
+      await carrier(stop.signal);
+      const keep = (sequence: number) =>
+        carrier.keep?.('life', [{ sequence, nodeEvent: { node: 'none', stage: 'dhcp', at: 1 } }]);
+      relay.stall(true);
+      // One piece of what the broker says still goes through, and this is it.
+      await keep(1);
+      const second = expect(keep(2)).rejects.toThrow(/lost before it said that it keeps reports/);
+      await eventually('it has both', async () => (await streams.info('HOSTLER_REPORTS')).state.messages === 2);
+      await relay.close();
+      await second;
+    });
+
     it('takes each report once though the broker delivers everything twice, and starts over when one is missing', async () => {
       await attach();
       const other = await mighty();

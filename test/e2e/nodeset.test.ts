@@ -103,7 +103,9 @@ describe('nodeset', () => {
     expect(plan.stdout).toContain('Set up the boot server for 2 nodes');
     expect(await served('/boot.ipxe')).toBe('');
     expect(await ask('nodeset', 'compute', 'boot')).toMatchObject({ exit: 0, stdout: 'n01: boot\nn02: boot\n' });
-    expect(await served('/boot/52-54-00-77-00-01.ipxe')).toBe('#!ipxe\n#boot\nexit\n');
+    // Told success, the firmware of UEFI stops in its menu.
+    const toDisk = '#!ipxe\n#boot\niseq ${platform} efi && goto efi ||\nexit\n:efi\nexit 1\n';
+    expect(await served('/boot/52-54-00-77-00-01.ipxe')).toBe(toDisk);
     const hosts = await readFile(join(dir, 'a', 'boot', 'dhcp-hosts'), 'utf8');
     expect(hosts).toBe('52:54:00:77:00:00,10.77.0.11,n01\n52:54:00:77:00:01,10.77.0.12,n02\n');
   });

@@ -150,7 +150,10 @@ async function layDown(broker: NatsConnection, owner: SubjectOwner, bytes: Buffe
   broker.publish(keptSubject(owner), bytes, { reply });
   // The client forgets who waits for an answer when its connection ends: nobody would be told, and the link would stand still.
   const lost = broker.closed().then((): never => {
-    throw new HostlerError('unavailable', 'The connection to the broker was lost before it said that it keeps reports.');
+    throw new HostlerError(
+      'unavailable',
+      'The connection to the broker was lost before it said that it keeps reports.',
+    );
   });
   const { headers, data } = await Promise.race([answer, lost]);
   if (headers?.code === 503) throw new HostlerError('unavailable', 'The broker keeps no reports.');

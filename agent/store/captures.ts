@@ -16,6 +16,9 @@ export interface CaptureRecord {
   readonly many?: boolean;
 }
 
+/** How long the other side may take to read what the task said last. */
+const lastWordsMs = 30_000;
+
 export const captureFile = (home: string, ticket: string): string => join(home, 'store', 'captures', ticket);
 
 /**
@@ -44,9 +47,18 @@ export async function joinCapture(
   task.once('error', () => refuse(socket, '410 Gone'));
   task.once('connect', () => {
     task.removeAllListeners('error');
+    // It may have gone while the task was looked up.
+    if (socket.destroyed) {
+      task.destroy();
+      return;
+    }
     task.on('error', () => socket.destroy());
     socket.on('close', () => task.destroy());
-    task.on('close', () => socket.end());
+    task.on('close', () => {
+      socket.end();
+      const late = setTimeout(() => socket.destroy(), lastWordsMs);
+      socket.once('close', () => clearTimeout(late));
+    });
     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: hostler-capture\r\n\r\n');
     if (record.many === true) task.write(`${ticket}\n`);
     if (head.length > 0) task.write(head);

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { chmod, mkdir, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
@@ -67,6 +67,8 @@ export class StoreServer {
   readonly #uploads: Uploads;
   readonly #unix: { server?: Server } = {};
   readonly #tcp = new Map<string, Server>();
+  /** Of each server, also those that are no HTTP (yet, or any more): it would wait for them at its end. */
+  readonly #open = new WeakMap<Server, Set<Socket>>();
 
   constructor(options: StoreServerOptions) {
     this.#options = options;
@@ -99,7 +101,7 @@ export class StoreServer {
     for (const [name, server] of this.#tcp) {
       if (wanted.has(name)) continue;
       this.#tcp.delete(name);
-      await close(server);
+      await this.#close(server);
     }
     for (const [name, address] of wanted) {
       if (this.#tcp.has(name)) continue;
@@ -131,7 +133,7 @@ export class StoreServer {
     const servers = [this.#unix.server, ...this.#tcp.values()].filter((server) => server !== undefined);
     delete this.#unix.server;
     this.#tcp.clear();
-    await Promise.all(servers.map(close));
+    await Promise.all(servers.map((server) => this.#close(server)));
   }
 
   #create(): Server {
@@ -149,6 +151,12 @@ export class StoreServer {
         });
       },
     );
+    const open = new Set<Socket>();
+    this.#open.set(server, open);
+    server.on('connection', (socket: Socket) => {
+      open.add(socket);
+      socket.once('close', () => open.delete(socket));
+    });
     const { upgrade } = this.#options;
     if (upgrade !== undefined) {
       server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -158,6 +166,13 @@ export class StoreServer {
     server.maxHeadersCount = 64;
     server.on('tlsClientError', (error) => this.#options.log(`store: TLS refused: ${error.message}`));
     return server;
+  }
+
+  #close(server: Server): Promise<void> {
+    return new Promise((resolve) => {
+      server.close(() => resolve());
+      for (const socket of this.#open.get(server) ?? []) socket.destroy();
+    });
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -250,13 +265,6 @@ function listen(server: Server, where: { path: string } | Address): Promise<void
       reject(new HostlerError('unavailable', `The store cannot listen on ${name}: ${cause.message}`, { cause }));
     });
     server.listen(where, resolve);
-  });
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
   });
 }
 

@@ -97,6 +97,11 @@ export class Lines {
         const line = await openLine(this.#spec, this.#context);
         if (typeof line !== 'string') {
           line.on('error', () => line.destroy());
+          // Its rsync may have been ended while the line was opened.
+          if (local.destroyed) {
+            line.destroy();
+            return;
+          }
           local.on('close', () => line.destroy());
           line.on('close', () => local.destroySoon());
           local.pipe(line);

@@ -3,10 +3,12 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { connect } from 'node:net';
+import { Readable, type Duplex } from 'node:stream';
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { download, upload } from '../../../../agent/store/client.ts';
-import { StoreServer } from '../../../../agent/store/server.ts';
+import { StoreServer, storeSocket } from '../../../../agent/store/server.ts';
 import type { TlsIdentity } from '../../../../shared/identity/tls.ts';
 import type { StoreAccess } from '../../../../shared/task/blob.ts';
 import { createTestAuthority } from '../../../lab/pki.ts';
@@ -201,5 +203,36 @@ describe('the store', () => {
       log: () => undefined,
     });
     await expect(second.listenUnix()).rejects.toMatchObject({ code: 'failed_precondition' });
+  });
+
+  it('ends at once, whatever is still connected: what said nothing yet, and what is no HTTP any more', async () => {
+    const home = await mkdtemp(join(dir, 'other-'));
+    const other = new StoreServer({
+      home,
+      installDir: home,
+      identity: () => builder,
+      log: () => undefined,
+      upgrade: (_request, socket) => {
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+        return Promise.resolve();
+      },
+    });
+    await other.listenUnix();
+    const silent = connect(storeSocket(home));
+    const one = request({
+      socketPath: storeSocket(home),
+      headers: { Connection: 'Upgrade', Upgrade: 'x' },
+      key: builder.key,
+      cert: builder.certificate,
+      rejectUnauthorized: false,
+      agent: false,
+    });
+    one.on('error', () => undefined).end();
+    // Nobody reads on this side, so nobody learns of the end either.
+    const upgraded = new Promise<Duplex>((resolve) => one.once('upgrade', (_answer, socket) => resolve(socket)));
+    await Promise.all([upgraded, once(silent, 'connect')]);
+    await other.stop();
+    silent.destroy();
+    (await upgraded).destroy();
   });
 });

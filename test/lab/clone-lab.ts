@@ -44,8 +44,8 @@ export class CloneLab {
     this.command = commandsFor(manager.env);
   }
 
-  /** `nodes`: each has a tap, and the address 10.77.0.(10 + its place). */
-  static async start(nodes: readonly string[]): Promise<CloneLab> {
+  /** `nodes`: each has a tap, and the address 10.77.0.(10 + its place). `roles`: of the manager's own agent. */
+  static async start(nodes: readonly string[], roles = 'boot,store'): Promise<CloneLab> {
     const dir = await mkdtemp(join(tmpdir(), 'hc-'));
     const network = await createNetwork({ name: 'clone', taps: nodes.length });
     let manager: RealManager | undefined;
@@ -54,7 +54,7 @@ export class CloneLab {
       manager = await RealManager.start(
         [
           ...['--listen', `${network.address}:7440`, ...folders, '--hosts-file', join(dir, 'hosts')],
-          ...['--agent-roles', 'boot,store'],
+          ...['--agent-roles', roles],
         ],
         (argv) => network.inside(argv),
       );

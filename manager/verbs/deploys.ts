@@ -1,4 +1,4 @@
-import { expandNoderange, missingNodesText } from '../../shared/noderange/index.ts';
+import { expandNoderange } from '../../shared/noderange/index.ts';
 import { attribute, objectNames } from '../../shared/objects/index.ts';
 import { readTimeline } from '../../shared/task/timeline.ts';
 import { hasFlag } from '../../shared/verb/asked.ts';
@@ -7,6 +7,7 @@ import { end, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { describe } from './image/description.ts';
 import { columns } from './image/text.ts';
+import { noSuchNodes } from './tables/answers.ts';
 
 /** Where the installation of one node is. */
 export interface Deploy {
@@ -37,8 +38,7 @@ export const deploys: Verb<null> = {
       range === ''
         ? { nodes: objectNames(known, 'node').filter((node) => isGolden(known, node)), missing: [] }
         : expandNoderange(known, range, { verify: true, files: asked.files });
-    if (found.missing.length > 0)
-      return end({ do: 'say', text: missingNodesText(found.missing), error: true }, { do: 'done', exit: 1 });
+    if (found.missing.length > 0) return noSuchNodes(found.missing);
     const all = found.nodes.map((node) => deployOf(known, node, asked.at));
     const shown = hasFlag(asked, 'all') ? all : all.filter(({ state }) => state !== 'booted');
     if (asked.json) return end(...shown.map((value): Effect => ({ do: 'data', value })), { do: 'done', exit: 0 });

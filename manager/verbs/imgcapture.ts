@@ -1,4 +1,4 @@
-import { expandNoderange, missingNodesText } from '../../shared/noderange/index.ts';
+import { expandNoderange } from '../../shared/noderange/index.ts';
 import { attribute, changeFor } from '../../shared/objects/index.ts';
 import type { StoreAccess } from '../../shared/task/blob.ts';
 import { captureDescribeKind, captureReceiveKind, captureSendKind } from '../../shared/task/capture.ts';
@@ -16,6 +16,7 @@ import { describe, refusal } from './image/description.ts';
 import { chooseStore, versionChanges } from './image/new-version.ts';
 import { cloneFolders } from './image/pack-clone.ts';
 import { megabytes } from './image/text.ts';
+import { noSuchNodes } from './tables/answers.ts';
 
 interface State {
   readonly server: string;
@@ -58,7 +59,7 @@ export const imgcapture: Verb<State | DisklessState | ClassicState | null> = {
     const [range = ''] = asked.operands;
     const { nodes, missing } = expandNoderange(known, range, { verify: true, files: asked.files });
     if (missing.length > 0) {
-      return end({ do: 'say', text: missingNodesText(missing), error: true }, { do: 'done', exit: 1 });
+      return noSuchNodes(missing);
     }
     const [node] = nodes;
     if (node === undefined || nodes.length > 1) return refuse('One node can be captured at a time.');

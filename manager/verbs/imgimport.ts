@@ -1,5 +1,5 @@
 import { imageStatement } from '../../shared/identity/image-statement.ts';
-import { expandNoderange, missingNodesText } from '../../shared/noderange/index.ts';
+import { expandNoderange } from '../../shared/noderange/index.ts';
 import { imageImportKind, type ImageImportResult } from '../../shared/task/image-export.ts';
 import { hasFlag, optionValue } from '../../shared/verb/asked.ts';
 import { commaList } from '../../shared/objects/index.ts';
@@ -9,6 +9,7 @@ import type { View } from '../../shared/verb/view.ts';
 import { osimage as osimageType } from '../../shared/schema/types/osimage.ts';
 import { refusal } from './image/description.ts';
 import { nextGeneration } from './image/new-version.ts';
+import { noSuchNodes } from './tables/answers.ts';
 
 interface State {
   readonly server: string;
@@ -36,7 +37,7 @@ export const imgimport: Verb<State | null> = {
     const { nodes, missing } =
       range === '' ? { nodes: [], missing: [] } : expandNoderange(known, range, { verify: true, files: asked.files });
     if (missing.length > 0) {
-      return end({ do: 'say', text: missingNodesText(missing), error: true }, { do: 'done', exit: 1 });
+      return noSuchNodes(missing);
     }
     const agent = keeper(known);
     if (agent === undefined) {

@@ -1,4 +1,4 @@
-import { expandNoderange, missingNodesText } from '../../shared/noderange/index.ts';
+import { expandNoderange } from '../../shared/noderange/index.ts';
 import { byName } from '../../shared/objects/index.ts';
 import { renderDhcpd } from '../../shared/services/isc-dhcpd.ts';
 import { renderKea } from '../../shared/services/kea.ts';
@@ -15,7 +15,7 @@ import { tasksFor } from './boot/tasks.ts';
 import { dhcpNodes } from './services/dhcp-nodes.ts';
 import { etc, ofMachine } from './services/etc.ts';
 import { placeFiles } from './services/files-task.ts';
-import { failed, orRefused, printed } from './tables/answers.ts';
+import { failed, orRefused, printed, noSuchNodes } from './tables/answers.ts';
 
 interface State {
   readonly server: string;
@@ -46,7 +46,7 @@ function begin(asked: Asked, known: View): Step<State | null> {
     return failed(asked, 'makedhcp needs -n, -a or a node range.');
   const named = range === undefined ? undefined : expandNoderange(known, range, { verify: true, files: asked.files });
   if (named && named.missing.length > 0) {
-    return end({ do: 'say', text: missingNodesText(named.missing), error: true }, { do: 'done', exit: 1 });
+    return noSuchNodes(named.missing);
   }
   const everyone = all ? [...known.rows('node')].map(([name]) => name).sort(byName) : [];
   const nodes = named?.nodes ?? everyone;

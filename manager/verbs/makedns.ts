@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { expandNoderange, missingNodesText } from '../../shared/noderange/index.ts';
+import { expandNoderange } from '../../shared/noderange/index.ts';
 import { attribute, byName, commaList } from '../../shared/objects/index.ts';
 import { clustersite } from '../../shared/schema/index.ts';
 import { renderBind } from '../../shared/services/bind.ts';
@@ -7,13 +7,13 @@ import type { DnsModel } from '../../shared/services/dns.ts';
 import { renderDnsmasqNames } from '../../shared/services/dnsmasq-names.ts';
 import type { FilesSpec } from '../../shared/task/files.ts';
 import { type Asked, hasFlag } from '../../shared/verb/asked.ts';
-import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
+import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { domainsOf } from './services/domains.ts';
 import { etc, ofMachine } from './services/etc.ts';
 import { filesPlaced, type FilesState, placeFiles } from './services/files-task.ts';
 import { hostsOf } from './services/host-entries.ts';
-import { failed, orRefused } from './tables/answers.ts';
+import { failed, orRefused, noSuchNodes } from './tables/answers.ts';
 
 /** Renders the name server's files from the definitions, whole, for all nodes at once. */
 export const makedns: Verb<FilesState | null> = {
@@ -28,7 +28,7 @@ function begin(asked: Asked, known: View): Step<FilesState | null> {
   const [range] = asked.operands;
   const named = range === undefined ? undefined : expandNoderange(known, range, { verify: true, files: asked.files });
   if (named && named.missing.length > 0) {
-    return end({ do: 'say', text: missingNodesText(named.missing), error: true }, { do: 'done', exit: 1 });
+    return noSuchNodes(named.missing);
   }
   const remove = hasFlag(asked, 'd');
   if (remove && named === undefined)

@@ -1,4 +1,4 @@
-import { expandNoderange, missingNodesText } from '../../shared/noderange/index.ts';
+import { expandNoderange } from '../../shared/noderange/index.ts';
 import { attribute, byName } from '../../shared/objects/index.ts';
 import { clustersite } from '../../shared/schema/index.ts';
 import { hostLine } from '../../shared/services/hosts-file.ts';
@@ -10,7 +10,7 @@ import type { View } from '../../shared/verb/view.ts';
 import { domainsOf } from './services/domains.ts';
 import { filesPlaced, type FilesState, placeFiles } from './services/files-task.ts';
 import { hostsOf, linkLocalOf, namesOf } from './services/host-entries.ts';
-import { orRefused } from './tables/answers.ts';
+import { orRefused, noSuchNodes } from './tables/answers.ts';
 
 /** Keeps the nodes' lines of the hosts file, in a block of its own; whatever stands around it stays. */
 export const makehosts: Verb<FilesState | null> = {
@@ -25,7 +25,7 @@ function begin(asked: Asked, known: View): Step<FilesState | null> {
   const [range] = asked.operands;
   const asRange = range === undefined ? undefined : expandNoderange(known, range, { verify: true, files: asked.files });
   if (asRange && asRange.missing.length > 0) {
-    return end({ do: 'say', text: missingNodesText(asRange.missing), error: true }, { do: 'done', exit: 1 });
+    return noSuchNodes(asRange.missing);
   }
   const nodes = asRange?.nodes ?? [...known.rows('node')].map(([name]) => name).sort(byName);
   const { change, warnings, errors } = hasFlag(asked, 'd')

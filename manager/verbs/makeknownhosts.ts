@@ -6,8 +6,8 @@ import { domainsOf } from './services/domains.ts';
 import { etc, ofMachine } from './services/etc.ts';
 import { filesPlaced, type FilesState, placeFiles } from './services/files-task.ts';
 import { hostsOf } from './services/host-entries.ts';
-import { expandNoderange, missingNodesText } from '../../shared/noderange/index.ts';
-import { orRefused } from './tables/answers.ts';
+import { expandNoderange } from '../../shared/noderange/index.ts';
+import { orRefused, noSuchNodes } from './tables/answers.ts';
 
 /** Renews what root on the management node knows of the nodes' ssh host keys. */
 export const makeknownhosts: Verb<FilesState | null> = {
@@ -19,7 +19,7 @@ export const makeknownhosts: Verb<FilesState | null> = {
       const [range = ''] = asked.operands;
       const { nodes, missing } = expandNoderange(known, range, { verify: true, files: asked.files });
       if (missing.length > 0) {
-        return end({ do: 'say', text: missingNodesText(missing), error: true }, { do: 'done', exit: 1 });
+        return noSuchNodes(missing);
       }
       const domains = domainsOf(known);
       const hosts = nodes.map((node) => {

@@ -4,7 +4,7 @@ import { hasFlag, optionValue, type Asked } from '../../shared/verb/asked.ts';
 import type { Effect } from '../../shared/verb/effect.ts';
 import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
-import { expandNoderange, missingNodesText } from '../../shared/noderange/index.ts';
+import { expandNoderange } from '../../shared/noderange/index.ts';
 import { clientDefinition, resolvConf } from './nim/client-plan.ts';
 import { onWork, prescripts, startWork, type ClientWork, type MasterWork } from './nim/client-work.ts';
 import {
@@ -24,6 +24,7 @@ import {
 import { aixScript } from './nim/aix-script.ts';
 import { masterName, type NimNetwork } from './nim/interfaces.ts';
 import { nimPostscripts, rootPassword } from './nim/postscripts.ts';
+import { noSuchNodes } from './tables/answers.ts';
 
 /** Sets up network installations of AIX machines; they are booted afterwards. */
 export const nimnodeset: Verb<ClientWork | null> = {
@@ -35,14 +36,7 @@ export const nimnodeset: Verb<ClientWork | null> = {
     if (bad !== undefined || names.length !== 1)
       return refuse(asked, bad === undefined ? 'A noderange is required.' : `Incorrect 'attr=val' pair - ${bad}`);
     const { nodes, missing } = expandNoderange(known, names[0] ?? '', { verify: true, files: asked.files });
-    if (missing.length > 0)
-      return {
-        state: null,
-        effects: [
-          { do: 'say', text: missingNodesText(missing), error: true },
-          { do: 'done', exit: 1 },
-        ],
-      };
+    if (missing.length > 0) return noSuchNodes(missing);
     const chosen = new Map<string, string>();
     const failed: Effect[] = [];
     for (const node of nodes) {

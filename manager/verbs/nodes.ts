@@ -1,4 +1,4 @@
-import { expandNoderange, missingNodesText } from '../../shared/noderange/index.ts';
+import { expandNoderange } from '../../shared/noderange/index.ts';
 import { attribute, objectNames } from '../../shared/objects/index.ts';
 import { hasFlag } from '../../shared/verb/asked.ts';
 import type { Effect } from '../../shared/verb/effect.ts';
@@ -6,6 +6,7 @@ import { end, type Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { columns } from './image/text.ts';
 import { currentName, versionsOf } from './image/versions.ts';
+import { noSuchNodes } from './tables/answers.ts';
 
 interface NodeImage {
   readonly node: string;
@@ -33,7 +34,7 @@ export const nodes: Verb<null> = {
         ? { nodes: objectNames(known, 'node'), missing: [] }
         : expandNoderange(known, range, { verify: true, files: asked.files });
     if (found.missing.length > 0) {
-      return end({ do: 'say', text: missingNodesText(found.missing), error: true }, { do: 'done', exit: 1 });
+      return noSuchNodes(found.missing);
     }
     const names = new Map<string, string>();
     for (const { root, name } of [...versionsOf(known)].reverse()) names.set(root, name);

@@ -1,4 +1,4 @@
-import { expandNoderange, missingNodesText } from '../../shared/noderange/index.ts';
+import { expandNoderange } from '../../shared/noderange/index.ts';
 import type { Asked } from '../../shared/verb/asked.ts';
 import type { Effect, Json, Report } from '../../shared/verb/effect.ts';
 import { end, type Step, type Verb } from '../../shared/verb/verb.ts';
@@ -10,7 +10,7 @@ import { bootAgents } from './boot/servers.ts';
 import { clusterOf } from './boot/service-plan.ts';
 import { changeFor, Targets, type Setting, type Target } from './boot/targets.ts';
 import { tasksFor, type Wanted } from './boot/tasks.ts';
-import { failed, orRefused } from './tables/answers.ts';
+import { failed, orRefused, noSuchNodes } from './tables/answers.ts';
 
 interface State {
   readonly server: string;
@@ -49,7 +49,7 @@ function begin(asked: Asked, known: View): Step<State | null> {
   if (word === undefined || more.length > 0) return failed(asked, `Invalid argument: '${words.join(' ')}'`);
   const { nodes, missing } = expandNoderange(known, range, { verify: true, files: asked.files });
   if (missing.length > 0) {
-    return end({ do: 'say', text: missingNodesText(missing), error: true }, { do: 'done', exit: 1 });
+    return noSuchNodes(missing);
   }
   const action = actionOf(word);
   const troubles: Troubles = new Map();

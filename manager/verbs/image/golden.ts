@@ -1,11 +1,10 @@
-import { overrideOrder, scriptClasses } from '../../../shared/clone/pieces.ts';
-import type { ClonePiece } from '../../../shared/clone/pieces.ts';
 import { cloneLookKind, cloneUseKind } from '../../../shared/task/clone-tree.ts';
 import type { CloneLookResult, CloneLookSpec, GoldenVersion } from '../../../shared/task/clone-tree.ts';
 import type { Effect, Json, TaskRequest } from '../../../shared/verb/effect.ts';
 import type { View } from '../../../shared/verb/view.ts';
 import { describe } from './description.ts';
 import { layoutLines } from './layout-text.ts';
+import { pieceLines } from './override-text.ts';
 import { cloneFolders } from './pack-clone.ts';
 import { columns, megabytes, shortTime } from './text.ts';
 import { blobOf, storeOf, versionsOf, type Version } from './versions.ts';
@@ -97,38 +96,10 @@ export function goldenText(known: View, { version, fields, packages }: Shown, fo
     indented(columns(generations)),
     'layout:',
     ...layoutLines(found.layout).map((line) => `  ${line}`),
-    'overrides, in the order in which they are laid (later ones win):',
-    ...pieceLines(found.pieces, osimage),
+    ...pieceLines(known, osimage, found.pieces),
     ...found.changedPieces.map((piece) => `  ${piece}: changed since it was packed; packimage ${osimage} takes it in`),
     '',
   ].join('\n');
-}
-
-function pieceLines(pieces: readonly ClonePiece[], image: string): string[] {
-  const overrides = pieces.filter(({ kind }) => kind === 'override');
-  const scripts = pieces.filter(({ kind }) => kind === 'script');
-  const fixed = overrideOrder({ image, node: '', groups: [] });
-  const line = (name: string, of: string): string[] =>
-    overrides.filter((one) => one.name === name).map((one) => `  ${name} (${of}, ${megabytes(one.bytes)})`);
-  const own = overrides.filter(({ name }) => !fixed.includes(name));
-  const classes = scriptClasses({ image, node: '', groups: [] });
-  const rank = (name: string): number => {
-    const at = classes.findIndex((one) => name.slice(2).startsWith(`${one}.`));
-    return at < 0 ? classes.length : at;
-  };
-  return [
-    ...(overrides.length === 0 ? ['  none'] : []),
-    ...line(image, 'of the image'),
-    ...line(fixed[1] ?? '', 'of every node'),
-    ...own.map(
-      ({ name, bytes }) => `  ${name} (of the group or node of that name; groups the last first, ${megabytes(bytes)})`,
-    ),
-    'post-install scripts, in the order in which they run:',
-    ...(scripts.length === 0 ? ['  none'] : []),
-    ...[...scripts]
-      .sort((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1))
-      .map(({ name }) => `  ${name}`),
-  ];
 }
 
 function some(list: readonly string[]): string {

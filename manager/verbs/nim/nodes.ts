@@ -1,8 +1,9 @@
-import { expandNoderange, missingNodesText } from '../../../shared/noderange/index.ts';
+import { expandNoderange } from '../../../shared/noderange/index.ts';
 import type { Asked } from '../../../shared/verb/asked.ts';
-import { end, type Step } from '../../../shared/verb/verb.ts';
+import type { Step } from '../../../shared/verb/verb.ts';
 import type { View } from '../../../shared/verb/view.ts';
 import { refuse, splitPairs } from './common.ts';
+import { noSuchNodes } from '../tables/answers.ts';
 
 export interface NodesAndPairs {
   readonly nodes: readonly string[];
@@ -15,7 +16,6 @@ export function nodesAndPairs(asked: Asked, known: View): NodesAndPairs | Step<n
   if (bad !== undefined) return refuse(asked, `Incorrect 'attr=val' pair - ${bad}`);
   if (names.length !== 1) return refuse(asked, 'A noderange is required.');
   const { nodes, missing } = expandNoderange(known, names[0] ?? '', { verify: true, files: asked.files });
-  if (missing.length > 0)
-    return end({ do: 'say', text: missingNodesText(missing), error: true }, { do: 'done', exit: 1 });
+  if (missing.length > 0) return noSuchNodes(missing);
   return { nodes, pairs };
 }

@@ -49,8 +49,13 @@ export function withNodes<State extends Json>(
   return orRefused(asked, (): Step<State | null> => {
     const { nodes, missing } = expandNoderange(known, range, { verify, files: asked.files });
     if (missing.length === 0) return body(nodes);
-    return end({ do: 'say', text: missingNodesText(missing), error: true }, { do: 'done', exit: 1 });
+    return noSuchNodes(missing);
   });
+}
+
+/** Ends a verb with xCAT's words about names in a node range that stand for nothing. */
+export function noSuchNodes(missing: readonly string[]): Step<null> {
+  return end({ do: 'say', text: missingNodesText(missing), error: true }, { do: 'done', exit: 1 });
 }
 
 /** What the user typed and cannot be taken ends the verb with the reason, not as a failure of ours. */

@@ -20,6 +20,21 @@ export interface Stranger {
   readonly detail: string;
 }
 
+/** Which message of which life of its agent brought an event; sequence 0: it was not numbered. */
+export interface EventNumber {
+  readonly incarnation: string;
+  readonly sequence: number;
+}
+
+/** Beside what is reported of an agent: `INCARNATION/SEQUENCE` of its last event that had an effect. */
+const lastEvent = 'agent.lastevent';
+
+/** Messages of one life come in order, so whatever has no higher number was there before. */
+function isCounted(last: string | null, { incarnation, sequence }: EventNumber): boolean {
+  const [life, number] = (last ?? '').split('/');
+  return sequence > 0 && life === incarnation && sequence <= Number(number);
+}
+
 /** Turns what agents saw of nodes into reported state of these nodes. */
 export class NodeEvents {
   readonly #registry: Pick<Registry, 'commit' | 'observe' | 'view'>;
@@ -37,8 +52,12 @@ export class NodeEvents {
     return [...this.#strangers.values()];
   }
 
-  /** From a boot server about any node, from an agent beside a NIM master what NIM says of one, from a node about itself; anything else is refused with a line in the log. */
-  seen(from: AgentRecord, event: NodeEvent__Output): void {
+  /**
+   * From a boot server about any node, from an agent beside a NIM master what NIM says of one, from a node about itself; anything
+   * else is refused with a line in the log. Numbered ones count once, however often they come: a boot that is told again after
+   * the next one began would be mixed with it. Rejects when the disk did not take it: then nothing counts, and it may come again.
+   */
+  async seen(from: AgentRecord, event: NodeEvent__Output, number: EventNumber): Promise<void> {
     const role = nimStages.some((stage) => stage === event.stage) ? 'nim' : 'boot';
     if (!from.roles.includes(role) && event.node !== from.name) {
       this.#log.warn(
@@ -59,23 +78,34 @@ export class NodeEvents {
       this.#stranger(from.name, event, detail);
       return;
     }
+    const before = this.#registry.view.reported('agent', from.name)?.[lastEvent] ?? null;
+    if (isCounted(before, number)) return;
     this.observe(event.node, { stage: event.stage, at: event.at, bootId: printable(event.bootId), detail });
-    if (event.stage === 'installed') this.#installed(event.node, from.name, /^sysclone/);
-    // Diskless machines are booted so again and again; one that NIM has installed is not.
-    if (event.stage === 'nim-booted') this.#installed(event.node, from.name, /^standalone$/);
+    // All in one turn of the loop, and so in one batch: on the disk is either the event with its number, or neither.
+    if (number.sequence > 0) this.#mark(from.name, `${number.incarnation}/${String(number.sequence)}`);
+    try {
+      if (event.stage === 'installed') await this.#installed(event.node, from.name, /^sysclone/);
+      // Diskless machines are booted so again and again; one that NIM has installed is not.
+      if (event.stage === 'nim-booted') await this.#installed(event.node, from.name, /^standalone$/);
+    } catch (thrown) {
+      this.#log.warn({ node: event.node, err: thrown }, 'the node is installed, but its state is not noted');
+      this.#mark(from.name, before);
+      throw thrown;
+    }
+  }
+
+  #mark(agent: string, value: string | null): void {
+    this.#registry.observe('agent', agent, { [lastEvent]: value });
   }
 
   /** The node starts from its disk from now on: it is never wiped again unless somebody asks for it. */
-  #installed(node: string, server: string, installing: RegExp): void {
+  async #installed(node: string, server: string, installing: RegExp): Promise<void> {
     const currstate = this.#registry.view.row('node', node)?.['chain.currstate'] ?? '';
     if (!installing.test(currstate)) return;
     const info = { user: `agent:${server}`, command: 'installed', correlation: node, at: this.#now() };
     const values = { 'chain.currstate': 'boot', 'chain.currchain': null };
-    this.#registry
-      .commit(info, [{ type: 'node', name: node, values, expected: { 'chain.currstate': currstate } }])
-      .catch((error: unknown) =>
-        this.#log.warn({ node, err: error }, 'the node is installed, but its state is not noted'),
-      );
+    const change = { type: 'node', name: node, values, expected: { 'chain.currstate': currstate } };
+    await this.#registry.commit(info, [change]);
   }
 
   /** What the manager itself knows of a node. */

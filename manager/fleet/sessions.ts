@@ -287,7 +287,10 @@ class OneSession {
       await this.#deps.tasks.ended(member, message.sequence, message.result);
     }
     if (message.facts) await this.#newFacts(member, message.facts.facts);
-    if (message.nodeEvent) this.#deps.events.seen(this.#deps.enrolment.own(this.#peer), message.nodeEvent);
+    if (message.nodeEvent) {
+      const number = { incarnation: member.life?.incarnation ?? '', sequence: message.sequence };
+      await this.#deps.events.seen(this.#deps.enrolment.own(this.#peer), message.nodeEvent, number);
+    }
   }
 
   /** An agent speaks of its own tasks only. One that ended a moment ago may still come again. */

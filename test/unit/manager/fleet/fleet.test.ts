@@ -1,9 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readTimeline } from '../../../../shared/task/timeline.ts';
 import type { FleetTask } from '../../../../manager/fleet/types.ts';
+import { HostlerError } from '../../../../shared/errors/error.ts';
+import type { Registry } from '../../../../manager/registry/types.ts';
 import { keptReportsCodec } from '../../../../shared/wire/definitions.ts';
 import { memoryLink } from '../../../../shared/session/memory.ts';
 import type { Facts } from '../../../../shared/task/facts.ts';
@@ -20,6 +23,21 @@ const task = (id: string): FleetTask => ({
   correlation: 'c',
   title: 't',
 });
+
+const isZero = (value: unknown): boolean => (value as { sequence?: number } | undefined)?.sequence === 0;
+
+/** Its methods, for one that does something else in one place. */
+function bound(registry: Registry): Registry {
+  return {
+    view: registry.view,
+    commit: registry.commit.bind(registry),
+    observe: registry.observe.bind(registry),
+    space: registry.space.bind(registry),
+    history: registry.history.bind(registry),
+    watch: registry.watch.bind(registry),
+    close: registry.close.bind(registry),
+  };
+}
 
 describe('fleet', () => {
   let folder: string;
@@ -262,6 +280,53 @@ describe('fleet', () => {
           if (stage === 'nim-booted') await vi.waitFor(() => expect(state()).toBe(becomes));
         }
       }
+    });
+
+    it('count once, though the manager died before it noted how far it had come', async () => {
+      // Everything but the numbers that were applied reaches the disk.
+      let failing = true;
+      const forgetful = {
+        ...bound(manager.registry),
+        space: (name: string) => {
+          const space = manager.registry.space(name);
+          const write: typeof space.write = async (writes, options) => {
+            if (!failing || !writes.some(({ key, value }) => /^applied/.test(key) && !isZero(value)))
+              return space.write(writes, options);
+            // Slowly, so that there is time for what comes behind.
+            await delay(300);
+            throw new HostlerError('unavailable', 'the disk does not take it');
+          };
+          return { ...space, name, write };
+        },
+      };
+      const other = await SimManager.start({ home: join(folder, 'm2'), registry: forgetful });
+      const home = join(folder, 'boot2');
+      const token = await other.token({ roles: ['boot'] });
+      const identity = await enrolSim({ home, manager: other.address, token, name: 'boot2', roles: ['boot'] });
+      const one = await SimAgent.start({ home, manager: other.address, identity, pauses: [20, 40] });
+      agents.push(one);
+      const rearm = { type: 'node', name: 'n01', values: { 'chain.currstate': 'sysclone x' } };
+      const installer = { user: 'root', command: 'nodeset', correlation: 'c', at: 0 };
+      await manager.registry.commit(installer, [rearm]);
+      const now = Date.now();
+      const stages = ['loader', 'kernel', 'initrd', 'installed', 'switched', 'booted', 'dhcp', 'loader'];
+      for (const [index, stage] of stages.entries())
+        await one.link.report({ nodeEvent: { node: 'n01', stage, at: now + index, mac: '', bootId: '', detail: '' } });
+      const currstate = () => manager.registry.view.row('node', 'n01')?.['chain.currstate'];
+      await vi.waitFor(() => expect(currstate()).toBe('boot'), 10_000);
+      const told = () => readTimeline(node()['boot.timeline']);
+      await vi.waitFor(() => expect(told()).toEqual({ dhcp: now + 6, loader: now + 7 }), 10_000);
+      // Somebody wants it installed again, while the agent tells everything once more.
+      await manager.registry.commit(installer, [rearm]);
+      await other.crash();
+      await other.up();
+      await vi.waitFor(() => expect(other.engine.arrivals.length).toBeGreaterThan(1), 10_000);
+      failing = false;
+      await one.link.drained(AbortSignal.timeout(10_000));
+      expect(currstate()).toBe('sysclone x');
+      expect(told()).toEqual({ dhcp: now + 6, loader: now + 7 });
+      await one.stop();
+      await other.crash();
     });
 
     it('with times that cannot be are put at the present', async () => {

@@ -14,6 +14,8 @@ export interface Comparison {
   readonly shared: Readonly<Record<string, readonly string[]>>;
   readonly leaks: Readonly<Record<string, readonly string[]>>;
   readonly ids: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+  /** Volumes of LVM and subvolumes of btrfs, by machine. */
+  readonly volumes: Readonly<Record<string, readonly string[]>>;
 }
 
 const scripts = join(import.meta.dirname, 'compare');

@@ -1,7 +1,10 @@
 import { truncate, writeFile } from 'node:fs/promises';
 import { run } from '../../shared/process/run.ts';
 
-/** How a disk is connected to a virtual machine. `ata`: that of an older board, as the test's small kernel knows no AHCI. */
+/**
+ * How a disk is connected to a virtual machine. `ata`: two at most, by the controller of an older board (PIIX), as the
+ * test's small kernel knows no AHCI.
+ */
 export type DiskBus = 'virtio' | 'nvme' | 'ata' | 'scsi';
 
 export interface LabDisk {
@@ -16,7 +19,10 @@ export interface LabDisk {
  */
 export function diskArguments(disks: readonly LabDisk[], first: 'network' | 'disk' = 'network'): string[] {
   const scsi = disks.some(({ bus }) => bus === 'scsi') ? ['-device', 'virtio-scsi-pci,id=scsi0'] : [];
+  // Of the same option twice the later counts, part by part.
+  const board = disks.some(({ bus }) => bus === 'ata') ? ['-machine', 'type=pc'] : [];
   return [
+    ...board,
     ...scsi,
     ...disks.flatMap((disk, index) => oneDisk(disk, index, first === 'disk' && index === 0 ? 0 : index + 2)),
   ];

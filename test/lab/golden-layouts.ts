@@ -43,7 +43,7 @@ export const goldenLayouts = {
     groups: [],
     filesystems: [filesystem('disk1.1', 'ext4', '/', { usedBytes: content }), filesystem('disk1.2', 'swap', '')],
   },
-  /** UEFI, LVM and xfs. */
+  /** UEFI, LVM and xfs; with room for a snapshot in the volume group. */
   lvm: {
     format: 1,
     firmware: 'uefi',
@@ -67,9 +67,9 @@ export const goldenLayouts = {
         members: ['disk1.3'],
         volumes: [
           { name: 'swap', bytes: 128 * mebibyte },
-          { name: 'root', bytes: 2500 * mebibyte },
+          { name: 'root', bytes: 2200 * mebibyte },
         ],
-        freeBytes: 0,
+        freeBytes: 360 * mebibyte,
       },
     ],
     filesystems: [

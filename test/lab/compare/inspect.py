@@ -5,7 +5,7 @@ no code with Hostler: what it knows of machines it asks util-linux, LVM and mdad
 
 SPEC: {"source": "golden", "machines": {"golden": ["SERIAL", ...], ...}, "layouts_differ": true}
 RESULT: {"entries": {machine: count}, "differences": {clone: [text]}, "shared": {"a b": [text]}, "leaks": {clone: [text]},
-         "ids": {machine: {what: [values]}}}
+         "ids": {machine: {what: [values]}}, "volumes": {machine: [volumes of LVM, subvolumes of btrfs]}}
 """
 
 import hashlib
@@ -75,6 +75,7 @@ class Machine:
         self.ids = {}
         self.lvm = ["--devices", ",".join(self.disks)]
         self.mounted = []
+        self.volumes = []
 
     def note(self, what, *values):
         self.ids.setdefault(what, []).extend(value for value in values if value)
@@ -108,7 +109,9 @@ class Machine:
             for group in set(self.groups):
                 run("lvm", "vgchange", *self.lvm, "--config", "activation{udev_sync=0 udev_rules=0}", "-a", "y", group)
                 run("lvm", "vgmknodes", *self.lvm, check=False)
-                devices += [f"/dev/{group}/{name}" for name in run("lvm", "lvs", *self.lvm, "--noheadings", "-o", "lv_name", group).split()]
+                names = run("lvm", "lvs", *self.lvm, "--noheadings", "-o", "lv_name", group).split()
+                self.volumes += sorted(names)
+                devices += [f"/dev/{group}/{name}" for name in names]
             devices = [device for device in devices if device not in holders]
         self.by_uuid = {}
         for device in devices:
@@ -126,6 +129,9 @@ class Machine:
                 subprocess.run(["mount", "-t", kind, "-o", option, device, self.root], stderr=subprocess.DEVNULL)
                 if os.path.exists(f"{self.root}/etc/fstab") and os.path.isdir(f"{self.root}/usr"):
                     self.mounted.append(self.root)
+                    if kind == "btrfs":
+                        lines = run("btrfs", "subvolume", "list", self.root).splitlines()
+                        self.volumes += sorted(line.split(" path ", 1)[1] for line in lines)
                     return self.mount_rest()
                 subprocess.run(["umount", self.root], stderr=subprocess.DEVNULL)
         raise RuntimeError(f"{self.name} has no root file system")
@@ -235,7 +241,7 @@ def differences(source, clone):
 
 def main():
     spec = json.load(open(sys.argv[1]))
-    result = {"entries": {}, "differences": {}, "shared": {}, "leaks": {}, "ids": {}}
+    result = {"entries": {}, "differences": {}, "shared": {}, "leaks": {}, "ids": {}, "volumes": {}}
     trees, source = {}, None
     order = [spec["source"], *[name for name in spec["machines"] if name != spec["source"]]]
     for name in order:
@@ -247,6 +253,7 @@ def main():
         print(f"{name}: {len(trees[name])} entries", flush=True)
         result["entries"][name] = len(trees[name])
         result["ids"][name] = machine.ids
+        result["volumes"][name] = machine.volumes
         if source is None:
             source = machine
         else:

@@ -18,7 +18,7 @@ export const packimage: CommandDefinition = {
       short: 'c',
       value: 'COMPRESSION',
       complete: ['zstd', 'gzip', 'pigz', 'xz', 'lz4'],
-      help: 'squashfs: zstd (the default), gzip, xz, lz4; cpio and tar: pigz (the default), gzip, xz',
+      help: 'zstd (the default), gzip (pigz: on all processors), xz or lz4',
     },
     {
       long: 'on',

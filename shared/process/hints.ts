@@ -15,6 +15,7 @@ const packages: Readonly<Record<string, readonly [deb: string, rpm: string]>> = 
   'grub-mkimage': ['grub-common', 'grub2-tools'],
   ip: ['iproute2', 'iproute'],
   ipmitool: ['ipmitool', 'ipmitool'],
+  lz4: ['lz4', 'lz4'],
   'mkfs.ext4': ['e2fsprogs', 'e2fsprogs'],
   'mkfs.xfs': ['xfsprogs', 'xfsprogs'],
   mksquashfs: ['squashfs-tools', 'squashfs-tools'],

@@ -64,7 +64,7 @@ export interface ImageManifest {
   readonly files: Readonly<Record<string, BlobRef>>;
   /** `hiddenDigest` of what must not lie in the image; empty: there is nothing. */
   readonly nodeFiles: string;
-  /** Bytes of the initrd as genimage made it; behind them stands what checks the signature. */
+  /** Bytes of the initrd without what checks the signature, which stands behind them. */
   readonly initrdBytes: number;
   /** sha256 of each exclude list and synclist. */
   readonly exlist: readonly string[];

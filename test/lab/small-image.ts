@@ -10,10 +10,13 @@ export const smallTime = 1_700_000_000;
 
 /**
  * An image folder as genimage would leave it, made in a moment: busybox, a process 1 of three lines, accounts, a
- * package database. `bootable`: with this machine's Node, its openssl, the agent, a kernel of the distribution and our
+ * package database. `bootable`: with this machine's Node, its openssl (and `programs`), the agent, a kernel of the distribution and our
  * initrd; else kernel and initrd are a few bytes.
  */
-export async function smallImage(rootimgdir: string, options: { readonly bootable?: string } = {}): Promise<string> {
+export async function smallImage(
+  rootimgdir: string,
+  options: { readonly bootable?: string; readonly programs?: readonly string[] } = {},
+): Promise<string> {
   const tree = join(rootimgdir, 'rootimg');
   const put = async (path: string, text: string, mode = 0o644): Promise<void> => {
     const file = join(tree, path);
@@ -43,7 +46,8 @@ export async function smallImage(rootimgdir: string, options: { readonly bootabl
   } else {
     const kernel = await labKernel();
     kernelver = kernel.version;
-    for (const program of [process.execPath, '/usr/bin/openssl']) await takeAlong(program, tree);
+    for (const program of [process.execPath, '/usr/bin/openssl', ...(options.programs ?? [])])
+      await takeAlong(program, tree);
     await mkdir(join(tree, 'usr/bin'), { recursive: true });
     if (process.execPath !== '/usr/bin/node') await symlink(process.execPath, join(tree, 'usr/bin/node'));
     await mkdir(join(tree, 'opt/hostler'), { recursive: true });

@@ -175,23 +175,25 @@ async function unpack(
     return;
   }
   await mkdir(folder, { mode: 0o700 });
+  const program = unpackers[(await firstBytes(file)).toString('hex')] ?? 'gzip';
   if (method === 'tar') {
-    await run('tar', ['--extract', '--file', file, '--directory', folder, '--numeric-owner', '--same-owner', '-p'], {
-      signal,
-    });
+    const args = ['--extract', `--use-compress-program=${program}`, '--file', file, '--directory', folder];
+    await run('tar', [...args, '--numeric-owner', '--same-owner', '-p'], { signal });
     return;
   }
-  const start = (await firstBytes(file)).toString('hex');
   const plain = join(folder, '..', 'plain');
   const handle = await open(plain, 'w', 0o600);
   try {
-    await run(start === 'fd37' ? 'xz' : 'gzip', ['-d', '-c', file], { stdoutTo: handle.fd, signal });
+    await run(program, ['-d', '-c', '-q', file], { stdoutTo: handle.fd, signal });
   } finally {
     await handle.close();
   }
   const args = ['--extract', '--make-directories', '--quiet', '--no-absolute-filenames', `--file=${plain}`];
   await run('cpio', [...args, `--directory=${folder}`, '--preserve-modification-time'], { signal });
 }
+
+/** By the first two bytes of what they have packed; tar itself does not know lz4. */
+const unpackers: Readonly<Record<string, string>> = { '1f8b': 'gzip', fd37: 'xz', '28b5': 'zstd', '0422': 'lz4' };
 
 async function firstBytes(file: string): Promise<Buffer> {
   const handle = await open(file, 'r');

@@ -30,13 +30,15 @@ export interface ArchiveRequest {
   readonly output: string;
 }
 
+const endings = { gzip: 'gz', pigz: 'gz', xz: 'xz', zstd: 'zst', lz4: 'lz4' } as const;
+
 /** xCAT's name of the packed file. */
 export function productName(method: ImagePackSpec['method'], compress: ImagePackSpec['compress']): string {
-  return method === 'squashfs' ? 'rootimg.sfs' : `rootimg.${method}.${compress === 'xz' ? 'xz' : 'gz'}`;
+  return method === 'squashfs' ? 'rootimg.sfs' : `rootimg.${method}.${endings[compress]}`;
 }
 
 /** All names that packing ever made. */
-export const productPattern = /^rootimg\.(?:sfs|(?:cpio|tar)\.(?:gz|xz))$/;
+export const productPattern = /^rootimg\.(?:sfs|(?:cpio|tar)\.(?:gz|xz|zst|lz4))$/;
 
 /** zstd 3: within 12 % of the smallest that zstd makes, and fifteen times as quick. */
 export const squashfsOptions: Readonly<Record<string, readonly string[]>> = {
@@ -50,17 +52,19 @@ export const squashfsOptions: Readonly<Record<string, readonly string[]>> = {
 const processes = String(Math.max(2, availableParallelism()));
 
 /** Without name and time in the header; on all processors where the program can. */
-const compressors: Readonly<Record<string, readonly [program: string, ...args: string[]]>> = {
+const compressors: Readonly<Record<ImagePackSpec['compress'], readonly [program: string, ...args: string[]]>> = {
   gzip: ['gzip', '-n', '-c'],
-  // With one process, both would not cut their input into blocks, and the bytes would be others.
+  // With one process, some would not cut their input into blocks, and the bytes would be others.
   pigz: ['pigz', '-n', '-p', processes, '-c'],
   xz: ['xz', '-T', processes, '--block-size=16MiB', '-c'],
+  zstd: ['zstd', '-q', '-3', `-T${processes}`, '-c'],
+  lz4: ['lz4', '-q', '-c'],
 };
 
 /** The programs that a method needs. */
 export function archiveTools(method: ImagePackSpec['method'], compress: ImagePackSpec['compress']): string[] {
   if (method === 'squashfs') return ['mksquashfs'];
-  return [method, compressors[compress]?.[0] ?? 'gzip'];
+  return [method, compressors[compress][0]];
 }
 
 /** What the packing programs say that they are: a part of the manifest. */
@@ -192,7 +196,7 @@ async function packArchive(request: ArchiveRequest, method: 'cpio' | 'tar', cont
   context.progress('pack', `collecting into ${method}, compressing with ${compress}`);
   const far = new Far('pack', bytesOf(request), context);
   const packed = await open(output, 'wx', 0o644);
-  const [program, ...args] = compressors[compress] ?? ['gzip', '-n', '-c'];
+  const [program, ...args] = compressors[compress];
   try {
     if (method === 'tar') await tar(request, [program, ...args.filter((arg) => arg !== '-c')], packed.fd, signal, far);
     else await cpio(request, [program, ...args], packed.fd, signal, far);

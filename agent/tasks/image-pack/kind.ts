@@ -35,6 +35,7 @@ import { survey, type Survey } from './survey.ts';
 import { applySynclists } from './sync-files.ts';
 import { setTimezone, withTimezone, zoneBeside } from './timezone.ts';
 import { addSignatureCheck } from './trust.ts';
+import { addUnpacker, unpackerFor, type Unpacker } from './unpacker.ts';
 
 type Spec = Required<ImagePackSpec>;
 
@@ -87,6 +88,7 @@ async function packLocked(spec: Spec, context: TaskContext): Promise<ImagePackRe
   const { rootimgdir, method, compress } = spec;
   const { tree, packing: work } = placesIn(rootimgdir, context.id);
   const record = await requireBuild(rootimgdir);
+  const unpacker = await unpackerFor(tree, method, compress);
   const exlist = await withTimezone(await readExlists(spec.exlist, readListFile), spec.timezone, tree);
   try {
     context.log(`Packing contents of ${tree}`);
@@ -106,7 +108,11 @@ async function packLocked(spec: Spec, context: TaskContext): Promise<ImagePackRe
     const request = { method, compress, tree, survey: surveyed, additions: additions.list(), folder, work };
     const root = await rootFile({ ...request, rootimgdir, store: spec.store, tools, known }, context);
     const edits = known?.scan.edits ?? [];
-    const result = await keepAll(spec, { surveyed, additions, record, work, root: root.blob, tools, edits }, context);
+    const result = await keepAll(
+      spec,
+      { surveyed, additions, record, work, root: root.blob, tools, edits, unpacker },
+      context,
+    );
     // Not before everything else is kept.
     await root.place();
     return result;
@@ -152,6 +158,7 @@ interface Packed {
   readonly root: BlobRef;
   readonly tools: Readonly<Record<string, string>>;
   readonly edits: readonly HandEdit[];
+  readonly unpacker: Unpacker;
 }
 
 /** Everything of the version into the store; the manifest last, for it names the others. */
@@ -161,7 +168,7 @@ async function keepAll(spec: Spec, packed: Packed, context: TaskContext): Promis
   const { tree } = placesIn(rootimgdir, context.id);
   const packages = await installedPackages(tree);
   const { uuid, newest } = surveyed;
-  const { initrd, initrdBytes, checked } = await bootFiles(spec, tree, work, context);
+  const { initrd, initrdBytes, checked } = await bootFiles(spec, packed, tree, context);
   const osvers = spec.info['osvers'] ?? '';
   const bill = billOfMaterials({ image: spec.image, osvers, uuid, newest, packages });
   const own = additions.nodeFiles();
@@ -201,18 +208,22 @@ async function keepAll(spec: Spec, packed: Packed, context: TaskContext): Promis
   return { ...blobs, files, manifest: kept, kernelver: record.kernelver, arch, method, compress, checked };
 }
 
-/** The initrd with what checks the signature behind it. */
+/** The initrd with what unpacks the image and what checks its signature behind it. */
 async function bootFiles(
   { key, rootimgdir, image }: Spec,
+  { unpacker, work }: Packed,
   tree: string,
-  work: string,
   context: TaskContext,
 ): Promise<{ initrd: string; initrdBytes: number; checked: boolean }> {
   const built = join(rootimgdir, 'initrd-stateless.zst');
-  const { size } = await stat(built);
-  if (key === '') return { initrd: built, initrdBytes: size, checked: false };
+  if (key === '' && unpacker.size === 0) {
+    return { initrd: built, initrdBytes: (await stat(built)).size, checked: false };
+  }
   const initrd = join(work, 'initrd');
   await copyFile(built, initrd);
+  await addUnpacker(initrd, unpacker, context.signal);
+  const { size } = await stat(initrd);
+  if (key === '') return { initrd, initrdBytes: size, checked: false };
   const checked = await addSignatureCheck(initrd, { tree, key, signal: context.signal });
   if (!checked) {
     context.log(

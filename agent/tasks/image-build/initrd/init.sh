@@ -218,10 +218,17 @@ load_image() {
 
 first_bytes() { head -c "$1" | hexdump -v -e '1/1 "%02x"'; }
 
+# zstd or lz4 of the image, which packimage put here: busybox knows neither.
+unpack_by_program() {
+  if [ -f /lib/unpack/ld.so ]; then set -- /lib/unpack/ld.so --library-path /lib/unpack; else set --; fi
+  "$@" /lib/unpack/program -q -d -c
+}
+
 unpacked() {
   case $(first_bytes 2 </mem/image) in
   1f8b) gunzip -c /mem/image ;;
   fd37) unxz -c /mem/image ;;
+  28b5 | 0422) unpack_by_program </mem/image ;;
   *) cat /mem/image ;;
   esac
 }

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { HostlerError } from '../../../../shared/errors/error.ts';
 import { run } from '../../../../shared/process/run.ts';
 import { textFile } from '../../../../shared/text/text-file.ts';
+import { isStatic, machineOf, programKind } from '../../image-tree/elf.ts';
 import { existsInside, inside } from '../../image-tree/inside.ts';
 import { cpio } from './cpio.ts';
 import type { CpioEntry } from './cpio.ts';
@@ -151,40 +152,6 @@ export async function ownBusybox(): Promise<Buffer | undefined> {
     if (content !== undefined && isStatic(content)) return content;
   }
   return undefined;
-}
-
-/** For which machine the programs of a tree are. */
-async function programKind(root: string): Promise<string | undefined> {
-  for (const place of ['usr/bin/bash', 'usr/bin/sh', 'bin/sh', 'usr/lib/systemd/systemd', 'usr/bin/node']) {
-    const file = await existsInside(root, place);
-    const kind = file === undefined ? undefined : machineOf(await readFile(file));
-    if (kind !== undefined) return kind;
-  }
-  return undefined;
-}
-
-/** Width, byte order and machine of an ELF program. */
-function machineOf(elf: Buffer): string | undefined {
-  if (elf.length < 64 || elf.readUInt32BE(0) !== 0x7f454c46) return undefined;
-  return `${elf[4] ?? 0} ${elf[5] ?? 0} ${elf[5] === 1 ? elf.readUInt16LE(18) : elf.readUInt16BE(18)}`;
-}
-
-/** An ELF program without an interpreter (PT_INTERP, type 3) needs no library. */
-export function isStatic(elf: Buffer): boolean {
-  if (elf.length < 64 || elf.readUInt32BE(0) !== 0x7f454c46) return false;
-  const wide = elf[4] === 2;
-  const little = elf[5] === 1;
-  const u16 = (at: number): number => (little ? elf.readUInt16LE(at) : elf.readUInt16BE(at));
-  const u32 = (at: number): number => (little ? elf.readUInt32LE(at) : elf.readUInt32BE(at));
-  // The upper half of a 64-bit offset is zero in any file of sane size.
-  const table = wide ? u32(little ? 32 : 36) : u32(28);
-  const [size, count] = wide ? [u16(54), u16(56)] : [u16(42), u16(44)];
-  for (let index = 0; index < count; index += 1) {
-    const at = table + index * size;
-    if (at + 4 > elf.length) return false;
-    if (u32(at) === 3) return false;
-  }
-  return true;
 }
 
 const decompressors: readonly (readonly [ending: string, program: string])[] = [

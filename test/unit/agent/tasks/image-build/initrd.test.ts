@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cpio } from '../../../../../agent/tasks/image-build/initrd/cpio.ts';
 import type { CpioEntry } from '../../../../../agent/tasks/image-build/initrd/cpio.ts';
-import { isStatic } from '../../../../../agent/tasks/image-build/initrd/make.ts';
+import { isStatic } from '../../../../../agent/tasks/image-tree/elf.ts';
 import {
   chooseModules,
   firmwareOf,

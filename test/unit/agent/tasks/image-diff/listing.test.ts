@@ -1,8 +1,13 @@
 import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { differences } from '../../../../../agent/tasks/image-diff/kind.ts';
-import { ListingReader } from '../../../../../agent/tasks/image-diff/listing.ts';
+import { listImage, ListingReader } from '../../../../../agent/tasks/image-diff/listing.ts';
+import { run } from '../../../../../shared/process/run.ts';
+import { which } from '../../../../../shared/process/which.ts';
 
 const mark = '#\n# START OF DATA - DO NOT MODIFY\n#\n';
 const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -55,4 +60,26 @@ describe('differences', () => {
       }),
     );
   });
+});
+
+describe('listImage', () => {
+  const compressors = ['gzip', 'xz', 'zstd', 'lz4'].filter((program) => which(program) !== undefined);
+  it.each(compressors.flatMap((program) => [['tar', program] as const, ['cpio', program] as const]))(
+    'reads a %s archive that %s has packed',
+    async (method, program) => {
+      const folder = mkdtempSync(join(tmpdir(), 'listing-'));
+      try {
+        mkdirSync(join(folder, 'tree'));
+        writeFileSync(join(folder, 'tree/a'), 'content');
+        const pack = method === 'tar' ? 'tar -c .' : 'echo ./a | cpio -o -H newc --quiet';
+        const line = `${pack} | "$1" -c >../packed`;
+        await run('sh', ['-c', line, 'sh', program], { cwd: join(folder, 'tree') });
+        const { signal } = new AbortController();
+        const found = await listImage(join(folder, 'packed'), method, join(folder, 'work'), signal);
+        expect(found.get('./a')).toMatchObject({ kind: 'f', bytes: 7, content: sha('content') });
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
 });

@@ -17,7 +17,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { passwordHash } from '../../../../../agent/tasks/image-pack/accounts.ts';
 import { Additions } from '../../../../../agent/tasks/image-pack/additions.ts';
-import { pack, productName } from '../../../../../agent/tasks/image-pack/archive.ts';
+import { pack, productName, productPattern } from '../../../../../agent/tasks/image-pack/archive.ts';
 import { compile, exclusionTest } from '../../../../../agent/tasks/image-pack/exlist.ts';
 import { hardLinked } from '../../../../../agent/tasks/image-pack/hard-linked.ts';
 import { survey, type Survey } from '../../../../../agent/tasks/image-pack/survey.ts';
@@ -31,6 +31,7 @@ import {
 import type { TaskContext } from '../../../../../agent/tasks/types.ts';
 import { run } from '../../../../../shared/process/run.ts';
 import { which } from '../../../../../shared/process/which.ts';
+import type { ImagePackSpec } from '../../../../../shared/task/image-pack.ts';
 
 let folder = '';
 const when = 1_700_000_000;
@@ -72,6 +73,7 @@ async function made(
   synclists: string[] = [],
   root = '',
   zone = '',
+  compress: ImagePackSpec['compress'] = method === 'squashfs' ? 'zstd' : 'gzip',
 ): Promise<Made> {
   const work = join(folder, 'work');
   for (const name of ['work', 'packed']) rmSync(join(folder, name), { recursive: true, force: true });
@@ -83,7 +85,6 @@ async function made(
   await additions.put('opt/xcat/xcatinfo', `IMAGEUUID='${surveyed.uuid}'\n`);
   await additions.lockAccounts(root);
   const output = join(work, 'image');
-  const compress = method === 'squashfs' ? 'zstd' : 'gzip';
   const list = additions.list();
   await pack(
     { method, compress, tree: tree(), survey: surveyed, additions: list, folder: additions.folder, work, output },
@@ -92,9 +93,13 @@ async function made(
   if (method === 'squashfs') await run('unsquashfs', ['-quiet', '-no-progress', '-dest', packed(''), output]);
   else {
     mkdirSync(packed(''));
-    await run('sh', ['-c', `gzip -dc "$1" | ${method === 'tar' ? 'tar -xpf -' : 'cpio -idmu --quiet'}`, 'sh', output], {
-      cwd: packed(''),
-    });
+    await run(
+      'sh',
+      ['-c', `${compress} -dc "$1" | ${method === 'tar' ? 'tar -xpf -' : 'cpio -idmu --quiet'}`, 'sh', output],
+      {
+        cwd: packed(''),
+      },
+    );
   }
   return { surveyed, additions, bytes: readFileSync(output) };
 }
@@ -214,6 +219,22 @@ describe.skipIf(!able).each(['squashfs', 'tar', 'cpio'] as const)('%s', (method)
       rmSync(moved, { recursive: true, force: true });
       folder = before;
     }
+  });
+});
+
+const archives = ['tar', 'cpio'].flatMap((method) =>
+  ['zstd', 'gzip', 'pigz', 'xz', 'lz4'].map((compress) => [method, compress] as const),
+);
+
+describe.skipIf(!able)('an archive', () => {
+  it.each(archives)('%s packed with %s is the same for the same tree, and unpacks', async (method, compress) => {
+    if (which(compress) === undefined) return;
+    // Several blocks of the compressors.
+    put('usr/share/many', 'one line of many\n'.repeat(600_000));
+    const pack = async () => (await made(nothing, method as 'tar', [], '', '', compress as 'zstd')).bytes;
+    const first = await pack();
+    expect((await pack()).equals(first)).toBe(true);
+    expect(readFileSync(packed('usr/share/many')).equals(readFileSync(join(tree(), 'usr/share/many')))).toBe(true);
   });
 });
 
@@ -341,7 +362,10 @@ describe('productName', () => {
     ['squashfs', 'zstd', 'rootimg.sfs'],
     ['cpio', 'pigz', 'rootimg.cpio.gz'],
     ['tar', 'xz', 'rootimg.tar.xz'],
+    ['cpio', 'zstd', 'rootimg.cpio.zst'],
+    ['tar', 'lz4', 'rootimg.tar.lz4'],
   ] as const)('%s %s', (method, compress, name) => {
     expect(productName(method, compress)).toBe(name);
+    expect(productPattern.test(name)).toBe(true);
   });
 });

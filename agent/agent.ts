@@ -16,6 +16,7 @@ import type { AgentLink, HelloFacts } from './link/types.ts';
 import { say } from './log.ts';
 import { startServices } from './services/index.ts';
 import { relayOf } from './services/relay/index.ts';
+import { relayPlace } from './services/relay/place.ts';
 import type { Address } from './store/server.ts';
 import { isLock, tryLock } from './services/lock.ts';
 import { readIncarnation } from './spool/incarnation.ts';
@@ -51,6 +52,8 @@ export interface AgentOptions {
   readonly serve: readonly Address[];
   /** With the role relay: where agents behind this one connect. */
   readonly relay?: readonly Address[];
+  /** A machine that booted, which nobody told where: the MAC of its own card (services/relay/place.ts). */
+  readonly card?: () => string;
   /** A netbooted node: what the initrd left. */
   readonly booted?: BootRecord | undefined;
   readonly kinds: readonly TaskKind[];
@@ -114,7 +117,11 @@ async function linked(options: AgentOptions, incarnation: Incarnation, enrolled:
   const outbox = await Outbox.open(join(home, 'outbox'), incarnation.id, { odd: (message) => log.warn({}, message) });
   spool.wereReported(await resultsIn(outbox));
   const end = new End(options);
-  const relay = await relayOf({ ...enrolled, home, roles, at: options.relay ?? [], log });
+  let served: () => readonly string[] = () => [];
+  const card = roles.includes('relay') ? options.card?.() : undefined;
+  const place = card === undefined ? undefined : relayPlace(enrolled.manager, card, () => served());
+  const { at, ...only } = place ?? { at: options.relay ?? [] };
+  const relay = await relayOf({ ...enrolled, home, roles, at, ...only, log });
   // Before the link, so that the first hello says where the store answers.
   const services = await startServices({
     home,
@@ -124,7 +131,7 @@ async function linked(options: AgentOptions, incarnation: Incarnation, enrolled:
     roles,
     identity,
     serve: options.serve,
-    relay: roles.includes('relay') ? (options.relay ?? []) : [],
+    relay: roles.includes('relay') ? at : [],
     report: (nodeEvent) => {
       outbox
         .add({ body: 'nodeEvent', nodeEvent })
@@ -132,6 +139,7 @@ async function linked(options: AgentOptions, incarnation: Incarnation, enrolled:
     },
     log: (line) => log.info({}, line),
   });
+  served = () => services.bootAddresses();
   const store = (): readonly string[] => services.storeEndpoints();
   let storeTold = '';
   const facts = async (): Promise<string> => {

@@ -71,7 +71,7 @@ async function stay(options: RunOptions): Promise<number> {
 
 async function boot(): Promise<number> {
   const { runAgent, openLog, taskKinds } = await rooms();
-  const { bootHome: home, enrolBooted, kernelCommandLine } = await import('./boot/boot.ts');
+  const { bootHome: home, enrolBooted, kernelCommandLine, ownMac } = await import('./boot/boot.ts');
   const { proveImage, testAddress } = await import('./boot/image-test.ts');
   const test = testAddress(kernelCommandLine());
   if (test !== undefined) {
@@ -90,6 +90,7 @@ async function boot(): Promise<number> {
       roles: undefined,
       once: false,
       serve: [],
+      card: () => installed.mac,
       kinds: taskKinds,
       log,
       signal,
@@ -108,6 +109,7 @@ async function boot(): Promise<number> {
     roles,
     once: mode === 'once',
     serve: [],
+    card: ownMac,
     booted: bootRecord('/'),
     kinds: taskKinds,
     log,

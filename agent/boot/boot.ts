@@ -69,7 +69,7 @@ function managerFile(home: string): string {
 }
 
 /** The card that the initrd booted from; without its word, the first one that has an address. */
-function ownMac(): string {
+export function ownMac(): string {
   const told = bootRecord('/')?.mac ?? '';
   if (told !== '') return told;
   const cards = nicsOf('/');

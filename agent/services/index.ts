@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import type { TlsIdentity } from '../../shared/identity/tls.ts';
 import type { NodeEvent } from '../../shared/task/node-events.ts';
 import { shareFolder } from '../tasks/media/lists.ts';
 import { joinCapture } from '../store/captures.ts';
+import { Upstream } from '../store/upstream.ts';
 import { StoreServer, type Address } from '../store/server.ts';
 import { BootService } from './boot/service.ts';
 import { openNimServices } from './nim/index.ts';
@@ -28,6 +30,8 @@ export interface ServicesContext {
 export interface Services {
   /** For facts.store: `unix:PATH` first, then `https://HOST:PORT`; changes when a boot configuration is applied. */
   storeEndpoints(): readonly string[];
+  /** Where the nodes that it boots find this machine; changes as the store's do. */
+  bootAddresses(): readonly string[];
   /** The agent has a new certificate. */
   renewed(): void;
   stop(): Promise<void>;
@@ -66,13 +70,24 @@ function shareOfProduct(): string {
 async function startServers(context: ServicesContext): Promise<Services> {
   const isBoot = context.roles.includes('boot');
   if (!isBoot && !context.roles.includes('store')) {
-    return { storeEndpoints: () => [], renewed: () => undefined, stop: async () => undefined };
+    return {
+      storeEndpoints: () => [],
+      bootAddresses: () => [],
+      renewed: () => undefined,
+      stop: async () => undefined,
+    };
   }
   let boot: BootService | undefined;
   const store = new StoreServer({
     home: context.home,
     installDir: context.installDir,
     share: shareOfProduct(),
+    upstream: new Upstream({
+      folder: join(context.home, 'upstream'),
+      access: () => boot?.upstream(),
+      identity: context.identity,
+      log: context.log,
+    }),
     identity: context.identity,
     log: context.log,
     upgrade: (request, socket, head, peer) => joinCapture(context.home, request, socket, head, peer),
@@ -97,6 +112,7 @@ async function startServers(context: ServicesContext): Promise<Services> {
   }
   return {
     storeEndpoints: () => store.endpoints(),
+    bootAddresses: () => boot?.addresses() ?? [],
     renewed: () => store.renew(),
     stop: async () => {
       await boot?.stop();

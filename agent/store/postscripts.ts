@@ -8,15 +8,11 @@ export function isPostscriptName(name: string): boolean {
 }
 
 /**
- * The file to send, links resolved: the site's own, else the one that comes with this agent (`shared`: its share
+ * The file to send, links resolved, from the folder `postscripts` below `above` (the site's /install, or the product's share
  * folder). Undefined when it is not there or a link leads out of the folder.
  */
-export async function postscriptFile(installDir: string, name: string, shared = ''): Promise<string | undefined> {
+export async function postscriptFile(above: string, name: string): Promise<string | undefined> {
   if (!isPostscriptName(name)) return undefined;
-  return (await fileIn(installDir, name)) ?? (shared === '' ? undefined : await fileIn(shared, name));
-}
-
-async function fileIn(above: string, name: string): Promise<string | undefined> {
   try {
     const folder = await realpath(join(above, 'postscripts'));
     const file = await realpath(join(folder, name));

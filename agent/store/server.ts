@@ -11,7 +11,7 @@ import type { AgentIdentity } from '../../shared/identity/names.ts';
 import { serverTlsOptionsFor, type TlsIdentity } from '../../shared/identity/tls.ts';
 import { BlobStore } from './blobs.ts';
 import { isDigest } from './digest.ts';
-import { postscriptFile } from './postscripts.ts';
+import { isPostscriptName, postscriptFile } from './postscripts.ts';
 import { sendFile, sendText } from './send-file.ts';
 import { receivedHeader, Uploads } from './upload.ts';
 
@@ -27,6 +27,8 @@ export interface StoreServerOptions {
   readonly installDir: string;
   /** Folder of what comes with the product; its postscripts are handed out where the site has none of that name. */
   readonly share?: string;
+  /** Postscripts of the site that are elsewhere; come before those of the product. Absent: there are none. */
+  readonly upstream?: { postscript(name: string): Promise<string | undefined> };
   /** Asked again by `renew`. */
   readonly identity: () => TlsIdentity;
   readonly log: (line: string) => void;
@@ -190,12 +192,22 @@ export class StoreServer {
     }
     const script = /^\/postscripts\/(.+)$/.exec(path)?.[1];
     if (script !== undefined && isReading(request)) {
-      const file = await postscriptFile(this.#options.installDir, script, this.#options.share);
+      const file = await this.#postscript(script);
       if (file === undefined) sendText(response, 404, 'no such postscript\n');
       else await sendFile(request, response, file);
       return;
     }
     sendText(response, 404, 'not here\n');
+  }
+
+  async #postscript(name: string): Promise<string | undefined> {
+    if (!isPostscriptName(name)) return undefined;
+    const { installDir, upstream, share = '' } = this.#options;
+    return (
+      (await postscriptFile(installDir, name)) ??
+      (await upstream?.postscript(name)) ??
+      (share === '' ? undefined : await postscriptFile(share, name))
+    );
   }
 
   async #blob(request: IncomingMessage, response: ServerResponse, peer: AgentIdentity, digest: string): Promise<void> {

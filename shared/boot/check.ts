@@ -50,6 +50,7 @@ export function checkService(value: unknown): BootServiceConfig {
     manager: text(at['manager'], 'manager', (word) => /^[A-Za-z0-9_.:[\]-]{0,270}$/.test(word)),
     authority: text(at['authority'], 'authority', (word) => word === '' || isSha256(word)),
     nameservers: list(at['nameservers'], 'nameservers').map((one) => text(one, 'nameserver', isIpv4)),
+    ...(at['postscripts'] !== undefined && { postscripts: checkAccess(at['postscripts']) }),
   };
   must(service.interfaces.length > 0 && service.interfaces.length <= 64, 'interfaces', service.interfaces.length);
   must(service.networks.length > 0 && service.networks.length <= 1000, 'networks', service.networks.length);

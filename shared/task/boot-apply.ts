@@ -31,6 +31,8 @@ export interface BootServiceConfig {
   readonly authority: string;
   /** Forwarders for DNS; empty: none. */
   readonly nameservers: readonly string[];
+  /** Of a service node: where it gets the postscripts that it does not have itself; absent: nowhere. */
+  readonly postscripts?: StoreAccess;
 }
 
 export interface BootNetwork {

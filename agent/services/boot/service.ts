@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { renderDnsmasq, renderHosts, renderNames, type Announced } from '../../../shared/boot/dnsmasq.ts';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { claimPath } from '../../../shared/identity/boot-token.ts';
+import type { StoreAccess } from '../../../shared/task/blob.ts';
 import { nodeFilesPath } from '../../../shared/task/node-files.ts';
 import type { TlsIdentity } from '../../../shared/identity/tls.ts';
 import type { BlobStore } from '../../store/blobs.ts';
@@ -83,6 +84,16 @@ export class BootService {
     for (const server of this.#http.values()) await closeServer(server);
     await withdraw(this.#announced);
     for (const lock of this.#locks.values()) await lock.release();
+  }
+
+  /** Of this machine, as the nodes that it boots see it; none before something was applied. */
+  addresses(): readonly string[] {
+    return this.#lookup?.state.service.networks.map(({ server }) => server) ?? [];
+  }
+
+  /** Where the site's postscripts are; undefined: the manager named no store for them. */
+  upstream(): StoreAccess | undefined {
+    return this.#lookup?.state.service.postscripts;
   }
 
   /** For the HTTPS server: takes `/claim`, `/node-files`, and what a machine that is being installed asks. */

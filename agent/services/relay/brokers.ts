@@ -98,9 +98,10 @@ class Doors {
 
   async #carry(at: readonly Address[], to: readonly string[]): Promise<void> {
     if (at.length === 0) return;
-    const { log } = this.#asked;
+    const { log, mayEnter } = this.#asked;
+    const only = mayEnter && { mayEnter };
     try {
-      this.#relays.push(await openRelay({ at, to, speaksFirst: 'server', log: (line) => log.info({}, line) }));
+      this.#relays.push(await openRelay({ at, to, speaksFirst: 'server', ...only, log: (line) => log.info({}, line) }));
     } catch (err) {
       // The broker itself may be on this machine: then nobody needs it carried.
       log.warn({ err }, 'the relay carries links to the manager, and some to its broker not');

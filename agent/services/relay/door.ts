@@ -11,6 +11,9 @@ const patience = 10_000;
 /** A line that says nothing for this long is asked whether it is still there, in milliseconds. */
 const askAfter = 30_000;
 
+/** Addresses of this machine that are named in the log, each once. */
+const mostTold = 64;
+
 /** Agents behind one relay at a time; each needs two sockets. */
 const mostConnections = 12_000;
 
@@ -26,6 +29,8 @@ export interface RelayDeps {
     /** What a node said goes before its next life: called, and waited for, before each connection to the manager. */
     now(): Promise<void>;
   };
+  /** Whether who came to that address of this machine is let in; absent: everybody is. */
+  readonly mayEnter?: (address: string) => boolean;
   readonly log: (line: string) => void;
 }
 
@@ -48,7 +53,19 @@ export async function openRelay(deps: RelayDeps): Promise<Relay> {
   const targets = deps.to.map(parseManagerAddress);
   let turn = 0;
   const lines = new Set<Line>();
+  const turnedAway = new Set<string>();
   const enter = (near: Socket): void => {
+    const address = near.localAddress ?? '';
+    if (deps.mayEnter?.(address) === false) {
+      near.destroy();
+      if (turnedAway.size < mostTold && !turnedAway.has(address)) {
+        turnedAway.add(address);
+        deps.log(
+          `relay: nobody is let in at ${address}, which is no address of a network that this node serves by what it was told`,
+        );
+      }
+      return;
+    }
     // Of several brokers each line takes the next: one that is away costs its agent an attempt.
     const target = targets[turn++ % targets.length];
     if (target === undefined) return;

@@ -13,6 +13,8 @@ export interface RelayAsked {
   readonly roles: readonly string[];
   /** `--relay HOST:PORT` */
   readonly at: readonly Address[];
+  /** As in RelayDeps. */
+  readonly mayEnter?: (address: string) => boolean;
   /** HOST:PORT or unix:PATH */
   readonly manager: string;
   readonly identity: () => Identity;
@@ -51,7 +53,8 @@ export async function relayOf(asked: RelayAsked): Promise<RelayService> {
   }
   const say = (line: string): void => log.info({}, line);
   const keeper = await openKeeper({ ...asked, folder: join(asked.home, 'keeper') });
-  const relay = await openRelay({ at, to: [manager], speaksFirst: 'agent', keeper, log: say });
+  const only = asked.mayEnter && { mayEnter: asked.mayEnter };
+  const relay = await openRelay({ at, to: [manager], speaksFirst: 'agent', keeper, ...only, log: say });
   const brokers = await openBrokerDoors({ ...asked, folder: join(asked.home, 'leaf') });
   const close = async (): Promise<void> => {
     // First, for its connections came by the relay's door.

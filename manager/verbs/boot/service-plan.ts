@@ -75,7 +75,7 @@ function reachable(listen: string, master: string | undefined): string {
 
 /** The configuration of one boot server, or what is missing for it. */
 export function serviceOf(
-  asked: Asked,
+  asked: Pick<Asked, 'server'>,
   known: View,
   cluster: Cluster,
   server: string,
@@ -109,7 +109,22 @@ export function serviceOf(
     manager: cluster.manager,
     authority: cluster.authority,
     nameservers: forwarders(cluster, addresses),
+    ...(server !== defaultServer && postscriptsOf(known, cluster)),
   };
+}
+
+/** The site's postscripts are where the manager's own nodes get theirs; a service node hands them on. */
+function postscriptsOf(known: View, cluster: Cluster): Pick<BootServiceConfig, 'postscripts'> {
+  const { agent } = placeOf(known, defaultServer, cluster.serviceNodes);
+  if (agent === undefined) return {};
+  const endpoints = httpsEndpoints(known, agent);
+  return endpoints.length === 0 ? {} : { postscripts: { agent, endpoints } };
+}
+
+/** Where machines elsewhere reach the store of an agent. */
+export function httpsEndpoints(known: View, agent: string): string[] {
+  const all = commaList(known.reported('agent', agent)?.['agent.store'] ?? '');
+  return all.filter((one) => one.startsWith('https://'));
 }
 
 function networkConfig(cluster: Cluster, network: Network, server: string): BootNetwork {

@@ -9,8 +9,10 @@ import type { View } from '../../shared/verb/view.ts';
 import { serversOf } from './boot/node-plan.ts';
 import { scriptCalls } from './boot/script-calls.ts';
 import { scriptEnvironment } from './boot/script-environment.ts';
-import { clusterOf } from './boot/service-plan.ts';
+import { clusterOf, httpsEndpoints } from './boot/service-plan.ts';
 import { placeOf } from './boot/servers.ts';
+import { serveAgain } from './boot/serve-again.ts';
+import type { PlanFor } from './boot/tasks.ts';
 
 interface State {
   readonly node: string;
@@ -18,8 +20,16 @@ interface State {
   readonly bootId: string;
   readonly at: number;
   readonly once: boolean;
+  /** For what a service node is to serve; a state of an earlier version has it not. */
+  readonly plan?: {
+    readonly server: string;
+    readonly seed: string;
+    readonly folders: { readonly [name: string]: string };
+  };
   readonly [key: string]: Json;
 }
+
+const scriptsStep = 'scripts';
 
 /** Seconds for all scripts of a node. */
 const deadline = 4 * 3600;
@@ -42,6 +52,7 @@ export const bootnode: Verb<State | null> = {
       bootId: optionValue(asked, 'bootid') ?? '',
       at: asked.at,
       once: hasFlag(asked, 'once'),
+      plan: { server: asked.server, seed: asked.seed, folders: { ...asked.folders } },
     };
     // Told by an agent about another node, or about one that was removed meanwhile: nothing is ours to note.
     if (!known.has('node', node) || (asked.user.startsWith('agent:') && asked.user !== `agent:${node}`)) {
@@ -55,7 +66,7 @@ export const bootnode: Verb<State | null> = {
   },
   on(state, report, known) {
     if (state === null || report.about !== 'task') return { state, effects: [] };
-    return scriptsEnded(state, report, known);
+    return report.key === scriptsStep ? scriptsEnded(state, report, known) : servesAgain(state, report);
   },
 };
 
@@ -90,7 +101,7 @@ function arrived(asked: Asked, known: View, state: State): Step<State | null> {
   const onDisk = known.row('node', node)?.['chain.currstate'] === 'boot' && running === wanted && running !== undefined;
   const fresh = known.reported('node', node)?.['hostler.freshinstall'] === 'yes';
   if (postscripts.length + postbootscripts.length === 0 || (onDisk && !fresh)) {
-    return end(...said, observed, ...ended(state, known, asked.at, undefined));
+    return finish(state, known, asked.at, undefined, [...said, observed]);
   }
   const spec: ScriptsSpec = {
     node,
@@ -101,7 +112,7 @@ function arrived(asked: Asked, known: View, state: State): Step<State | null> {
   };
   const title = `Run ${postscripts.length + postbootscripts.length} postscripts on ${node}`;
   const task = {
-    key: 'scripts',
+    key: scriptsStep,
     kind: scriptsKind,
     title,
     on: { agent: state.agent },
@@ -126,17 +137,43 @@ function storeOf(known: View, node: string): ScriptsSpec['store'] {
   const { serviceNodes } = clusterOf(known);
   const [server = ''] = serversOf(attribute(known, 'node', node, 'servicenode')?.value ?? '');
   const agent = placeOf(known, server, serviceNodes).agent ?? '';
-  const endpoints = commaList(known.reported('agent', agent)?.['agent.store'] ?? '');
-  return { agent, endpoints: endpoints.filter((one) => one.startsWith('https://')) };
+  return { agent, endpoints: httpsEndpoints(known, agent) };
 }
 
-function scriptsEnded(state: State, report: Extract<Report, { about: 'task' }>, known: View): Step<null> {
+function scriptsEnded(state: State, report: Extract<Report, { about: 'task' }>, known: View): Step<State | null> {
   // A new life of the machine has a bootnode of its own; what this one saw is not true any more.
   if (report.outcome === 'lost') return end({ do: 'done', exit: 1 });
   const at = report.at ?? state.at;
-  if (report.outcome !== 'done') return end(...ended(state, known, at, report.message));
+  if (report.outcome !== 'done') return finish(state, known, at, report.message);
   const bad = failures(report.result);
-  return end(...ended(state, known, at, bad.length === 0 ? undefined : `postscripts failed: ${bad.join(', ')}`));
+  return finish(state, known, at, bad.length === 0 ? undefined : `postscripts failed: ${bad.join(', ')}`);
+}
+
+/** A service node is told what to serve, now that its postscripts have set up its cards; others are done with. */
+function finish(
+  state: State,
+  known: View,
+  at: number,
+  failure: string | undefined,
+  before: readonly Effect[] = [],
+): Step<State | null> {
+  const effects = [...before, ...ended(state, known, at, failure)];
+  const exit = failure === undefined ? 0 : 1;
+  const roles = commaList(known.reported('agent', state.agent)?.['agent.roles'] ?? '');
+  if (state.plan === undefined || !roles.includes('boot')) return end(...effects, { do: 'done', exit });
+  const { task, troubles } = serveAgain(state.plan as unknown as PlanFor, known, state.node);
+  const said = troubles.map((trouble): Effect => ({ do: 'say', text: `${trouble}\n`, error: true }));
+  if (task === undefined) return end(...effects, ...said, { do: 'done', exit });
+  return { state: { ...state, exit }, effects: [...effects, ...said, { do: 'run', task }] };
+}
+
+function servesAgain(state: State, report: Extract<Report, { about: 'task' }>): Step<null> {
+  const exit = state['exit'] === 0 ? 0 : 1;
+  if (report.outcome === 'done') {
+    return end({ do: 'say', text: `${state.node}: serves its nodes again\n` }, { do: 'done', exit });
+  }
+  const text = `Error: ${state.node} does not serve its nodes: ${report.message} Mend that, then makedhcp -a.\n`;
+  return end({ do: 'say', text, error: true }, { do: 'done', exit: 1 });
 }
 
 function failures(result: Json): string[] {
@@ -170,7 +207,6 @@ function ended(state: State, known: View, at: number, failure: string | undefine
     },
     { do: 'say', text: line, error: failure !== undefined },
     ...leave(state, failure === undefined ? 'booted' : 'its postscripts failed'),
-    { do: 'done', exit: failure === undefined ? 0 : 1 },
   ];
 }
 

@@ -14,13 +14,18 @@ export function bootAgents(known: View): string[] {
     .sort();
 }
 
+/** The agent of a machine that booted by us: one that serves is a service node, also before there are nodes behind it. */
+export function hasBooted(known: View, agent: string): boolean {
+  return known.reported('agent', agent)?.['agent.kind'] === 'node';
+}
+
 /**
  * Which agent serves. A service node is the agent of its name. The manager's own nodes go to one and the same agent
  * every time: the first by name that is no service node; `serviceNodes` are those that any node names.
  */
 export function placeOf(known: View, server: string, serviceNodes: ReadonlySet<string>): Requirement {
   if (server !== defaultServer) return { role: 'boot', agent: server };
-  const own = bootAgents(known).find((name) => !serviceNodes.has(name));
+  const own = bootAgents(known).find((name) => !serviceNodes.has(name) && !hasBooted(known, name));
   return own === undefined ? { role: 'boot' } : { role: 'boot', agent: own };
 }
 

@@ -8,6 +8,9 @@ import type { NodeFacts, Served, Trouble } from './node-plan.ts';
 import { defaultServer, placeOf } from './servers.ts';
 import { serviceOf, type Cluster } from './service-plan.ts';
 
+/** What a plan needs of the asking that it is made for. */
+export type PlanFor = Pick<Asked, 'server' | 'seed' | 'folders'>;
+
 /** One node and what it is to be: an image, its own disk, or nothing (away with it). */
 export interface Wanted {
   readonly facts: NodeFacts;
@@ -26,7 +29,7 @@ const deadline = 3600;
 
 /** One task for each boot server, however many nodes it has; nodes that cannot be told are named with the reason. */
 export function tasksFor(
-  asked: Asked,
+  asked: PlanFor,
   known: View,
   cluster: Cluster,
   wanted: readonly Wanted[],
@@ -50,7 +53,7 @@ export function tasksFor(
 }
 
 function taskFor(
-  asked: Asked,
+  asked: PlanFor,
   known: View,
   cluster: Cluster,
   server: string,

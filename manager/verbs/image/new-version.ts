@@ -70,14 +70,22 @@ export function versionChanges(
   ];
 }
 
-/** The builder's own store where it has one, else the first by name that can be reached. */
+/**
+ * The builder's own store where it has one, else the first by name that can be reached; before those of service nodes,
+ * which may have no disk and hold copies for who is behind them.
+ */
 export function chooseStore(known: View, builder: string | undefined): StoreAccess | undefined {
   const stores = [...known.reportedRows('agent')]
     .filter(([, row]) => row['agent.state'] === 'connected' && words(row['agent.roles'] ?? '').includes('store'))
-    .map(([agent, row]) => ({ agent, endpoints: words(row['agent.store'] ?? '') }))
-    .sort((a, b) => (a.agent < b.agent ? -1 : 1));
+    .map(([agent, row]) => {
+      const booted = row['agent.kind'] === 'node';
+      return { agent, endpoints: words(row['agent.store'] ?? ''), key: `${booted ? '1' : '0'}${agent}` };
+    })
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
   const own = stores.find(({ agent }) => agent === builder);
-  return own === undefined ? stores.find(({ endpoints }) => endpoints.length > 0) : { agent: own.agent, endpoints: [] };
+  if (own !== undefined) return { agent: own.agent, endpoints: [] };
+  const found = stores.find(({ endpoints }) => endpoints.length > 0);
+  return found && { agent: found.agent, endpoints: found.endpoints };
 }
 
 /** Versions of an osimage are counted from 1; a number is never given to another one while a later one is there. */

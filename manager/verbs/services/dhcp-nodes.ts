@@ -1,9 +1,8 @@
-import type { Asked } from '../../../shared/verb/asked.ts';
 import type { View } from '../../../shared/verb/view.ts';
 import { currentVersion, type ImageVersion, type NoVersion } from '../boot/image-version.ts';
 import { nodeFacts, servedOf } from '../boot/node-plan.ts';
 import type { Cluster } from '../boot/service-plan.ts';
-import type { Wanted } from '../boot/tasks.ts';
+import type { PlanFor, Wanted } from '../boot/tasks.ts';
 
 /** Nodes as DHCP is to know them, and why others cannot be known to it. */
 export interface DhcpNodes {
@@ -16,7 +15,7 @@ export interface DhcpNodes {
  * that has a newer version since keeps its entry, for a new one would boot the newer version.
  */
 export function dhcpNodes(
-  asked: Asked,
+  asked: PlanFor,
   known: View,
   cluster: Cluster,
   nodes: readonly string[],

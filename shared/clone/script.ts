@@ -1,7 +1,9 @@
 import { fittedFstab, fittedTable } from '../layout/fstab.ts';
 import { renamed } from '../layout/ids.ts';
+import { spareEsps } from '../layout/firmware.ts';
 import { disksBelow, mountedAt } from '../layout/layout.ts';
 import type { DiskPlan } from '../layout/plan.ts';
+import { devicesOf } from '../layout/steps.ts';
 import type { DiskStep } from '../layout/steps.ts';
 import { quoted, quotedLine } from '../text/shell-words.ts';
 import type { CloneFacts } from './facts.ts';
@@ -39,6 +41,7 @@ export function installScript(facts: CloneFacts, node: CloneNode, plan: DiskPlan
     const device = disks.get(name)?.device;
     return device === undefined ? [] : [`/dev/${device}`];
   });
+  const device = devicesOf(layout, disks);
   const taker = { image: facts.image, node: node.name, groups: node.groups };
   const pairs = [...renamed(layout, ids)].flat();
   return lines(
@@ -58,6 +61,7 @@ export function installScript(facts: CloneFacts, node: CloneNode, plan: DiskPlan
     ...(facts.drivers ? [`more_drivers ${quotedLine([...disks.values()].map(({ device }) => device))}`] : []),
     `step 'installing the boot loader'`,
     ...loaderLines(facts.loader, layout.firmware, bootDevices, node.name),
+    ...(layout.firmware === 'uefi' ? spareEsps(layout).map((name) => `other_esp ${quoted(device(name))}`) : []),
     ...scriptLines(scriptsFor(facts.pieces, taker), facts, node),
     `step finishing`,
     'finish',

@@ -69,11 +69,15 @@ function partitionOf(of: Reader, disk: string, table: Disk['table']): Partition 
 
 function raidOf(of: Reader): Raid {
   const chunkBytes = of.optional('chunkBytes', () => of.size('chunkBytes'));
+  const uuid = of.optional('uuid', () =>
+    of.matching('uuid', /^(?:[0-9a-f]{8}(?::[0-9a-f]{8}){3})?$/, 'an id as mdadm writes it'),
+  );
   return {
     name: of.matching('name', /^[A-Za-z0-9][\w.-]{0,30}$/, 'the name of a RAID'),
     level: of.oneOf('level', raidLevels),
     metadata: of.matching('metadata', /^(?:0\.90|1\.[012])$/, '0.90, 1.0, 1.1 or 1.2'),
     members: of.names('members', mostParts),
+    ...(uuid !== undefined && uuid !== '' && { uuid }),
     ...(chunkBytes !== undefined && { chunkBytes }),
   };
 }
@@ -117,6 +121,7 @@ function filesystemOf(of: Reader): Filesystem {
     of.texts('names', 64).filter((name) => /^\/dev\/[\w.:+/@-]{1,250}$/.test(name)),
   );
   const subvolumes = of.optional('subvolumes', () => of.texts('subvolumes', 1000).map((path) => subvolume(of, path)));
+  const first = of.optional('defaultSubvolume', () => subvolume(of, of.text('defaultSubvolume')));
   return {
     on: of.matching('on', /^[\w.+-]{1,127}(?:\/[\w.+-]{1,127})?$/, 'a partition, RAID or volume'),
     type,
@@ -128,6 +133,7 @@ function filesystemOf(of: Reader): Filesystem {
     options,
     mounts: of.list('mounts', 64).map((one): Mount => mountOf(one)),
     ...(subvolumes !== undefined && subvolumes.length > 0 && { subvolumes }),
+    ...(first !== undefined && first !== '' && { defaultSubvolume: first }),
   };
 }
 
@@ -189,6 +195,9 @@ function checkReferences(layout: Layout): void {
   const mounts = new Set<string>();
   for (const filesystem of layout.filesystems) {
     take(filesystem.on, `the file system ${filesystem.mounts[0]?.at ?? filesystem.type}`);
+    const { defaultSubvolume: first } = filesystem;
+    if (first !== undefined && filesystem.subvolumes?.includes(first) !== true)
+      refuse(`its default is the subvolume ${first}, which ${filesystem.on} does not have`);
     for (const { at, subvolume: inner } of filesystem.mounts) {
       if (mounts.has(at)) refuse(`two file systems are mounted at ${at}`);
       if (filesystem.type === 'swap') refuse(`swap cannot be mounted at ${at}`);

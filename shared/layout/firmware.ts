@@ -1,4 +1,4 @@
-import type { Disk, Firmware, Layout, Partition } from './layout.ts';
+import type { Disk, Filesystem, Firmware, Layout, Partition } from './layout.ts';
 import { disksBelow, isBiosBoot, isEsp, isExtended, mountedAt, partitionTypes } from './layout.ts';
 import { mebibyte } from './size.ts';
 
@@ -12,12 +12,22 @@ export function forFirmware(layout: Layout, firmware: Firmware): Layout {
   if (layout.firmware === firmware) return layout;
   const boot = mountedAt(layout, '/boot') ?? mountedAt(layout, '/');
   const bootDisks = boot === undefined ? [] : disksBelow(layout, boot.on);
-  return firmware === 'uefi' ? forUefi(layout, bootDisks[0] ?? '') : forBios(layout, bootDisks);
+  if (firmware === 'bios') return forBios(layout, bootDisks);
+  // Where one disk of several may be gone, each can start the machine.
+  return forUefi(layout, boot !== undefined && isRedundant(layout, boot.on) ? bootDisks : bootDisks.slice(0, 1));
 }
 
-function forUefi(layout: Layout, bootDisk: string): Layout {
+/** Rests on a RAID that may lose a disk. */
+function isRedundant(layout: Layout, name: string): boolean {
+  const raid = layout.raids.find((one) => one.name === name);
+  if (raid !== undefined) return raid.level !== 'raid0';
+  const group = layout.groups.find((one) => one.volumes.some((volume) => `${one.name}/${volume.name}` === name));
+  return group?.members.every((member) => isRedundant(layout, member)) ?? false;
+}
+
+function forUefi(layout: Layout, bootDisks: readonly string[]): Layout {
   const mounted = mountedAt(layout, '/boot/efi') ?? mountedAt(layout, '/efi');
-  const disks = layout.disks.map((disk) => (disk.name === bootDisk ? withGpt(disk) : disk));
+  const disks = layout.disks.map((disk) => (bootDisks.includes(disk.name) ? withGpt(disk) : disk));
   const there = disks.some((disk) => disk.partitions.some((one) => isEsp(disk, one) && one.name === mounted?.on));
   if (there) return { ...layout, firmware: 'uefi', disks };
   const esp = (disk: Disk): Partition => ({
@@ -26,24 +36,37 @@ function forUefi(layout: Layout, bootDisk: string): Layout {
     type: partitionTypes.gpt.esp,
     label: 'EFI System Partition',
   });
-  const at = disks.find((disk) => disk.name === bootDisk);
-  if (at === undefined) return { ...layout, firmware: 'uefi', disks };
+  const takers = disks.filter(({ name }) => bootDisks.includes(name));
   return {
     ...layout,
     firmware: 'uefi',
-    disks: disks.map((disk) => (disk === at ? { ...disk, partitions: [esp(disk), ...disk.partitions] } : disk)),
+    disks: disks.map((disk) =>
+      takers.includes(disk) ? { ...disk, partitions: [esp(disk), ...disk.partitions] } : disk,
+    ),
     filesystems: [
       ...layout.filesystems,
-      {
-        on: freshPartition(at).name,
+      // The first is mounted; the others get a copy of what is in it (`spareEsps`).
+      ...takers.map((disk, index): Filesystem => ({
+        on: freshPartition(disk).name,
         type: 'vfat',
         uuid: '',
         usedBytes: 0,
         options: { fat: '32' },
-        mounts: [{ at: '/boot/efi' }],
-      },
+        mounts: index === 0 ? [{ at: '/boot/efi' }] : [],
+      })),
     ],
   };
+}
+
+/** EFI system partitions that nothing mounts: firmware starts from them when the disk of the mounted one is gone. */
+export function spareEsps(layout: Layout): readonly string[] {
+  if (mountedAt(layout, '/boot/efi') === undefined) return [];
+  const esps = layout.disks.flatMap((disk) =>
+    disk.partitions.filter((one) => isEsp(disk, one)).map(({ name }) => name),
+  );
+  return layout.filesystems
+    .filter(({ on, type, mounts }) => type === 'vfat' && mounts.length === 0 && esps.includes(on))
+    .map(({ on }) => on);
 }
 
 function forBios(layout: Layout, bootDisks: readonly string[]): Layout {

@@ -31,6 +31,11 @@ export function mbrId(uuid: string): string {
   return uuid.slice(0, 8);
 }
 
+/** The id of a RAID, as mdadm writes it. */
+export function raidId(ids: Ids, raid: string): string {
+  return (ids.raids.get(raid) ?? '').replaceAll('-', '').replace(/(.{8})(?=.)/g, '$1:');
+}
+
 /** PARTUUID of a partition as the kernel says it. */
 export function partuuidOf(layout: Layout, ids: Ids, partition: string): string {
   const disk = layout.disks.find((one) => one.partitions.some(({ name }) => name === partition));
@@ -48,11 +53,12 @@ export function renamed(layout: Layout, ids: Ids): ReadonlyMap<string, string> {
     const part = partuuidOf(layout, ids, on);
     if (partuuid !== undefined && part !== '') found.set(partuuid.toLowerCase(), part);
   }
+  for (const { name, uuid } of layout.raids) if (uuid !== undefined) found.set(uuid, raidId(ids, name));
   return found;
 }
 
 const idLike =
-  /(?<![0-9a-f-])(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{8}-[0-9a-f]{2}|[0-9a-f]{4}-[0-9a-f]{4})(?![0-9a-f-])/gi;
+  /(?<![0-9a-f:-])(?:[0-9a-f]{8}(?::[0-9a-f]{8}){3}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{8}-[0-9a-f]{2}|[0-9a-f]{4}-[0-9a-f]{4})(?![0-9a-f:-])/gi;
 
 /** A text (grub.cfg, a kernel command line, fstab ...) with the ids of the captured machine replaced by the new ones. */
 export function withNewIds(text: string, names: ReadonlyMap<string, string>): string {

@@ -52,6 +52,8 @@ export interface Raid {
   /** Superblock format: 1.2, 1.1, 1.0, 0.90 */
   readonly metadata: string;
   readonly members: readonly string[];
+  /** What it was called where it was captured, as mdadm writes it: four times eight digits between colons. */
+  readonly uuid?: string;
   /** Of striped levels. */
   readonly chunkBytes?: number;
 }
@@ -93,6 +95,8 @@ export interface Filesystem {
   readonly mounts: readonly Mount[];
   /** btrfs: paths from the top, parents first. */
   readonly subvolumes?: readonly string[];
+  /** btrfs: the one that is mounted where nobody names one; the top where there is none. */
+  readonly defaultSubvolume?: string;
 }
 
 export interface Mount {

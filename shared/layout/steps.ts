@@ -1,5 +1,5 @@
 import type { Ids } from './ids.ts';
-import { mbrId } from './ids.ts';
+import { mbrId, raidId } from './ids.ts';
 import type { Disk, Filesystem, Layout, Mount, VolumeGroup } from './layout.ts';
 import { isExtended } from './layout.ts';
 import { elasticVolume, spanOf } from './fit.ts';
@@ -34,10 +34,7 @@ export function diskSteps(layout: Layout, disks: ReadonlyMap<string, TargetDisk>
       argv: [
         ...['mdadm', '--create', device(raid.name), '--run', '--quiet', `--level=${raid.level}`],
         ...[`--raid-devices=${raid.members.length}`, `--metadata=${raid.metadata}`, '--assume-clean'],
-        ...[
-          `--uuid=${(ids.raids.get(raid.name) ?? '').replaceAll('-', '').replace(/(.{8})(?=.)/g, '$1:')}`,
-          '--homehost=any',
-        ],
+        ...[`--uuid=${raidId(ids, raid.name)}`, '--homehost=any'],
         ...(raid.chunkBytes === undefined || raid.level === 'raid1' ? [] : [`--chunk=${raid.chunkBytes / 1024}`]),
         ...(raid.members.length === 1 ? ['--force'] : []),
         ...raid.members.map(device),
@@ -173,6 +170,14 @@ export function mountSteps(layout: Layout, disks: ReadonlyMap<string, TargetDisk
           : []),
         { title: `making the subvolume ${path}`, argv: ['btrfs', 'subvolume', 'create', `${top}/${path}`] },
       ]),
+      ...(filesystem.defaultSubvolume === undefined
+        ? []
+        : [
+            {
+              title: `making ${filesystem.defaultSubvolume} the default`,
+              argv: ['btrfs', 'subvolume', 'set-default', `${top}/${filesystem.defaultSubvolume}`],
+            },
+          ]),
       { title: `unmounting ${filesystem.on}`, argv: ['umount', top] },
     );
   }

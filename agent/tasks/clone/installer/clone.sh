@@ -171,8 +171,14 @@ new_ids() {
     rm -f /tmp/hostler-ids.sed /tmp/hostler-ids.new'
 }
 
+# Its RAIDs are others; what else stands there (whom to tell of a failure) is the golden client's. A line that begins
+# with blanks goes on with the one before.
 raid_table() {
-  { echo '# Written by Hostler when this machine was installed.'; mdadm --detail --scan | sed 's/ name=[^ ]*//'; } >/clone/mdadm.conf
+  {
+    # shellcheck disable=SC2016
+    in_target cat "$1" | awk '/^[^ \t]/ { skip = tolower(substr($1, 1, 3)) == "arr" } !skip'
+    mdadm --detail --scan | sed 's/ name=[^ ]*//'
+  } >/clone/mdadm.conf
   put 644 "$1" "$(cat /clone/mdadm.conf)
 "
 }
@@ -196,6 +202,14 @@ more_drivers() {
   over=$(($(stat -c %s "$early") % 4))
   [ "$over" = 0 ] || head -c $((4 - over)) /dev/zero >>"$early"
   cat /etc/drivers/cpio >>"$early"
+}
+
+# other_esp DEVICE: what firmware starts from when the disk with the first EFI system partition is gone.
+other_esp() {
+  mkdir -p /clone/esp
+  mount -t vfat "$1" /clone/esp
+  cp -r "$target/boot/efi/EFI" /clone/esp/
+  umount /clone/esp
 }
 
 # Firmware looks there without any entry of its own.

@@ -191,6 +191,7 @@ function raidOf(
     name: raidName(device, report),
     level: level as Raid['level'],
     metadata: detail['MD_METADATA'] ?? '1.2',
+    ...(detail['MD_UUID'] !== undefined && { uuid: detail['MD_UUID'].toLowerCase() }),
     members: (parents.get(device.kname) ?? []).map((parent) => names.get(parent) ?? parent),
   };
 }
@@ -205,6 +206,7 @@ function filesystemOf(device: BlockDevice, report: MachineReport, names: Readonl
   const options = madeOf(report, device.path, type);
   const links = report.links.get(device.kname) ?? [];
   const subvolumes = report.subvolumes.get(device.path) ?? [];
+  const first = report.defaults.get(device.path) ?? '';
   return {
     on,
     type,
@@ -218,6 +220,7 @@ function filesystemOf(device: BlockDevice, report: MachineReport, names: Readonl
       .filter(({ target }) => !/^\/(?:proc|sys|dev|run|tmp)(?:\/|$)/.test(target))
       .map(({ target, subvolume }) => ({ at: target, ...(subvolume !== '' && { subvolume }) })),
     ...(type === 'btrfs' && subvolumes.length > 0 && { subvolumes }),
+    ...(type === 'btrfs' && first !== '' && { defaultSubvolume: first }),
   };
 }
 

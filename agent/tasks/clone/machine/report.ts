@@ -72,6 +72,8 @@ export interface MachineReport {
   readonly made: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** By device file of a btrfs. */
   readonly subvolumes: ReadonlyMap<string, readonly string[]>;
+  /** By device file of a btrfs: the subvolume that is mounted where none is named, if it is not the top. */
+  readonly defaults: ReadonlyMap<string, string>;
   /** By kernel name of the disk: its link below /dev/disk/by-path. */
   readonly paths: ReadonlyMap<string, string>;
   /** By kernel name: every link below /dev/disk. */
@@ -106,9 +108,12 @@ export async function machineReport(signal: AbortSignal): Promise<MachineReport>
     if (!made.has(source)) made.set(source, await makeOf(fstype, source, target, ask));
   }
   const subvolumes = new Map<string, readonly string[]>();
+  const defaults = new Map<string, string>();
   for (const { source, fstype, target } of mounts) {
     if (fstype !== 'btrfs' || subvolumes.has(source)) continue;
     subvolumes.set(source, parseSubvolumes(await ask('btrfs', 'subvolume', 'list', target)));
+    const [first] = parseSubvolumes(await ask('btrfs', 'subvolume', 'get-default', target));
+    if (first !== undefined) defaults.set(source, first);
   }
   return {
     firmware: await readdir('/sys/firmware/efi').then(
@@ -123,6 +128,7 @@ export async function machineReport(signal: AbortSignal): Promise<MachineReport>
     swaps: swaps.map((line) => line.split(/\s/)[0] ?? '').filter((name) => name.startsWith('/dev/')),
     made,
     subvolumes,
+    defaults,
     paths: await linksOf('/dev/disk/by-path'),
     links: await allLinks(),
   };

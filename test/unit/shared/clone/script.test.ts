@@ -12,7 +12,7 @@ import { checkedCloneNode } from '../../../../shared/clone/node.ts';
 import type { CloneNode } from '../../../../shared/clone/node.ts';
 import { installScript } from '../../../../shared/clone/script.ts';
 import { planDisks } from '../../../../shared/layout/plan.ts';
-import { counted, disk, gib, lvm, mirror } from '../layout/samples.ts';
+import { counted, disk, gib, lvm, mirror, raidUuid } from '../layout/samples.ts';
 
 const node: CloneNode = {
   name: 'n1',
@@ -55,7 +55,18 @@ const planned = (layout = lvm) =>
 /** What the installer brings, and what it finds in its /bin: here each only says what it was given. */
 const names = [
   ...['step', 'wait_for', 'fill', 'put', 'away', 'own_name', 'own_keys', 'new_ids', 'raid_table', 'in_target'],
-  ...['fallback_loader', 'finish', 'wipefs', 'sfdisk', 'lvm', 'mdadm', 'mkfs.vfat', 'mkfs.ext4', 'mkfs.xfs'],
+  ...[
+    'fallback_loader',
+    'other_esp',
+    'finish',
+    'wipefs',
+    'sfdisk',
+    'lvm',
+    'mdadm',
+    'mkfs.vfat',
+    'mkfs.ext4',
+    'mkfs.xfs',
+  ],
   ...['mkfs.btrfs', 'mkswap', 'mkdir', 'mount', 'umount', 'btrfs'],
 ];
 
@@ -106,6 +117,23 @@ describe('the script of an installation', () => {
     expect(
       all.filter(([name, program]) => name === 'in_target' && program === 'grub-install').map((call) => call.at(-1)),
     ).toEqual(['/dev/sda', '/dev/sdb']);
+  });
+
+  it('fills every EFI system partition of a mirror, and tells the loader the new ids of its RAIDs', () => {
+    const disks = [disk('sda', 9 * gib), disk('sdb', 9 * gib)];
+    const plan = planDisks(
+      mirror,
+      { firmware: 'uefi', groups: [], disks },
+      { protect: [], smaller: false },
+      counted(),
+      '/target',
+    );
+    const all = calls(installScript({ ...facts, layout: mirror, mdadmConf: '/etc/mdadm.conf' }, node, plan));
+    expect(all).toContainEqual(['other_esp', '/dev/sdb4']);
+    const ids = all.find(([name]) => name === 'new_ids') ?? [];
+    const now = ids[ids.indexOf(raidUuid) + 1];
+    expect(all.find(([name, mode]) => name === 'mdadm' && mode === '--create')?.join(' ')).not.toContain(raidUuid);
+    expect(all.filter(([name]) => name === 'mdadm').flat()).toContain(`--uuid=${now ?? ''}`);
   });
 
   it('carries any table of a captured machine as it is: no word of it means anything to the shell', () => {

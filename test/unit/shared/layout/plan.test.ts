@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Choice } from '../../../../shared/layout/choose.ts';
 import { checkedLayout } from '../../../../shared/layout/check.ts';
+import { spareEsps } from '../../../../shared/layout/firmware.ts';
 import { fitted, neededBytes } from '../../../../shared/layout/fit.ts';
 import { freshIds } from '../../../../shared/layout/ids.ts';
 import type { Layout } from '../../../../shared/layout/layout.ts';
@@ -135,6 +136,19 @@ describe('another firmware', () => {
     expect(plan.steps.at(-1)?.argv.slice(0, 3)).toEqual(['mkfs.vfat', '-F', '32']);
   });
 
+  it('adds an EFI system partition to each disk of a mirror, and mounts one', () => {
+    const plan = planned(mirror, machine('uefi', disk('sda', 9 * gib), disk('sdb', 9 * gib)));
+    expect(plan.steps.filter(({ argv }) => argv[0] === 'mkfs.vfat').map(({ argv }) => argv.at(-1))).toEqual([
+      '/dev/sda4',
+      '/dev/sdb4',
+    ]);
+    expect(plan.mounts.filter(({ argv }) => argv.includes('vfat')).map(({ argv }) => argv.slice(-2))).toEqual([
+      ['/dev/sda4', '/target/boot/efi'],
+    ]);
+    expect(spareEsps(plan.layout)).toEqual(['disk2.4']);
+    expect(spareEsps(lvm)).toEqual([]);
+  });
+
   it('adds room for the core image of GRUB, on every disk that /boot lies on', () => {
     expect(planned(lvm, machine('bios', disk('sda', 9 * gib))).layout.disks[0]?.partitions[0]).toMatchObject({
       name: 'disk1.4',
@@ -163,6 +177,7 @@ describe('the programs', () => {
         'btrfs subvolume create /target.btrfs/@home',
         'btrfs subvolume create /target.btrfs/@/var',
         'btrfs subvolume create /target.btrfs/@/var/log',
+        'btrfs subvolume set-default /target.btrfs/@',
         'umount /target.btrfs',
         'mount -t btrfs -o subvol=/@ /dev/md/data',
         'mount -t ext4 /dev/md/boot /target/boot',
@@ -258,6 +273,11 @@ describe('a layout from outside', () => {
       'a part that is not there',
       (one) => ({ ...one, filesystems: [{ ...one.filesystems[2], on: 'vg0/nothing' }] }),
       /which is not there/,
+    ],
+    [
+      'a default subvolume that is not there',
+      () => ({ ...mirror, filesystems: mirror.filesystems.map((fs) => ({ ...fs, defaultSubvolume: '@other' })) }),
+      /which .* does not have/,
     ],
     ['a size below nothing', (one) => ({ ...one, disks: [{ ...one.disks[0], bytes: -1 }] }), /a size in bytes/],
   ])('refuses %s', (_, spoil, reason) => {

@@ -82,6 +82,8 @@ export const plain: Layout = {
   ],
 };
 
+export const raidUuid = '0badcafe:11111111:22222222:33333333';
+
 /** Two disks, RAID1 below LVM, btrfs with subvolumes. */
 export const mirror: Layout = {
   format: 1,
@@ -98,7 +100,7 @@ export const mirror: Layout = {
   })),
   raids: [
     { name: 'boot', level: 'raid1', metadata: '1.0', members: ['disk1.2', 'disk2.2'] },
-    { name: 'data', level: 'raid1', metadata: '1.2', members: ['disk1.3', 'disk2.3'] },
+    { name: 'data', level: 'raid1', metadata: '1.2', members: ['disk1.3', 'disk2.3'], uuid: raidUuid },
   ],
   groups: [],
   filesystems: [
@@ -106,6 +108,7 @@ export const mirror: Layout = {
     filesystem('data', 'btrfs', '', {
       usedBytes: gib,
       subvolumes: ['@', '@home', '@/var', '@/var/log'],
+      defaultSubvolume: '@',
       mounts: [
         { at: '/', subvolume: '@' },
         { at: '/home', subvolume: '@home' },

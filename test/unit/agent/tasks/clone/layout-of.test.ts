@@ -67,6 +67,7 @@ const machine: MachineReport = {
   swaps: ['/dev/dm-0'],
   made: new Map([['/dev/mapper/vg0-root', { crc: '1' }]]),
   subvolumes: new Map(),
+  defaults: new Map(),
   paths: new Map([['vda', 'pci-0000:00:03.0']]),
   links: new Map(),
 };

@@ -32,7 +32,8 @@ function machine(fstype: string, type = 'part'): MachineReport {
         },
       ],
     ]),
-    ...{ groups: [], raids: new Map(), swaps: [], made: new Map(), subvolumes: new Map(), paths: new Map() },
+    ...{ groups: [], raids: new Map(), swaps: [], made: new Map(), subvolumes: new Map(), defaults: new Map() },
+    paths: new Map(),
     mounts: [{ target: '/', source: '/dev/sda1', fstype: 'ext4', subvolume: '', used: gib }],
     links: new Map(),
   };

@@ -80,6 +80,8 @@ describe_machine() {
   printf '{"firmware":"%s","disks":[' "$firmware"
   comma=''
   for entry in /sys/block/*; do
+    # No disk at all: the pattern itself.
+    [ -e "$entry/size" ] || continue
     disk=${entry##*/}
     case $disk in
     loop* | ram* | zram* | sr* | fd* | dm-* | md* | nbd*) continue ;;

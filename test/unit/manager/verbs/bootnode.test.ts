@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bootnode } from '../../../../manager/verbs/bootnode.ts';
+import type { BootApplySpec } from '../../../../shared/task/boot-apply.ts';
 import type { ScriptsSpec } from '../../../../shared/task/scripts.ts';
 import type { Effect, Report } from '../../../../shared/verb/effect.ts';
 import { asked } from '../../support/asked.ts';
@@ -138,6 +139,48 @@ describe('bootnode', () => {
   it('warns of a node that runs another image than it was given', () => {
     const view = bootCluster({ node: { n1: { 'hostler.image': digest('e') } } });
     expect(start(view).effects).toContainEqual(expect.objectContaining({ do: 'say', error: true }));
+  });
+
+  it('tells a service node what to serve, each time when it has booted and its scripts have set it up', () => {
+    const behind = { 'noderes.servicenode': 'n1', 'noderes.xcatmaster': '10.0.0.11', 'chain.currstate': 'boot' };
+    const set = { ...behind, 'hostler.image': digest('d'), 'nodetype.provmethod': imageName };
+    const view = bootCluster({
+      node: { n1: { 'nodelist.groups': 'all,service', 'postscripts.postscripts': 'setup' }, n2: set },
+      site: { clustersite: { 'site.dhcpinterfaces': 'mn|eth1;n1|eth5' } },
+    });
+    view.observe('agent', 'n1', { 'agent.roles': 'boot,store,relay,control,node', 'agent.kind': 'node' });
+    const effects = finish(view, result(0));
+    expect(view.reported('node', 'n1')).toMatchObject({ 'nodelist.status': 'booted' });
+    const task = effects.at(-1);
+    const spec = (task?.do === 'run' ? task.task.spec : undefined) as unknown as BootApplySpec;
+    expect(task).toMatchObject({ do: 'run', task: { kind: 'boot-apply', on: { agent: 'n1' } } });
+    expect(Object.keys(spec.nodes)).toEqual(['n2']);
+    expect(spec.profiles[spec.nodes['n2']?.profile ?? '']).toMatchObject({ image: digest('d'), authorise: true });
+    // What nobody set is not served, and not every node that boots serves.
+    const fresh = bootCluster({ node: { n2: { ...behind, 'chain.currstate': '' } } });
+    fresh.observe('agent', 'n1', { 'agent.roles': 'boot,node', 'agent.kind': 'node' });
+    expect(start(fresh).effects.at(-1)).toEqual({ do: 'done', exit: 0 });
+    const plain = bootCluster({ node: { n2: set } });
+    expect(start(plain).effects.at(-1)).toEqual({ do: 'done', exit: 0 });
+  });
+
+  it('says what keeps a service node from serving', () => {
+    const behind = { 'noderes.servicenode': 'n1', 'chain.currstate': 'boot' };
+    const view = bootCluster({
+      node: { n2: behind },
+      site: { clustersite: { 'site.dhcpinterfaces': 'mn|eth1;n1|eth5' } },
+    });
+    view.observe('agent', 'n1', { 'agent.roles': 'boot,node', 'agent.kind': 'node' });
+    const { state, effects } = start(view);
+    const last = effects.at(-1);
+    const key = last?.do === 'run' ? last.task.key : '';
+    const ended = (report: object): readonly Effect[] =>
+      bootnode.on?.(state, { about: 'task', key, agent: 'n1', at, ...report } as Report, view).effects ?? [];
+    expect(ended({ outcome: 'failed', message: 'There is no eth5.' })).toEqual([
+      expect.objectContaining({ do: 'say', error: true, text: expect.stringContaining('There is no eth5.') as string }),
+      { do: 'done', exit: 1 },
+    ]);
+    expect(ended({ outcome: 'done', result: null }).at(-1)).toEqual({ do: 'done', exit: 0 });
   });
 
   it('notes nothing of a node that another agent speaks for, or that is gone', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { chooseStore } from '../../../../manager/verbs/image/new-version.ts';
 import { nodeset } from '../../../../manager/verbs/nodeset.ts';
 import { checkBootApply } from '../../../../shared/boot/check.ts';
 import type { BootApplySpec } from '../../../../shared/task/boot-apply.ts';
@@ -118,6 +119,10 @@ describe('nodeset osimage', () => {
     ]);
     expect(specOf(outcome, 1).service).toMatchObject({ interfaces: ['eth5'] });
     expect(specOf(outcome, 1).service.networks[0]?.server).toBe('10.0.0.2');
+    // It hands on the postscripts of the site.
+    expect(specOf(outcome, 1).service.postscripts).toEqual({ agent: 'mn1', endpoints: ['https://10.0.0.1:7443'] });
+    expect(checkBootApply(specOf(outcome, 1)).service).toEqual(specOf(outcome, 1).service);
+    expect(specOf(outcome, 0).service).not.toHaveProperty('postscripts');
     expect([outcome.out, outcome.error, outcome.exit]).toEqual([
       'n1: netboot debian12-x86_64-compute\n',
       'n2: [xcatmn]: Error: sn2: the disk is full\n' +
@@ -125,6 +130,20 @@ describe('nodeset osimage', () => {
       1,
     ]);
     expect(view.row('node', 'n2')).not.toHaveProperty(['chain.currstate']);
+  });
+
+  it('leaves its own nodes to its own agent, whatever a service node is called', () => {
+    const view = bootCluster();
+    view.observe('agent', 'a-service-node', {
+      'agent.roles': 'boot,store,relay,control,node',
+      'agent.kind': 'node',
+      'agent.state': 'connected',
+      'agent.store': 'https://10.0.0.9:7443',
+    });
+    const { tasks } = run(view, ['n1', `osimage=${imageName}`]);
+    expect(tasks.map(({ on }) => on.agent)).toEqual(['mn1']);
+    expect(chooseStore(view, undefined)?.agent).toBe('build1');
+    expect(chooseStore(view, 'a-service-node')?.agent).toBe('a-service-node');
   });
 
   it('gives nodes that differ profiles of their own', () => {

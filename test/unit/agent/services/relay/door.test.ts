@@ -64,6 +64,26 @@ describe('the relay hands through what begins as TLS', () => {
     await keeping.close();
   });
 
+  it('where somebody may come in, and nowhere else; the log says once where', async () => {
+    const address = manager.address();
+    const to = [`127.0.0.1:${String(typeof address === 'object' ? address?.port : 0)}`];
+    const said: string[] = [];
+    const mayEnter = (where: string): boolean => where === '127.0.0.1';
+    const at = [{ host: '0.0.0.0', port: 0 }];
+    const shut = await openRelay({ at, to, speaksFirst: 'agent', mayEnter, log: (line) => said.push(line) });
+    const come = (host: string): Socket => connect(shut.ports[0] ?? 0, host).on('error', () => undefined);
+    for (let number = 0; number < 2; number += 1) {
+      const stranger = come('127.0.0.2');
+      stranger.write(hello);
+      await once(stranger, 'close');
+    }
+    expect(came).toHaveLength(0);
+    expect(said.filter((line) => line.includes('nobody is let in at 127.0.0.2'))).toHaveLength(1);
+    come('127.0.0.1').write(hello);
+    await expect.poll(() => came.length).toBe(1);
+    await shut.close();
+  });
+
   it('anything else ends at the relay', async () => {
     const stranger = knock();
     stranger.write('GET / HTTP/1.1\r\n\r\n');

@@ -26,6 +26,8 @@ export interface CloneFacts {
   readonly mdadmConf: string;
   /** The installer has drivers of disks that the captured initramfs lacks. */
   readonly drivers: boolean;
+  /** What the captured initramfs has of what a root file system may need (./early.ts); absent where it is not known. */
+  readonly early?: readonly string[];
 }
 
 export interface CloneTree {
@@ -54,6 +56,7 @@ export function checkedFacts(value: unknown): CloneFacts {
   if (top.number('format') !== 1) throw top.wrong('format', '1: this image was packed by a later Hostler');
   const loader = top.inner('loader');
   const tree = top.inner('tree');
+  const early = top.optional('early', () => top.names('early', 64));
   return {
     format: 1,
     image: top.optional('image', () => top.matching('image', /^[\w.+-]{1,201}$/, 'the name of an image')) ?? '',
@@ -77,5 +80,6 @@ export function checkedFacts(value: unknown): CloneFacts {
     },
     mdadmConf: top.matching('mdadmConf', /^(?:\/etc\/(?:mdadm\/)?mdadm\.conf)?$/, 'the place of mdadm.conf'),
     drivers: top.optional('drivers', () => top.flag('drivers')) ?? false,
+    ...(early !== undefined && { early }),
   };
 }

@@ -6,6 +6,7 @@ import type { DiskPlan } from '../layout/plan.ts';
 import { devicesOf } from '../layout/steps.ts';
 import type { DiskStep } from '../layout/steps.ts';
 import { quoted, quotedLine } from '../text/shell-words.ts';
+import { requireEarly } from './early.ts';
 import type { CloneFacts } from './facts.ts';
 import { loaderLines } from './loader.ts';
 import { networkFiles } from './network.ts';
@@ -24,6 +25,7 @@ export const targetRoot = '/target';
  */
 export function installScript(facts: CloneFacts, node: CloneNode, plan: DiskPlan): string {
   const { layout, ids, disks } = plan;
+  requireEarly(facts.early, layout, node.name);
   const network = networkFiles(facts.network, node);
   const files: CloneFile[] = [
     { path: '/etc/fstab', mode: 0o644, text: fittedFstab(facts.fstab, layout, ids) },

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { earlyPartsOf } from '../../agent/tasks/clone/drivers/early.ts';
 import { supplementEntries } from '../../agent/tasks/clone/drivers/supplement.ts';
 import { cpio, type CpioEntry } from '../../agent/tasks/image-build/initrd/cpio.ts';
 import type { TaskContext } from '../../agent/tasks/types.ts';
@@ -29,10 +30,12 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-async function initrdWith(modules: readonly string[]): Promise<void> {
+async function initrdWith(modules: readonly string[], programs: readonly string[] = []): Promise<void> {
   const base = `usr/lib/modules/${version}`;
   const entries: CpioEntry[] = [
     ...['usr', 'usr/lib', 'usr/lib/modules', base].map((path) => ({ path, kind: 'folder' as const })),
+    { path: 'usr/sbin', kind: 'folder' as const },
+    ...programs.map((name) => ({ path: `usr/sbin/${name}`, kind: 'file' as const, content: Buffer.from('x') })),
     ...modules.map((path) => ({ path: `${base}/kernel/${path}`, kind: 'file' as const, content: Buffer.from('x') })),
   ];
   const pieces: Uint8Array[] = [];
@@ -46,6 +49,23 @@ async function supplement(): Promise<Map<string, Buffer>> {
   const entries = await supplementEntries({ tree, kernelver: version, ...wanted, context });
   return new Map(entries.map((one) => [one.path, Buffer.from(one.kind === 'file' ? one.content : [])]));
 }
+
+describe('what the golden client starts from', () => {
+  const parts = (): Promise<readonly string[] | undefined> =>
+    earlyPartsOf(tree, version, { signal: AbortSignal.timeout(60_000) });
+
+  it('is looked into for what a root file system may need, in the initramfs and in the kernel, which has ext4', async () => {
+    await initrdWith(['drivers/md/raid1.ko', 'fs/xfs/xfs.ko'], ['mdadm']);
+    expect(await parts()).toEqual(['mdadm', 'raid1', 'ext4', 'xfs']);
+    await initrdWith(['drivers/md/dm-mod.ko'], ['lvm']);
+    expect(await parts()).toEqual(['lvm', 'dm_mod', 'ext4']);
+  });
+
+  it('is believed where it cannot be looked into', async () => {
+    await writeFile(join(tree, `boot/initrd.img-${version}`), 'packed in a way of tomorrow');
+    expect(await parts()).toBeUndefined();
+  });
+});
 
 describe('drivers of disks that the golden client never needed', () => {
   it('are packed with tables that modprobe finds them by, where the modules of that initramfs lie', async () => {

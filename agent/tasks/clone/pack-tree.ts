@@ -18,6 +18,7 @@ import { kernelOf } from '../image-tree/kernel.ts';
 import { installedPackages } from '../image-tree/packages.ts';
 import type { TaskContext } from '../types.ts';
 import { loaderOf, mdadmConfOf, networkKindOf, tableOf } from './describe-tree.ts';
+import { earlyPartsOf } from './drivers/early.ts';
 import { makeInstaller } from './installer.ts';
 import { packPieces } from './pieces/pack.ts';
 import { requirePrograms } from './programs.ts';
@@ -54,7 +55,8 @@ export async function packTree(
   const piecesFile = join(folder, 'pieces');
   const pieces = await packPieces(spec.tree, piecesFile, context);
   const factsFile = join(folder, 'facts.json');
-  const facts = await factsOf({ ...spec, tree: from }, { ...root, files }, pieces, drivers);
+  const early = await earlyPartsOf(from, kernel.version, context);
+  const facts = await factsOf({ ...spec, tree: from }, { ...root, files }, pieces, { drivers, early });
   await writeFile(factsFile, `${JSON.stringify(facts)}\n`, { mode: 0o600 });
   const bill = join(folder, 'bom.json');
   await writeFile(bill, `${JSON.stringify(await billOf(spec, from, root.digest), undefined, 1)}\n`, { mode: 0o600 });
@@ -82,7 +84,7 @@ async function factsOf(
   { image, tree, layout, osvers, arch }: ClonePackSpec,
   packed: CloneTree,
   pieces: readonly ClonePiece[],
-  drivers: boolean,
+  { drivers, early }: { readonly drivers: boolean; readonly early: readonly string[] | undefined },
 ): Promise<CloneFacts> {
   return checkedFacts({
     format: 1,
@@ -98,6 +100,7 @@ async function factsOf(
     loader: await loaderOf(tree),
     mdadmConf: await mdadmConfOf(tree),
     drivers,
+    ...(early !== undefined && { early }),
   });
 }
 

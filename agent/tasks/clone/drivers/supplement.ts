@@ -32,7 +32,7 @@ export interface SupplementRequest {
  */
 export async function supplementEntries(request: SupplementRequest): Promise<readonly CpioEntry[]> {
   const { tree, kernelver, context } = request;
-  const place = await firstThere(tree, initrdNames(kernelver));
+  const place = await initrdOf(tree, kernelver);
   if (place === undefined) {
     context.log(
       `Note: the kernel ${kernelver} of the golden client has no initramfs; its own drivers must do on clones.`,
@@ -81,8 +81,9 @@ export async function supplementEntries(request: SupplementRequest): Promise<rea
   ];
 }
 
-async function firstThere(tree: string, paths: readonly string[]): Promise<{ path: string; file: string } | undefined> {
-  for (const path of paths) {
+/** The initramfs of a kernel in a tree: its path there, and the file. */
+export async function initrdOf(tree: string, version: string): Promise<{ path: string; file: string } | undefined> {
+  for (const path of initrdNames(version)) {
     const file = await existsInside(tree, path);
     if (file !== undefined) return { path, file };
   }

@@ -136,6 +136,24 @@ describe('the script of an installation', () => {
     expect(all.filter(([name]) => name === 'mdadm').flat()).toContain(`--uuid=${now ?? ''}`);
   });
 
+  it('is not made when the captured initramfs could not reach the root of this layout', () => {
+    const early = ['ext4', 'xfs', 'btrfs', 'mdadm', 'raid1', 'lvm', 'dm_mod'];
+    const made = (layout: typeof lvm, without: string): string =>
+      installScript({ ...facts, layout, early: early.filter((one) => one !== without) }, node, planned(layout));
+    for (const [layout, part] of [
+      [mirror, 'mdadm'],
+      [mirror, 'raid1'],
+      [mirror, 'btrfs'],
+      [lvm, 'lvm'],
+      [lvm, 'xfs'],
+    ] as const)
+      expect(() => made(layout, part)).toThrow(
+        new RegExp(`n1 could not start.* has no ${part}, .*Nothing was written`),
+      );
+    expect(made(mirror, 'lvm')).toContain('finish');
+    expect(made(lvm, 'mdadm')).toContain('finish');
+  });
+
   it('carries any table of a captured machine as it is: no word of it means anything to the shell', () => {
     fc.assert(
       fc.property(

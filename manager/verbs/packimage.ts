@@ -9,7 +9,7 @@ import { end } from '../../shared/verb/verb.ts';
 import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { builderColumn, describe, notNetboot, refusal, rootimgdirOf } from './image/description.ts';
-import { bringLists } from './image/bring-lists.ts';
+import { bringFirst, bringLists } from './image/bring-lists.ts';
 import type { Retry } from './image/bring-lists.ts';
 import type { Description } from './image/description.ts';
 import { managementNode } from './image/management-node.ts';
@@ -168,7 +168,6 @@ function begin(asked: Asked, known: View, image: Description, choice: Choice): S
           cross: true,
         })
       : { role: 'build', agent: choice.builder };
-  effects.push({ do: 'run', task: { ...task, on } });
   const lists = {
     image: image.name,
     pkglist: [],
@@ -176,8 +175,22 @@ function begin(asked: Asked, known: View, image: Description, choice: Choice): S
     postinstall: [],
     environment: {},
     exlist: spec.exlist,
+    synclists: spec.synclists ?? [],
   };
   const retry = { task, lists, agent: '', problem: '' };
+  if (lists.synclists.length > 0) {
+    const first = bringFirst(known, {
+      server: asked.server,
+      image: image.name,
+      agent: 'agent' in on ? on.agent : undefined,
+      retry,
+    });
+    if (first !== undefined) {
+      effects.push(first.effect);
+      return { state: { ...stateOf(asked, image, choice.store), retry: first.retry }, effects };
+    }
+  }
+  effects.push({ do: 'run', task: { ...task, on } });
   return { state: { ...stateOf(asked, image, choice.store), retry }, effects };
 }
 

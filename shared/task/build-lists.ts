@@ -10,6 +10,8 @@ export interface BuildListsSpec {
   readonly pkglist: readonly string[];
   readonly otherpkglist: readonly string[];
   readonly exlist: readonly string[];
+  /** What they name comes along; absent: none. */
+  readonly synclists?: readonly string[];
   /** Each `script arg arg`; arguments that are paths of files come along. */
   readonly postinstall: readonly string[];
   /** osimage.environvar: replaces `$NAME` in the paths of includes. */
@@ -45,7 +47,32 @@ export interface ListBundle {
   readonly otherpkglist: readonly string[];
   readonly exlist: readonly string[];
   readonly postinstall: readonly (readonly BundledWord[])[];
+  /** Absent in bundles of earlier versions. */
+  readonly synclists?: readonly BundledSynclist[];
 }
+
+/** Its text, and for each of its lines that put content into an image what the sources of that line are. */
+export interface BundledSynclist {
+  readonly text: string;
+  readonly entries: readonly (readonly SyncNode[])[];
+}
+
+interface SyncLook {
+  readonly name: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Seconds since the epoch. */
+  readonly time: number;
+}
+
+/** Content is base64. */
+export type SyncNode = SyncLook &
+  (
+    | { readonly kind: 'file'; readonly content: string }
+    | { readonly kind: 'folder'; readonly children: readonly SyncNode[] }
+    | { readonly kind: 'link'; readonly target: string }
+  );
 
 /** A word of a call: as it is, or a file with its content (base64) and permissions. */
 export type BundledWord =

@@ -14,6 +14,8 @@ export interface ImagePackSpec {
   readonly exlist: readonly string[];
   /** Synclists on the build host whose files go into the image; absent: none. */
   readonly synclists?: readonly string[];
+  /** What they name was brought with them and lies beside them. */
+  readonly broughtSynclists?: boolean;
   /** The manager's public key for images (64 hexadecimal digits), for the initrd to check; absent or empty: none. */
   readonly key?: string;
   /** Of root (plain, or as crypt(3) has it), for nodes and not for the image; absent or empty: what the tree has. */

@@ -15,6 +15,9 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BlobStore } from '../../agent/store/blobs.ts';
+import { eventually } from '../../deploy/lab/wait.ts';
+import { run as program } from '../../shared/process/run.ts';
 import { which } from '../../shared/process/which.ts';
 import { RealAgent } from '../lab/real-agent.ts';
 import { labDistribution } from '../lab/rpm-distribution.ts';
@@ -171,5 +174,40 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a build elsewhere' : `a 
     expect(existsSync(at('images/img/rootimg/etc/os-release'))).toBe(true);
     expect((await done('packimage', '--on', 'far', 'img')).stdout).toMatch(/The image is img@/);
     expect(readFileSync(at('far-images/img/rootimg/etc/os-release'), 'utf8')).toContain('rocky9.4');
+  }, 120_000);
+
+  it('files of synclists are those of the management node', async () => {
+    writeFileSync(at('lists/banner'), 'of the management node\n');
+    writeFileSync(at('lists/key'), 'for the node alone\n', { mode: 0o600 });
+    // The machine that packs has another file of that name.
+    writeFileSync(at('empty/banner'), 'of the packing machine\n');
+    writeFileSync(
+      at('lists/sync'),
+      `${at('lists/banner')} -> /etc/banner\n${at('lists/key')} -> /etc/site/key\n${at('lists')}/ban* -> /etc/many/\n`,
+    );
+    await done('chdef', '-t', 'osimage', 'img', `synclists=${at('lists/sync')}`);
+    const packed = await done('packimage', '--on', 'far', 'img');
+    expect(packed.stdout).toMatch(/The image is img@/);
+    const version = JSON.parse((await done('hostler', 'image', 'show', 'img', '--json')).stdout) as Record<
+      string,
+      string
+    >;
+    const store = new BlobStore(keeper.home);
+    const cat = async (path: string): Promise<string> =>
+      (await program('unsquashfs', ['-cat', store.path(version['image.root'] ?? ''), path])).stdout;
+    expect(await cat('etc/banner')).toBe('of the management node\n');
+    expect(await cat('etc/many/banner')).toBe('of the management node\n');
+    const files = readFileSync(store.path(version['image.files'] ?? ''), 'utf8');
+    expect(files).toContain(Buffer.from('for the node alone\n').toString('base64'));
+    expect(files).toContain('"/etc/site/key"');
+    // Secret files do not stay on the machine that packed.
+    await eventually(
+      'they are gone there',
+      async () => {
+        const left = await program('grep', ['-rl', 'for the node alone', at('far')], { allowExit: 'any' });
+        return left.stdout === '';
+      },
+      { timeoutMs: 30_000 },
+    );
   }, 120_000);
 });

@@ -1,58 +1,113 @@
-// Two real builds with nothing in common but their inputs give the same tree, byte for byte. bound: 900 s
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+// Real builds with nothing in common but their inputs give the same tree, byte for byte. bound: 1300 s
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readEntries, sameEntry } from '../../agent/tasks/image-tree/entries.ts';
 import type { Entry } from '../../agent/tasks/image-tree/entries.ts';
+import { run } from '../../shared/process/run.ts';
 import { which } from '../../shared/process/which.ts';
+import { fakeTimeLibrary, laterBy400Days } from '../lab/another-day.ts';
 import { ImageTasks } from '../lab/image-tasks.ts';
 
 const why =
-  process.getuid?.() === 0 ? ['mmdebstrap', 'zstd', 'getfattr'].find((name) => which(name) === undefined) : 'root';
+  process.getuid?.() === 0
+    ? ['mmdebstrap', 'zstd', 'getfattr', 'mksquashfs'].find((name) => which(name) === undefined)
+    : 'root';
 
 describe.skipIf(why !== undefined)(why === undefined ? 'the same inputs' : `the same inputs (needs ${why})`, () => {
   let dir = '';
+  let list = '';
+  let script = '';
+  let one: ImageTasks;
+
   beforeAll(() => {
     dir = mkdtempSync(join(tmpdir(), 'hostler-same-'));
+    writeFileSync(join(dir, 'agent'), 'console.log(1)\n');
+    list = join(dir, 'pkglist');
+    script = join(dir, 'postinstall');
+    // Says which day it is, here and for programs of the image, and leaves none of it in the image.
+    writeFileSync(
+      script,
+      [
+        '#!/bin/sh',
+        'mount -t proc proc "$1/proc"',
+        'echo "here $(date +%F)"',
+        'echo "inside $(chroot "$1" date +%F)"',
+        'chroot "$1" useradd --system made-by-script',
+        '',
+      ].join('\n'),
+      { mode: 0o755 },
+    );
+    one = new ImageTasks(join(dir, 'home'), { HOSTLER_AGENT_PROGRAM: join(dir, 'agent') });
   });
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-  it('packages added one after the other, or all at once elsewhere: no difference', async () => {
-    writeFileSync(join(dir, 'agent'), 'console.log(1)\n');
-    const list = join(dir, 'pkglist');
-    const entries = async (folder: string): Promise<Map<string, Entry>> =>
-      new Map(
-        (await readEntries(join(dir, folder, 'rootimg'), new AbortController().signal)).map((one) => [one.path, one]),
-      );
-    const one = new ImageTasks(join(dir, 'home'), { HOSTLER_AGENT_PROGRAM: join(dir, 'agent') });
+  const spec = () => ({ pkglist: [list], postinstall: [script] });
+  const entries = async (folder: string): Promise<Map<string, Entry>> =>
+    new Map(
+      (await readEntries(join(dir, folder, 'rootimg'), new AbortController().signal)).map((entry) => [
+        entry.path,
+        entry,
+      ]),
+    );
+  const differences = async (folder: string): Promise<string[]> => {
+    const [a, b] = [await entries('one'), await entries(folder)];
+    expect(a.size).toBeGreaterThan(10_000);
+    return [...new Set([...a.keys(), ...b.keys()])].filter((path) => {
+      const [x, y] = [a.get(path), b.get(path)];
+      return x === undefined || y === undefined || !sameEntry(x, y);
+    });
+  };
+  /** The package files that are here already, so that nothing need be fetched again. */
+  const takePackages = (home: string): void => {
+    mkdirSync(join(dir, home, 'cache'), { recursive: true, mode: 0o700 });
+    cpSync(join(dir, 'home/cache/debs'), join(dir, home, 'cache/debs'), { recursive: true, preserveTimestamps: true });
+  };
+
+  it('packages added one after the other, or all at once elsewhere under another umask: no difference', async () => {
     const counts: string[] = [];
     // The last brings a user of its own, whose number depends on the order: it must not go on top.
     for (const more of ['iputils-ping less', 'tree', 'file', 'openssh-server']) {
       writeFileSync(list, `${more.replaceAll(' ', '\n')}\n`, { flag: 'a' });
-      const task = await one.build(join(dir, 'one'), { pkglist: [list] });
+      const task = await one.build(join(dir, 'one'), spec());
       await task.result;
       counts.push(...task.logs.filter((line) => /^packages: (?:\d+ packages on top|a package changed)/.test(line)));
     }
     expect(counts.join('\n')).toMatch(/^packages: 1 packages on top.*\npackages: \d+ packages on top/);
     const two = new ImageTasks(join(dir, 'other-home'), { HOSTLER_AGENT_PROGRAM: join(dir, 'agent') });
+    takePackages('other-home');
     const mask = process.umask(0o077);
     try {
       await (
-        await two.build(join(dir, 'two'), { pkglist: [list] })
+        await two.build(join(dir, 'two'), spec())
       ).result;
     } finally {
       process.umask(mask);
     }
-    const [a, b] = [await entries('one'), await entries('two')];
-    const different = [...new Set([...a.keys(), ...b.keys()])].filter((path) => {
-      const [x, y] = [a.get(path), b.get(path)];
-      return x === undefined || y === undefined || !sameEntry(x, y);
-    });
-    expect(different).toEqual([]);
-    expect(a.size).toBeGreaterThan(10_000);
+    expect(await differences('two')).toEqual([]);
     // And so do the packed versions, with kernel, initrd, bill of materials and manifest.
     const [packedOne, packedTwo] = [await one.pack(join(dir, 'one')), await two.pack(join(dir, 'two'))];
     expect(await packedTwo.result).toEqual(await packedOne.result);
   }, 900_000);
+
+  it('400 days later: no difference (needs faketime)', async (context) => {
+    const library = await fakeTimeLibrary();
+    if (library === undefined) return context.skip('needs faketime');
+    const later = laterBy400Days(join(dir, 'later-programs'), library, join(dir, 'three/rootimg'));
+    const three = new ImageTasks(join(dir, 'later-home'), { HOSTLER_AGENT_PROGRAM: join(dir, 'agent'), ...later });
+    takePackages('later-home');
+    const task = await three.build(join(dir, 'three'), spec());
+    await task.result;
+    const day = (shift: number): string => new Date(Date.now() + shift * 86_400_000).toISOString().slice(0, 7);
+    const said = task.logs.filter((line) => line.includes('/postinstall: ')).join('\n');
+    expect(said).toContain(`here ${day(400)}`);
+    expect(said).toContain(`inside ${day(400)}`);
+    expect(await differences('three')).toEqual([]);
+    expect(readFileSync(join(dir, 'three/rootimg/etc/shadow'), 'utf8')).toMatch(/^made-by-script:/m);
+    const newer = await run('find', [join(dir, 'three/rootimg'), '-newermt', 'tomorrow', '-print', '-quit']);
+    expect(newer.stdout).toBe('');
+    const [packedOne, packedThree] = [await one.pack(join(dir, 'one')), await three.pack(join(dir, 'three'))];
+    expect(await packedThree.result).toEqual(await packedOne.result);
+  }, 600_000);
 });

@@ -145,6 +145,7 @@ export class StageBuilds {
       compress: 'zstd',
       exlist: [this.at('exlist')],
       synclists: [this.at('synclist')],
+      broughtSynclists: false,
       key: '',
       rootPassword: '$6$salt$cluster',
       timezone: '',

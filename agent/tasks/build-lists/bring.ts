@@ -2,11 +2,12 @@ import { chmod, mkdir, readFile, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { replaceFile } from '../../../shared/files/durable.ts';
-import type { BundledWord, ListBundle } from '../../../shared/task/build-lists.ts';
+import type { BundledSynclist, BundledWord, ListBundle } from '../../../shared/task/build-lists.ts';
 import type { Json } from '../../../shared/verb/effect.ts';
 import { needBlob } from '../../store/need-blob.ts';
 import { Fields, plainWord } from '../image-tree/fields.ts';
 import type { TaskContext } from '../types.ts';
+import { layOutSynclist } from './sync-nodes.ts';
 
 /** Bundles that no build has used for so long go. */
 const keepMs = 7 * 24 * 3600 * 1000;
@@ -34,7 +35,18 @@ export async function withBroughtLists(spec: Json, context: TaskContext): Promis
   context.log(`Lists and scripts are those of ${access.agent}.`);
   // What was looked for is found.
   const search = 'search' in spec && { search: false };
-  return { ...spec, ...(await laidOut(bundle, spec, folder)), ...search };
+  return { ...spec, ...(await laidOut(bundle, spec, folder)), ...(await syncedOut(bundle, spec, context)), ...search };
+}
+
+/** Synclists and what they name, which may be secret: gone with the task. */
+async function syncedOut(bundle: ListBundle, spec: Spec, context: TaskContext): Promise<Record<string, Json>> {
+  if (!('synclists' in spec) || bundle.synclists === undefined) return {};
+  const folder = join(context.dir, 'synclists');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const files = bundle.synclists.map((_, index) => join(folder, String(index)));
+  for (const [index, list] of bundle.synclists.entries())
+    await layOutSynclist(list as unknown as Json, files[index] ?? '');
+  return { synclists: files, broughtSynclists: true };
 }
 
 /** Writes the files of a bundle into the folder; resolves with the fields of the specification that name them. */
@@ -82,8 +94,10 @@ function bundleOf(text: string): ListBundle {
   );
   if (fields.count('format') !== 1)
     throw new HostlerError('unimplemented', 'The lists that came are of a later version: upgrade this agent.');
+  const { synclists } = whole as { readonly synclists?: unknown };
   return {
     format: 1,
+    ...(Array.isArray(synclists) && { synclists: synclists as readonly BundledSynclist[] }),
     ...{ pkglist: texts('pkglist'), otherpkglist: texts('otherpkglist'), exlist: texts('exlist') },
     postinstall,
   };

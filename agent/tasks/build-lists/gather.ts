@@ -2,12 +2,14 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { HostlerError } from '../../../shared/errors/error.ts';
 import { mostBundleBytes } from '../../../shared/task/build-lists.ts';
-import type { BuildListsSpec, BundledWord, ListBundle } from '../../../shared/task/build-lists.ts';
+import type { BuildListsSpec, BundledSynclist, BundledWord, ListBundle } from '../../../shared/task/build-lists.ts';
 import { readListFile } from '../image-build/list-file.ts';
 import { includedPath } from '../image-build/pkglist.ts';
 import { postinstallCalls } from '../image-build/postinstall.ts';
+import { gatherSynclist } from './sync-nodes.ts';
 
 const deepestInclude = 20;
+const mostSyncFiles = 100_000;
 
 /** Resolves what `#INCLUDE:path#` in a file names. */
 type Resolve = (path: string, from: string) => string;
@@ -37,6 +39,7 @@ export async function gatherLists(spec: BuildListsSpec): Promise<ListBundle> {
     otherpkglist: await texts(spec.otherpkglist, ofPackages),
     exlist: await texts(spec.exlist, ofExcludes),
     postinstall,
+    synclists: await bundle.synclists(spec.synclists ?? []),
   };
 }
 
@@ -70,14 +73,31 @@ class Bundle {
     return { name: basename(path), mode: info.mode & 0o777, content: (await readFile(path)).toString('base64') };
   }
 
-  #count(bytes: number): void {
+  async synclists(files: readonly string[]): Promise<BundledSynclist[]> {
+    const found: BundledSynclist[] = [];
+    let entries = 0;
+    for (const file of files) {
+      const list = await gatherSynclist(file, (bytes) => {
+        if ((entries += 1) > mostSyncFiles) throw tooMany();
+        this.#count(bytes, 'Bring large files to nodes by a postscript, and pack with --nosyncfiles.');
+      });
+      found.push(list);
+    }
+    return found;
+  }
+
+  #count(bytes: number, instead = ''): void {
     this.#bytes += bytes;
     if (this.#bytes <= mostBundleBytes) return;
     throw new HostlerError(
       'invalid_argument',
-      `The lists and scripts of the image are longer than ${mostBundleBytes >> 20} MiB together: put large files where the building machine can read them.`,
+      `The lists, scripts and files that the image names are longer than ${mostBundleBytes >> 20} MiB together. ${instead === '' ? 'Put large ones where the building machine can read them.' : instead}`,
     );
   }
+}
+
+function tooMany(): HostlerError {
+  return new HostlerError('invalid_argument', `The synclists name more than ${mostSyncFiles} files.`);
 }
 
 function absent(file: string, cause: unknown): HostlerError {

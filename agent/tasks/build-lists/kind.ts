@@ -24,6 +24,7 @@ async function gather(context: TaskContext): Promise<BuildListsResult> {
   const spec = {
     image: plainWord(fields.text('image'), 'The image name'),
     ...{ pkglist: paths('pkglist'), otherpkglist: paths('otherpkglist'), exlist: paths('exlist') },
+    synclists: 'synclists' in (context.spec as object) ? paths('synclists') : [],
     postinstall: paths('postinstall'),
     environment: fields.record('environment'),
   };

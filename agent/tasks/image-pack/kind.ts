@@ -136,7 +136,8 @@ async function requireBuild(rootimgdir: string): Promise<BuildRecord> {
 /** What the image has that the tree has not. */
 async function gather(spec: Spec, surveyed: Survey, additions: Additions, context: TaskContext): Promise<Additions> {
   const { tree } = placesIn(spec.rootimgdir, context.id);
-  for (const remark of await applySynclists(spec.synclists, tree, additions)) context.log(`Warning: ${remark}`);
+  for (const remark of await applySynclists(spec.synclists, tree, additions, spec.broughtSynclists))
+    context.log(`Warning: ${remark}`);
   const remark = await setTimezone(spec.timezone, tree, additions);
   if (remark !== undefined) context.log(`Warning: ${remark}`);
   const when = new Date(surveyed.newest * 1000).toUTCString();

@@ -8,7 +8,14 @@ import { checkedTimezone } from './timezone.ts';
 
 /** Throws `invalid_argument` for what no image can be packed of. */
 export async function checkedPack(spec: Json): Promise<Required<ImagePackSpec>> {
-  const whole = { synclists: [], key: '', rootPassword: '', timezone: '', ...(spec as object) };
+  const whole = {
+    synclists: [],
+    broughtSynclists: false,
+    key: '',
+    rootPassword: '',
+    timezone: '',
+    ...(spec as object),
+  };
   const fields = new Fields(whole, 'image-pack');
   const store = fields.inner('store');
   const method = fields.oneOf('method', ['squashfs', 'cpio', 'tar']);
@@ -27,6 +34,7 @@ export async function checkedPack(spec: Json): Promise<Required<ImagePackSpec>> 
     rootimgdir: await checkedRootimgdir(fields.text('rootimgdir')),
     exlist: fields.texts('exlist').map((path) => absolutePath(path, 'The exlist')),
     synclists: fields.texts('synclists').map((path) => absolutePath(path, 'The synclist')),
+    broughtSynclists: fields.flag('broughtSynclists'),
     store: { agent: store.text('agent'), endpoints: store.texts('endpoints') },
     info: fields.record('info'),
   };

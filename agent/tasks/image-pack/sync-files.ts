@@ -10,17 +10,33 @@ import { mergeAccounts, parseSynclist, type SyncEntry } from './synclist.ts';
 
 const mostFiles = 100_000;
 
-/** Does what synclists say to an image: copies, then appends, then merges. Returns remarks. */
-export async function applySynclists(lists: readonly string[], tree: string, additions: Additions): Promise<string[]> {
+/** A line of a synclist, and where what it names lies; undefined: where it says. */
+type Located = SyncEntry & { readonly brought?: string | undefined };
+
+/**
+ * Does what synclists say to an image: copies, then appends, then merges. Returns remarks. `brought`: the files that a
+ * list names lie beside it, as `layOutSynclist` puts them.
+ */
+export async function applySynclists(
+  lists: readonly string[],
+  tree: string,
+  additions: Additions,
+  brought = false,
+): Promise<string[]> {
   const remarks: string[] = [];
-  const entries: SyncEntry[] = [];
+  const entries: Located[] = [];
   for (const list of lists) {
     const text = await readListFile(list).catch((error: unknown) => {
       if (error instanceof HostlerError) throw error;
       throw new HostlerError('not_found', `The synclist ${list} cannot be read.`, { cause: error });
     });
     const parsed = parseSynclist(list, text);
-    entries.push(...parsed.entries);
+    entries.push(
+      ...parsed.entries.map((entry, at) => ({
+        ...entry,
+        brought: brought ? join(`${list}.files`, String(at)) : undefined,
+      })),
+    );
     remarks.push(...parsed.remarks);
   }
   let files = 0;
@@ -31,7 +47,7 @@ export async function applySynclists(lists: readonly string[], tree: string, add
   };
   for (const how of ['copy', 'append', 'merge'] as const) {
     for (const entry of entries.filter((one) => one.how === how)) {
-      const sources = (await Promise.all(entry.sources.map(expanded))).flat();
+      const sources = entry.brought === undefined ? await sourcesOf(entry) : await broughtSources(entry.brought);
       if (sources.length === 0) remarks.push(`No file is named by ${entry.sources.join(' ')}.`);
       for (const source of sources) {
         count();
@@ -51,6 +67,21 @@ export async function applySynclists(lists: readonly string[], tree: string, add
     }
   }
   return remarks;
+}
+
+/** The files of this machine that a line names. */
+export async function sourcesOf(entry: SyncEntry): Promise<string[]> {
+  return (await Promise.all(entry.sources.map(expanded))).flat();
+}
+
+/** Each in a numbered folder of its own. */
+async function broughtSources(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for (let at = 0; ; at += 1) {
+    const [name] = await readdir(join(folder, String(at))).catch(() => []);
+    if (name === undefined) return found;
+    found.push(join(folder, String(at), name));
+  }
 }
 
 async function destinationOf(entry: SyncEntry, count: number, source: string, tree: string): Promise<string> {

@@ -34,7 +34,7 @@ type TaskReport = Extract<Report, { about: 'task' }>;
 /** Seconds: small files. */
 const deadline = 600;
 const missing =
-  /^(?:The (?:pkglist|otherpkglist|postinstall_filename) specified |Unable to open the following pkglist files|The exlist file |There is no package list of the profile )/;
+  /^(?:The (?:pkglist|otherpkglist|postinstall_filename) specified |Unable to open the following pkglist files|The exlist file |The synclist |There is no package list of the profile )|, which a synclist names, is not there\.$/;
 
 /**
  * The next step of bringing lists; undefined: this report is not about it. A report: bringing them failed, and the verb
@@ -48,16 +48,11 @@ export function bringLists<
   const { task, lists } = retry;
   if (report.key === task.key && retry.agent === '') {
     if (!lacksLists(report, server)) return undefined;
-    const on = managementNode(known, server, ['store']);
-    if (on === undefined || known.reported('agent', server)?.['agent.state'] !== 'connected') {
+    const gather = gathering(known, server, image, lists);
+    if (gather === undefined) {
       const why = `It is looked for on ${report.agent}, and no agent with the role store runs on the management node that would bring it.`;
       return { ...report, message: `${report.message} ${why}` };
     }
-    const title = `Bring the lists of ${image}`;
-    const gather: Effect = {
-      do: 'run',
-      task: { key: 'lists', kind: buildListsKind, title, on, spec: lists, deadline },
-    };
     return {
       state: { ...state, retry: { ...retry, agent: report.agent, problem: report.message } },
       effects: [gather],
@@ -65,6 +60,12 @@ export function bringLists<
   }
   if (report.key !== 'lists') return undefined;
   if (report.outcome !== 'done') {
+    // Nothing is missing there yet: what the management node has not may lie where it is packed.
+    if (retry.problem === '' && report.code === 'not_found') {
+      const on = { role: 'build', agent: retry.agent };
+      return { state: { ...state, retry: { ...retry, agent: '' } }, effects: [{ do: 'run', task: { ...task, on } }] };
+    }
+    if (retry.problem === '') return { ...report, key: task.key };
     return { ...report, key: task.key, message: `${retry.problem} (on ${retry.agent}; ${report.message})` };
   }
   const { blob, found } = report.result as unknown as BuildListsResult;
@@ -80,6 +81,27 @@ export function bringLists<
     },
   };
   return { state: found === undefined ? state : { ...state, found }, effects: [again] };
+}
+
+/** Undefined: nobody on the management node could. */
+function gathering(known: View, server: string, image: string, lists: BuildListsSpec): Effect | undefined {
+  const on = managementNode(known, server, ['store']);
+  if (on === undefined || known.reported('agent', server)?.['agent.state'] !== 'connected') return undefined;
+  const title = `Bring the lists of ${image}`;
+  return { do: 'run', task: { key: 'lists', kind: buildListsKind, title, on, spec: lists, deadline } };
+}
+
+/**
+ * Brings the lists before anything is asked of `agent`; undefined: it is the management node, or nobody there could. A
+ * synclist names files of the management node, and another machine may well have other ones under the same names.
+ */
+export function bringFirst(
+  known: View,
+  { server, image, agent, retry }: { server: string; image: string; agent: string | undefined; retry: Retry },
+): { readonly retry: Retry; readonly effect: Effect } | undefined {
+  if (agent === undefined || agent === server) return undefined;
+  const effect = gathering(known, server, image, retry.lists);
+  return effect === undefined ? undefined : { retry: { ...retry, agent }, effect };
 }
 
 function lacksLists(report: TaskReport, server: string): report is TaskReport & { readonly outcome: 'failed' } {

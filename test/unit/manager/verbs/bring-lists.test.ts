@@ -38,6 +38,8 @@ const verbs: readonly (readonly [string, Verb, string, string])[] = [
   ['genimage', genimage, 'build', "The postinstall_filename specified '/s/one' does not exist!"],
   ['genimage', genimage, 'build', 'Unable to open the following pkglist files:\n/l/b'],
   ['packimage', packimage, 'pack', 'The exlist file /l/ex cannot be read.'],
+  ['packimage', packimage, 'pack', 'The synclist /l/sync cannot be read.'],
+  ['packimage', packimage, 'pack', '/l/file, which a synclist names, is not there.'],
 ];
 
 describe.each(verbs)('%s on a machine that has not the lists', (name, verb, key, message) => {
@@ -89,6 +91,54 @@ describe.each(verbs)('%s on a machine that has not the lists', (name, verb, key,
     expect(refusal(own?.effects)).toMatch(new RegExp(`^Error: \\[xcatmn\\]: ${message.slice(0, 12)}`));
     const other = verb.on?.(started(known).state, failed(key, 'The package x does not exist.'), known);
     expect(refusal(other?.effects)).toContain('The package x does not exist.');
+  });
+});
+
+describe('packimage with synclists, elsewhere', () => {
+  const synced = (roles?: string, state?: string): MemoryView => {
+    const known = view(roles, state);
+    known.commit([{ type: 'osimage', name: 'img', values: { 'osimage.synclists': '/l/sync' } }]);
+    known.observe('agent', 'arm01', { 'agent.roles': 'build', 'agent.state': 'connected' });
+    known.observe('osimage', 'img', { 'hostler.builtby': 'arm01' });
+    return known;
+  };
+  const started = (known: MemoryView, options = {}) =>
+    packimage.start(asked('packimage', { operands: ['img'], options }), known);
+
+  it('takes the files that they name from the management node, before anything else', () => {
+    const known = synced();
+    const first = started(known);
+    expect(taskIn(first.effects)).toMatchObject({
+      ...{ key: 'lists', on: { role: 'store', agent: 'xcatmn' } },
+      spec: { synclists: ['/l/sync'], exlist: ['/l/ex'] },
+    });
+    const packs = taskIn(packimage.on?.(first.state, brought, known).effects);
+    expect(packs).toMatchObject({ key: 'pack-again', kind: 'image-pack', on: { role: 'build', agent: 'arm01' } });
+    expect(packs?.spec).toMatchObject({ synclists: ['/l/sync'], lists: { blob: { digest: 'd' } } });
+  });
+
+  it('looks for them where it packs when the management node has them not; any other error is told', () => {
+    const known = synced();
+    const first = started(known);
+    const absent = failed('lists', '/l/sync cannot be read on the management node either.', 'xcatmn');
+    const packs = packimage.on?.(first.state, absent, known);
+    expect(taskIn(packs?.effects)).toMatchObject({ key: 'pack', on: { role: 'build', agent: 'arm01' } });
+    // Where they are not there either, that is the end of it.
+    const message = 'The synclist /l/sync cannot be read.';
+    const asks = packimage.on?.(packs?.state ?? null, failed('pack', message), known);
+    const ends = packimage.on?.(asks?.state ?? null, absent, known);
+    expect(refusal(ends?.effects)).toContain(`${message} (on arm01; /l/sync cannot be read`);
+    const broken = { ...absent, code: 'invalid_argument', message: '/l/sync, line 1: no synclist.' } as Report;
+    expect(refusal(packimage.on?.(first.state, broken, known).effects)).toContain('/l/sync, line 1: no synclist.');
+  });
+
+  it.each([
+    ['--nosyncfiles', synced(), { nosyncfiles: [''] }],
+    ['on the management node', synced(), { on: ['xcatmn'] }],
+    ['without a store there', synced('build'), {}],
+    ['while that is away', synced('build,store', 'away'), {}],
+  ])('brings nothing: %s', (_, known, options) => {
+    expect(taskIn(started(known, options).effects)).toMatchObject({ key: 'pack' });
   });
 });
 

@@ -11,6 +11,7 @@ export type Report = (event: NodeEvent) => void;
 /** Machines nobody knows are told about once in so long, and at most so many are remembered. */
 const unknownEveryMilliseconds = 60_000;
 const mostUnknown = 1000;
+const longestReason = 1000;
 
 /**
  * The boots of this server's nodes, one record a MAC, on disk (`<home>/boot/boots/`), so that a restarted agent knows
@@ -23,6 +24,7 @@ export class Boots {
   readonly #records = new Map<string, BootRecord>();
   readonly #queues = new Map<string, Promise<unknown>>();
   readonly #unknown = new Map<string, number>();
+  readonly #refusals = new Map<string, string>();
 
   constructor(home: string, report: Report, log: (line: string) => void) {
     this.#folder = join(bootFolder(home), 'boots');
@@ -85,6 +87,7 @@ export class Boots {
   /** An installation begins to write to disks. Returns the last step of an earlier try of the same deploy. */
   begin(of: { mac: string; node: string }, deploy: string): Promise<string | undefined> {
     return this.#inOrder(of.mac, async () => {
+      this.#refusals.delete(of.mac);
       const record = await this.#get(of.mac);
       if (record === undefined) return undefined;
       const before = record.attempt?.deploy === deploy ? record.attempt : undefined;
@@ -109,6 +112,14 @@ export class Boots {
     const count = this.#records.get(of.mac)?.attempt?.count ?? 1;
     const text = count > 1 ? `try ${count}: ${detail}` : detail;
     this.#report({ ...of, stage: 'installing', at: Date.now(), bootId, detail: text });
+  }
+
+  /** Why a machine is not installed, told once for as long as it is the same: it asks again and again. */
+  refuse(of: { mac: string; node: string }, why: string, bootId: string): void {
+    const words = `${bootId} ${why}`;
+    if (this.#refusals.get(of.mac) === words) return;
+    this.#refusals.set(of.mac, words);
+    void this.saw(of, { what: 'failed' }, { bootId, detail: why.slice(0, longestReason) });
   }
 
   /** Which of a node's cards was seen last, since this process began. */

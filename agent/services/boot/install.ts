@@ -122,6 +122,7 @@ async function plan(
     if (error.code !== 'failed_precondition' && error.code !== 'invalid_argument' && !(thrown instanceof SyntaxError))
       throw thrown;
     parts.log(`installation of ${found.name} refused: ${error.message}`);
+    parts.boots.refuse({ mac, node: found.name }, error.message, token.bootId);
     sendText(response, 409, `${error.message}\n`);
   }
 }

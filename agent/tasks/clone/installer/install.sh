@@ -123,7 +123,8 @@ fetch_plan() {
     [ "$code" = 409 ] || reason="no plan from the boot server ($code): $reason"
     if [ "$reason" != "$said" ]; then
       say "$reason"
-      tell failed "$reason"
+      # What is refused is told by the boot server itself, in its own words.
+      [ "$code" = 409 ] || tell failed "$reason"
       said=$reason
     fi
     [ "$code" = 403 ] && claim

@@ -45,3 +45,16 @@ describe('an installation that is cut off', () => {
     expect(told.at(-1)).toMatchObject({ detail: 'filling' });
   });
 });
+
+it('why a machine is not installed is told whole, once while it asks again, and again when it is another reason', async () => {
+  const one = boots();
+  await one.saw(of, { what: 'loader' });
+  const failures = (): string[] => told.filter(({ stage }) => stage === 'failed').map(({ detail }) => detail);
+  const why = `disk1 needs more; this machine has ${'vda (1 GiB): too small; '.repeat(12)}vdb: protected`;
+  for (const reason of [why, why, 'another']) one.refuse(of, reason, 'boot-a');
+  await one.begin(of, 'job1.n1');
+  expect(failures()).toEqual([why, 'another']);
+  one.refuse(of, 'another', 'boot-a');
+  await one.saw(of, { what: 'dhcp' });
+  expect(failures()).toEqual([why, 'another', 'another']);
+});

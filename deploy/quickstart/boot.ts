@@ -6,7 +6,7 @@ import { type Milestone, type State, milestones, stateOf } from './node-state.ts
 import { print } from './show.ts';
 
 /** Software emulation on a busy machine; 30 s when it is quiet. */
-const boundSeconds = 420;
+const boundSeconds = 900;
 
 /** What a stage means, for people. */
 const meaning: Readonly<Record<string, string>> = {

@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { HostlerError } from '../../shared/errors/error.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LabNetwork } from '../lab/network.ts';
+import { isAlive } from '../../shared/process/alive.ts';
 import { Commands } from './commands.ts';
 import { Program } from './program.ts';
 import { showCommand } from './show.ts';
 
 const managerPort = 7440;
-const readyMs = 30_000;
+/** Seconds on a quiet machine; a busy one may take this long to ask thirty programs for their versions. */
+const readyMs = 180_000;
 /** In the environment of everything that a run starts, and of what that starts: names the run's folder. */
 const startedBy = 'HOSTLER_QUICKSTART_DIR';
 
@@ -39,7 +41,7 @@ export class Cluster {
   ): Promise<Cluster> {
     const home = join(dir, 'manager');
     // Every run begins with an empty registry and new certificates; only caches stay.
-    await rm(home, { recursive: true, force: true });
+    await removeFolder(home);
     await mkdir(home, { recursive: true, mode: 0o755 });
     const argv = network.inside([
       join(dist, 'hostler-manager'),
@@ -106,7 +108,7 @@ export class Cluster {
 
   /** Commands for after the run was stopped: with a bound of their own. */
   aside(): Commands {
-    return new Commands(this.#bin, this.home, AbortSignal.timeout(20_000));
+    return new Commands(this.#bin, this.home, AbortSignal.timeout(60_000));
   }
 
   async #cancelJobs(): Promise<void> {
@@ -121,16 +123,22 @@ export class Cluster {
   }
 }
 
+/** What was just ended may have written into it a moment ago. */
+function removeFolder(folder: string): Promise<void> {
+  return rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+}
+
 /** A new manager has a new authority: the agent joins anew, but need not download anew. */
 async function keepOnlyCache(home: string): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 });
   for (const name of await readdir(home)) {
-    if (name !== 'cache') await rm(join(home, name), { recursive: true, force: true });
+    if (name !== 'cache') await removeFolder(join(home, name));
   }
 }
 
 /** Ends whatever an earlier run in this folder left behind because it was killed: agents, managers, tasks. */
 export async function endLeftovers(dir: string): Promise<void> {
+  const ended: number[] = [];
   for (const entry of await readdir('/proc')) {
     const pid = Number(entry);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
@@ -138,8 +146,12 @@ export async function endLeftovers(dir: string): Promise<void> {
     if (!environment.includes(`${startedBy}=${dir}`)) continue;
     try {
       process.kill(pid, 'SIGKILL');
+      ended.push(pid);
     } catch {
       // Gone already.
     }
   }
+  // Until the kernel has done it, they hold their files and addresses.
+  const late = Date.now() + 10_000;
+  while (ended.some((pid) => isAlive(pid)) && Date.now() < late) await delay(50);
 }

@@ -39,7 +39,7 @@ export class Commands {
   async quiet(name: string, ...args: string[]): Promise<string> {
     const { stdout } = await run(join(this.#bin, name), args, {
       env: this.#env,
-      timeoutMs: 60_000,
+      timeoutMs: 180_000,
       signal: this.#signal,
     });
     return stdout;

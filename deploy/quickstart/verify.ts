@@ -5,6 +5,9 @@ import type { Commands } from './commands.ts';
 import type { Definitions } from './definitions.ts';
 import { type State, stateOf } from './node-state.ts';
 
+/** It is all there when the node is called booted, but for what a busy machine has not written yet. */
+const patienceMs = 120_000;
+
 interface Evidence {
   readonly commands: Commands;
   readonly definitions: Definitions;
@@ -24,12 +27,12 @@ interface AgentShown {
 export async function verify({ commands, definitions, state, vm, link, signal }: Evidence): Promise<string[]> {
   const { node, nonce, image } = definitions;
   const wanted = new RegExp(`quickstart: nonce ${nonce}, trace (.*)`);
-  const [, trace = ''] = await vm.console.waitFor(wanted, { timeoutMs: 20_000, signal });
+  const [, trace = ''] = await vm.console.waitFor(wanted, { timeoutMs: patienceMs, signal });
   const lines = [
     `the serial console shows the nonce ${nonce} that went into the image`,
     `a postscript left its trace: ${trace.trim()}`,
   ];
-  await vm.console.waitFor(/quickstart: the secret file came before ssh/, { timeoutMs: 20_000, signal });
+  await vm.console.waitFor(/quickstart: the secret file came before ssh/, { timeoutMs: patienceMs, signal });
   lines.push(
     'a file that not everybody may read is not in the image, and came over mutual TLS before services started',
   );
@@ -47,7 +50,7 @@ export async function verify({ commands, definitions, state, vm, link, signal }:
   const agent = async (): Promise<AgentShown | undefined> =>
     ((await commands.json('hostler', 'agents')) as AgentShown[]).find(({ name }) => name === node);
   await eventually(`the agent of ${node} is dismissed`, async () => (await agent())?.state === 'away', {
-    timeoutMs: 20_000,
+    timeoutMs: patienceMs,
     signal,
   });
   lines.push(`the agent on ${node} has left (nodeagent=once)`);

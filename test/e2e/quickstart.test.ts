@@ -1,4 +1,4 @@
-// bound: 1200 s, with virtual machines
+// bound: 2400 s, with virtual machines
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
@@ -79,7 +79,7 @@ describe('the quickstart', () => {
     try {
       const over = cluster.ended.then((exit) => `it ended with ${String(exit)}`);
       const kept = eventually('it stays', () => cluster.output().includes('until you press Ctrl-C'), {
-        timeoutMs: 600_000,
+        timeoutMs: 1_000_000,
       });
       expect(await Promise.race([over, kept]), cluster.output().slice(-4000)).toBe(true);
       const { timeline, nonce, reported } = JSON.parse(readFileSync(report, 'utf8')) as {
@@ -105,7 +105,7 @@ describe('the quickstart', () => {
             const now = await lifeOfNode(run);
             return now.status === 'booted' && now.bootId !== lives[before]?.bootId && now;
           },
-          { timeoutMs: 300_000, everyMs: 500 },
+          { timeoutMs: 600_000, everyMs: 500 },
         );
         lives.push(life);
       }
@@ -121,14 +121,16 @@ describe('the quickstart', () => {
     }
     expect(await cluster.ended, cluster.output().slice(-4000)).toBe(0);
     kept.push(keptStages());
-  }, 900_000);
+  }, 1_800_000);
 
-  it('fails and says why when the image is gone from the server', { timeout: 300_000 }, async (context) => {
+  it('fails and says why when the image is gone from the server', { timeout: 1_200_000 }, async (context) => {
     if (!isRoot()) context.skip('needs root: network namespaces, image building');
     const { exit, output } = await quickstart('--sabotage', 'image');
-    expect(exit).toBe(1);
-    expect(output).toContain('The quickstart failed at: A virtual machine boots from the network');
-    expect(output).toMatch(/Why: .*(image|404|digest)/);
+    const end = output.slice(-4000);
+    expect(exit, end).toBe(1);
+    expect(output, end).toContain('The quickstart failed at: A virtual machine boots from the network');
+    // The node itself was told, and says so: not a bound that ran out.
+    expect(output, end).toMatch(/Why: the node is reported as 'failed': .*404/);
     kept.push(keptStages());
   });
 

@@ -38,9 +38,12 @@ plain() { printf '%s' "$1" | tr ' ' '+' | tr -c 'A-Za-z0-9._:+-' '_' | cut -c1-2
 # Best effort: the boot server may be busy or gone, and that must not hold up the boot.
 tell() {
   [ -n "$server" ] && [ -n "$mac" ] || return 0
-  timeout 3 wget -q -O /dev/null \
+  # Nothing waits for what says why there is no boot.
+  patience=3
+  [ "$1" = failed ] && patience=20
+  timeout "$patience" wget -q -O /dev/null \
     "$server/progress?mac=$mac&stage=$1&boot=$boot&detail=$(plain "$2")" >/dev/null 2>&1 &
-  told="$told $!"
+  [ "$1" = failed ] || told="$told $!"
 }
 
 # Waits 1, 2, 4 ... 30 seconds, and up to 3 more by the card's address, so that a room full of machines spreads out.

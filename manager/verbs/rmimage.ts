@@ -36,9 +36,9 @@ export const rmimage: Verb<State | null> = {
     const used = versionsOf(known, name).find(({ root }) => wanted.has(root) || running.has(root));
     if (used !== undefined) {
       const count = Math.max(wanted.get(used.root) ?? 0, running.get(used.root) ?? 0);
-      return refuse(
-        `${name} cannot be removed: ${count} nodes are to run ${used.name}, or do. nodeset them elsewhere first.`,
-      );
+      const who =
+        count === 1 ? `1 node is to run ${used.name}, or does` : `${count} nodes are to run ${used.name}, or do`;
+      return refuse(`${name} cannot be removed: ${who}. nodeset ${count === 1 ? 'it' : 'them'} elsewhere first.`);
     }
     const pinned = versionsOf(known, name).find(({ row }) => row['image.pinned'] !== undefined);
     if (pinned !== undefined) return refuse(`${name} cannot be removed: ${pinned.name} is pinned.`);

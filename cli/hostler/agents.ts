@@ -43,9 +43,14 @@ function row(agent: AgentSummary__Output): string[] {
     agent.state,
     agent.roles.join(',') || agent.kind,
     agent.version,
-    agent.link,
+    linkOf(agent),
     clockTime(agent.lastSeen),
   ];
+}
+
+/** `nats`, or `nats by RELAY`. */
+function linkOf({ link, relay }: AgentSummary__Output): string {
+  return relay === '' || link === '' ? link : `${link} by ${relay}`;
 }
 
 function long(agent: AgentSummary__Output): string {
@@ -55,7 +60,7 @@ function long(agent: AgentSummary__Output): string {
     ['kind', agent.kind],
     ['roles', agent.roles.join(',')],
     ['version', agent.version],
-    ['link', agent.link],
+    ['link', linkOf(agent)],
     ['last seen', clockTime(agent.lastSeen)],
     ['incarnation', agent.incarnation],
     ['certificate', `${agent.serial} until ${clockTime(agent.expiresAt)}`],

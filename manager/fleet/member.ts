@@ -135,6 +135,7 @@ export function summaryOf(member: Member, record: AgentRecord, now: number): Age
     serial: record.certificates[0]?.serial ?? '',
     expiresAt: record.certificates[0]?.expiresAt ?? 0,
     kind: record.kind,
+    relay: record.certificates[0]?.behind ?? '',
   };
 }
 

@@ -27,6 +27,8 @@ export interface CertificateRecord {
   readonly via?: string;
   /** It is a relay, and keeps a leaf node of the broker. */
   readonly leaf?: boolean;
+  /** The relay that its bearer found before the manager, over whichever link; for people to see. */
+  readonly behind?: string;
 }
 
 /** `life/<name>`: the agent's present incarnation, as it said hello. */

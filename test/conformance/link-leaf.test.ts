@@ -120,6 +120,8 @@ describe.skipIf(which('nats-server') === undefined)("a relay's leaf node (needs 
     const direct = await enrol('d1');
     expect(direct.nats?.via).toBeUndefined();
     expect(relay.nats?.via).toBeUndefined();
+    const shown = manager.fleet.admin.agents().map((summary) => [summary.name, summary.relay]);
+    expect(Object.fromEntries(shown)).toEqual({ n1: 'sn.1', d1: '', 'sn.1': '' });
     const one = await agent(node);
     await until('it is connected', () => one.link.connected);
     expect(manager.relayLink('sn.1')?.open).toBe(true);

@@ -20,6 +20,9 @@ const envelope = 4096;
 /** Agents that lay reports down at a time; others come again. */
 const mostConnections = 1024;
 
+/** Connections of one certificate at a time: an agent has one, and its last one may not have ended yet. */
+const mostOfOne = 4;
+
 export interface KeeperDeps extends Omit<HandOverDeps, 'shelf'> {
   /** Everything that is kept lies here; 0700. */
   readonly folder: string;
@@ -69,6 +72,7 @@ export async function openKeeper(deps: KeeperDeps): Promise<Keeper> {
   // Its limits for slow requests work only where it listens itself.
   server.setTimeout(20_000);
   server.on('tlsClientError', (_error, socket) => socket.destroy());
+  server.on('secureConnection', oldestGoes());
   const open = new Set<Socket>();
   let isClosed = false;
   return {
@@ -86,6 +90,22 @@ export async function openKeeper(deps: KeeperDeps): Promise<Keeper> {
       for (const socket of open) socket.destroy();
       await handOver.stop();
     },
+  };
+}
+
+/** Nobody can hold all places with one certificate: who comes too often ends his own oldest connection. */
+function oldestGoes(): (socket: TLSSocket) => void {
+  const open = new Map<string, TLSSocket[]>();
+  return (socket) => {
+    const { serialNumber } = socket.getPeerCertificate();
+    const mine = [...(open.get(serialNumber) ?? []), socket];
+    open.set(serialNumber, mine);
+    socket.once('close', () => {
+      const left = (open.get(serialNumber) ?? []).filter((other) => other !== socket);
+      if (left.length > 0) open.set(serialNumber, left);
+      else open.delete(serialNumber);
+    });
+    if (mine.length > mostOfOne) mine[0]?.destroy();
   };
 }
 

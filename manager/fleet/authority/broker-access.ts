@@ -22,7 +22,7 @@ export interface WayAsked {
 }
 
 /** By which way the bearer of a certificate speaks; absent: to the broker itself, and it keeps no leaf node. */
-export type Way = Pick<CertificateRecord, 'via' | 'leaf'>;
+export type Way = Pick<CertificateRecord, 'via' | 'leaf' | 'behind'>;
 
 type Noted = (name: string, serial: string, way: Way) => Promise<void>;
 
@@ -33,17 +33,28 @@ type Noted = (name: string, serial: string, way: Way) => Promise<void>;
 export async function grantBroker(
   reply: EnrolmentReply,
   asked: WayAsked,
-  { broker, state, noted }: { readonly broker: EnrolmentBroker; readonly state: FleetState; readonly noted: Noted },
+  {
+    broker,
+    state,
+    noted,
+  }: { readonly broker: EnrolmentBroker | undefined; readonly state: FleetState; readonly noted: Noted },
 ): Promise<EnrolmentReply> {
   const { agent: name = '', certificate } = reply;
   const record = state.agents.get(name);
   const current = record?.certificates.find((one) => one.certificate === certificate);
-  if (asked.natsKey.length === 0 || record === undefined || current === undefined) return reply;
+  if (record === undefined || current === undefined) return reply;
+  const isBehind = asked.via !== name && state.agents.get(asked.via)?.roles.includes('relay') === true;
+  const behind = isBehind && { behind: asked.via };
+  if (asked.natsKey.length === 0 || broker === undefined) {
+    if (isBehind && current.behind !== asked.via) await noted(name, current.serial, { ...behind });
+    return reply;
+  }
   const { authority } = broker;
   const relay = asked.via !== name && keepsLeaf(state, asked.via) ? authority.relay(asked.via) : undefined;
   const leaf = asked.leaf === true && record.roles.includes('relay');
-  const way = { ...(relay !== undefined && { via: asked.via }), ...(leaf && { leaf }) };
-  if (way.via !== current.via || way.leaf !== current.leaf) await noted(name, current.serial, way);
+  const way: Way = { ...(relay !== undefined && { via: asked.via }), ...(leaf && { leaf }), ...behind };
+  if (way.via !== current.via || way.leaf !== current.leaf || way.behind !== current.behind)
+    await noted(name, current.serial, way);
   const owner = { name, serial: current.serial };
   const told = broker.servers();
   const nats: NatsAccess = {

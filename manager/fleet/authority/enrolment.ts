@@ -278,7 +278,7 @@ export class Enrolment {
         const record = state.agents.get(name);
         if (record !== undefined) await this.#store(withWay(record, serial, way), []);
       });
-    return broker === undefined ? reply : grantBroker(reply, asked, { broker, state, noted });
+    return grantBroker(reply, asked, { broker, state, noted });
   }
 
   #known(name: string): AgentRecord {

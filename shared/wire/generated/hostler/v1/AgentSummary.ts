@@ -13,6 +13,7 @@ export interface AgentSummary {
   'serial'?: (string);
   'expiresAt'?: (number);
   'kind'?: (string);
+  'relay'?: (string);
 }
 
 export interface AgentSummary__Output {
@@ -27,4 +28,5 @@ export interface AgentSummary__Output {
   'serial': (string);
   'expiresAt': (number);
   'kind': (string);
+  'relay': (string);
 }

@@ -1,10 +1,12 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, createServer as createTlsServer } from 'node:tls';
+import { type TLSSocket, connect, createServer as createTlsServer } from 'node:tls';
 import { Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { renewIdentity } from '../../../../../agent/identity/identity.ts';
 import type { Identity } from '../../../../../agent/identity/identity-files.ts';
 import { chosenCarrier } from '../../../../../agent/link/choose.ts';
 import { clientOptions, grpcTarget, mutualCredentials } from '../../../../../agent/link/grpc-client.ts';
@@ -254,6 +256,43 @@ describe('what agents lay down at a relay while the manager is away', () => {
     await expect(holes).rejects.toThrow(/not numbered in a row/);
     await expect(keeperAt(address(), () => node).keep('../up', [{ sequence: 1 }])).rejects.toThrow(/no life/);
     expect(files()).toEqual([]);
+  });
+
+  it('one certificate holds a few connections at a time, however many are opened with it', async () => {
+    const options = { host: '127.0.0.1', port: door?.ports[0] ?? 0, servername: keeperName };
+    const open = async ({ key, certificate, authority }: Identity): Promise<TLSSocket> => {
+      const tls = { ...options, key, cert: certificate, ca: authority, checkServerIdentity: () => undefined };
+      const socket = connect(tls);
+      socket.on('error', () => undefined);
+      await once(socket, 'secureConnect');
+      // Else its end is not noticed.
+      socket.resume();
+      return socket;
+    };
+    const other = await open(await enrol('other', 'build'));
+    const many: TLSSocket[] = [];
+    for (let count = 0; count < 20; count++) many.push(await open(node));
+    const left = (): number => many.filter((socket) => !socket.closed).length;
+    await until('the oldest were ended', () => left() === 4);
+    expect(many.slice(-4).every((socket) => !socket.closed)).toBe(true);
+    expect(other.closed).toBe(false);
+    await expect(keeperAt(address(), () => node).canKeep()).resolves.toBe(true);
+    for (const socket of [...many, other]) socket.destroy();
+  });
+
+  it('an agent that joined by the relay is shown with it; one that did not is not', async () => {
+    const behind = { home: join(folder, 'b'), manager: address(), token: await manager.token(), name: 'behind' };
+    const one = await enrolSim(behind);
+    const direct = await enrol('direct', 'build');
+    const shown = (): Record<string, string | undefined> =>
+      Object.fromEntries(manager.fleet.admin.agents().map(({ name = '', relay: by }) => [name, by]));
+    expect(shown()).toMatchObject({ behind: relay.name, direct: '' });
+    // The next certificate is asked for at the manager itself.
+    const at = { home: join(folder, 'b'), manager: manager.address };
+    await renewIdentity(one, at, AbortSignal.timeout(20_000));
+    expect(shown()).toMatchObject({ behind: '' });
+    await renewIdentity(direct, { home: join(folder, 'direct'), manager: address() }, AbortSignal.timeout(20_000));
+    expect(shown()).toMatchObject({ direct: relay.name });
   });
 
   it('is kept by relays alone: where the manager itself answers nobody asks twice', async () => {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
-import { connect } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { AgentIdentity } from '../../shared/identity/names.ts';
@@ -18,6 +18,8 @@ export interface CaptureRecord {
 
 /** How long the other side may take to read what the task said last. */
 const lastWordsMs = 30_000;
+/** A machine that lost its power says nothing any more; a line that waits would never hear of it. */
+const lifeSignMs = 30_000;
 
 export const captureFile = (home: string, ticket: string): string => join(home, 'store', 'captures', ticket);
 
@@ -33,6 +35,7 @@ export async function joinCapture(
   peer: AgentIdentity | undefined,
 ): Promise<void> {
   socket.on('error', () => socket.destroy());
+  if (socket instanceof Socket) socket.setKeepAlive(true, lifeSignMs);
   const ticket = /^\/capture\/([0-9a-f]+)$/.exec(request.url ?? '')?.[1] ?? '';
   const record = isTicket(ticket) ? await readRecord(home, ticket) : undefined;
   if (record === undefined) {

@@ -1,9 +1,18 @@
 // bound: 300 s
+import { randomBytes } from 'node:crypto';
 import { appendFile, chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openLine } from '../../agent/tasks/clone/capture/line.ts';
 import { clonePack } from '../../agent/tasks/clone/pack.ts';
+import { Lines } from '../../agent/tasks/clone/sync/fetch.ts';
+import { cloneServe } from '../../agent/tasks/clone/sync/serve.ts';
+import { cloneSync } from '../../agent/tasks/clone/sync/sync.ts';
 import { run } from '../../shared/process/run.ts';
+import type { CloneSyncResult } from '../../shared/task/clone-sync.ts';
 import { differencesOf, GoldenEnds, type Captured } from '../lab/golden-ends.ts';
 
 /* `updatenode -S`: a folder in place of a node's root, another in place of the golden client's; real rsyncs over TLS. */
@@ -125,8 +134,6 @@ describe('updatenode -S on a clone', { timeout: 120_000 }, () => {
 
   it('lets nobody read with the ticket of another node', async () => {
     const stop = AbortSignal.timeout(3_000);
-    const { cloneServe } = await import('../../agent/tasks/clone/sync/serve.ts');
-    const { openLine } = await import('../../agent/tasks/clone/capture/line.ts');
     const ticket = 'ee'.repeat(16);
     const takers = [{ node: 'n1', groups: [], ticket }];
     const spec = { version: ends.versionSpec(version), pieces: version.files?.digest ?? '', takers };
@@ -135,9 +142,123 @@ describe('updatenode -S on a clone', { timeout: 120_000 }, () => {
     let answer: unknown = 'over';
     for (let tries = 0; tries < 40 && answer === 'over'; tries += 1) {
       answer = await openLine({ ticket, store }, ends.context('n2', {}));
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await delay(50);
     }
     expect(answer).toBe('it answers 403');
     await serving;
+  });
+});
+
+describe('updatenode -S of many', { timeout: 120_000 }, () => {
+  const nodes = Array.from({ length: 11 }, (_, at) => `m${at + 1}`);
+  const ticketOf = (node: string): string => Buffer.from(node.padEnd(16, '.')).toString('hex');
+  const rootOf = (name: string): string => join(ends.dir, 'roots', name);
+
+  /** All of them against one task that serves, until they have ended. `silent`: a node that opens its line and no more. */
+  async function syncAll(
+    names: readonly string[],
+    endpoints: readonly string[],
+    silent?: string,
+  ): Promise<{ results: CloneSyncResult[]; logs: string[] }> {
+    const stop = new AbortController();
+    const all = silent === undefined ? names : [silent, ...names];
+    const takers = all.map((name) => ({ node: name, groups: [], ticket: ticketOf(name) }));
+    const spec = { version: ends.versionSpec(version), pieces: version.files?.digest ?? '', takers };
+    const serving = cloneServe.run(ends.context('images', spec, stop.signal)).catch((error: unknown) => error);
+    const store = { agent: 'images', endpoints };
+    let line: Duplex | string = 'over';
+    try {
+      for (let tries = 0; silent !== undefined && typeof line === 'string' && tries < 200; tries += 1) {
+        line = await openLine({ ticket: ticketOf(silent), store }, ends.context(silent, {}));
+        await delay(50);
+      }
+      const contexts = names.map((name) => {
+        const asked = { image: 'img', root: version.root.digest, ticket: ticketOf(name), store, target: rootOf(name) };
+        return ends.context(name, asked);
+      });
+      const results = await Promise.all(contexts.map((context) => cloneSync.run(context) as Promise<CloneSyncResult>));
+      expect(silent === undefined || (typeof line !== 'string' && !line.destroyed)).toBe(true);
+      return { results, logs: contexts.flatMap(({ lines }) => lines) };
+    } finally {
+      if (typeof line !== 'string') line.destroy();
+      stop.abort(new Error('over'));
+      await serving;
+    }
+  }
+
+  beforeAll(async () => {
+    for (const name of [...nodes, 'silent']) {
+      await ends.join(name, ['node']);
+      await mkdir(rootOf(name), { recursive: true });
+      await run('cp', ['--archive', `${node}/.`, rootOf(name)]);
+    }
+    await writeFile(join(ends.tree, 'srv/payload'), randomBytes(8_000_000));
+    version = (await clonePack.run(ends.context('images', ends.packSpec()))) as unknown as Captured;
+  });
+
+  it('brings all to the image, more of them than are served at a time, while one says nothing on its line', async () => {
+    const { results } = await syncAll(nodes, ends.endpoints(), 'silent');
+    for (const { paths } of results) expect(paths.join('\n')).toContain(' srv/payload');
+    const payload = await readFile(join(ends.tree, 'srv/payload'));
+    for (const name of nodes) expect((await readFile(join(rootOf(name), 'srv/payload'))).equals(payload)).toBe(true);
+  });
+
+  it('goes on with what is there when lines break, and tells it', async () => {
+    // Cuts each of the first lines after some of the payload went through.
+    const [endpoint = ''] = ends.endpoints();
+    const port = Number(new URL(endpoint).port);
+    let cuts = 3;
+    const proxy = createServer((near) => {
+      const far = connect(port, '127.0.0.1');
+      let passed = 0;
+      far.on('data', (piece: Buffer) => {
+        passed += piece.length;
+        if (passed < 2_000_000 || cuts === 0) return;
+        cuts -= 1;
+        near.resetAndDestroy();
+        far.resetAndDestroy();
+      });
+      near.pipe(far).pipe(near);
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        one.on('error', () => other.destroy());
+        one.on('close', () => other.destroy());
+      }
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    try {
+      const name = nodes[0] ?? '';
+      await writeFile(join(rootOf(name), 'srv/payload'), 'nothing of it');
+      const through = `https://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+      const { results, logs } = await syncAll([name], [through]);
+      expect(cuts).toBe(0);
+      expect(logs.filter((line) => /the line to images broke \(rsync \d+\); going on/.test(line)).length).toBe(3);
+      expect(results[0]?.changed).toBeGreaterThan(0);
+      expect(
+        (await readFile(join(rootOf(name), 'srv/payload'))).equals(await readFile(join(ends.tree, 'srv/payload'))),
+      ).toBe(true);
+    } finally {
+      proxy.close();
+    }
+  });
+
+  it('does not wait for a line whose rsync has ended while nobody served it', async () => {
+    const spec = {
+      ...{ image: 'img', root: version.root.digest, ticket: 'dd'.repeat(16), target: '' },
+      store: { agent: 'images', endpoints: ends.endpoints() },
+    };
+    const context = ends.context('n1', spec);
+    const lines = new Lines(spec, context);
+    await lines.open();
+    const local = connect(join(context.home, 'dddddddd.c'));
+    await new Promise((resolve) => local.once('connect', resolve));
+    local.write('@RSYNCD: 31.0\n');
+    local.destroy();
+    let closed = false;
+    const closing = lines.close().then(() => (closed = true));
+    await Promise.race([closing, delay(20_000)]);
+    expect(closed).toBe(true);
   });
 });

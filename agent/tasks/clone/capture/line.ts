@@ -1,10 +1,14 @@
 import { request as httpsRequest } from 'node:https';
 import type { IncomingMessage, RequestOptions } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { tlsOptionsFor } from '../../../../shared/identity/tls.ts';
 import type { StoreAccess } from '../../../../shared/task/blob.ts';
 import { readIdentity } from '../../../store/own-identity.ts';
 import type { TaskContext } from '../../types.ts';
+
+/** A server that lost its power says nothing any more; a line that waits would never hear of it. */
+const lifeSignMs = 30_000;
 
 /**
  * Opens a connection to the task that has this ticket on the agent that keeps images, over mutual TLS. `over`: there is no
@@ -31,6 +35,7 @@ export async function openLine(
         signal: context.signal,
       });
       request.once('upgrade', (_: IncomingMessage, socket: Duplex, head: Buffer) => {
+        if (socket instanceof Socket) socket.setKeepAlive(true, lifeSignMs);
         if (head.length > 0) socket.unshift(head);
         resolve(socket);
       });

@@ -14,6 +14,8 @@ import { statistic } from '../capture/fetch.ts';
 /** How long the image server may take to be ready, or be out of reach. */
 const patienceMs = 10 * 60_000;
 const mostTries = 20;
+/** A try that lasted so long waited for its turn, or was cut off on the way: neither means that the next one is in vain. */
+const waitedMs = 5 * 60_000;
 
 export interface FetchedTree {
   readonly bytes: number;
@@ -27,6 +29,8 @@ export class Lines {
   readonly #spec: CloneSyncSpec;
   readonly #context: TaskContext;
   readonly #server = createServer((socket) => void this.#join(socket));
+  /** Of our own rsync; one that was ended while it waited would otherwise keep the server open. */
+  readonly #open = new Set<Socket>();
 
   constructor(spec: CloneSyncSpec, context: TaskContext) {
     this.#path = join(context.home, `${spec.ticket.slice(0, 8)}.c`);
@@ -40,6 +44,7 @@ export class Lines {
   }
 
   async close(): Promise<void> {
+    for (const local of this.#open) local.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
     await rm(this.#path, { force: true });
   }
@@ -59,6 +64,7 @@ export class Lines {
     ];
     let bytes = 0;
     for (let attempt = 1; ; attempt += 1) {
+      const began = Date.now();
       try {
         const { stdout } = await run('rsync', args, {
           signal: this.#context.signal,
@@ -73,6 +79,8 @@ export class Lines {
         const failure = processFailure(error);
         if (failure === undefined || this.#context.signal.aborted) throw error;
         bytes += statistic(failure.stdout, 'Total bytes received');
+        // Whoever asks too many at once for his patience waits on, until the task itself is too late.
+        if (Date.now() - began > waitedMs) attempt = 1;
         // rsync(1), EXIT VALUES: what broke in between, and nothing else.
         if (![5, 10, 12, 30, 35].includes(failure.exit ?? 0) || attempt >= mostTries) {
           const why = failure.stderr.trim().split('\n')[0] ?? '';
@@ -90,7 +98,9 @@ export class Lines {
   }
 
   async #join(local: Socket): Promise<void> {
+    this.#open.add(local);
     local.on('error', () => local.destroy());
+    local.on('close', () => this.#open.delete(local));
     const until = Date.now() + patienceMs;
     try {
       for (let pause = 300; ; pause = Math.min(pause * 2, 10_000)) {
@@ -108,6 +118,7 @@ export class Lines {
           line.pipe(local);
           return;
         }
+        if (local.destroyed) return;
         if (Date.now() > until) {
           this.#context.log(`the image server ${this.#spec.store.agent} is out of reach: ${line}`);
           break;

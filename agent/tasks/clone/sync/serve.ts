@@ -25,6 +25,8 @@ import { checkedServe } from './spec.ts';
 
 /** So many nodes are served at a time; the others wait on their line. */
 const atOnce = 8;
+/** A node that says nothing for so long while it is served is gone. Its own rsync gives up sooner (fetch.ts). */
+const silenceMs = 15 * 60_000;
 
 /** On the agent that keeps a golden image: lets nodes fetch what changed, each its own overrides and no others. */
 export const cloneServe: TaskKind = {
@@ -185,6 +187,7 @@ async function greeted(socket: Socket): Promise<string> {
 
 async function answer(socket: Socket, config: string | undefined, context: TaskContext): Promise<void> {
   if (config === undefined || socket.destroyed) return;
+  socket.setTimeout(silenceMs, () => socket.destroy());
   await run('rsync', ['--server', '--daemon', `--config=${config}`, '.'], {
     input: Readable.from(socket),
     output: socket,

@@ -58,7 +58,8 @@ export async function fetchMachine(
       const found = await fetchAll(source, { folder, basis, socket: own, pass }, passed, context);
       context.log(`pass ${pass}: ${found.files} files, ${found.bytes} bytes came over the line`);
       fetched = { ...sum(fetched, found), whole: found.whole, passes: pass };
-      if (pass > 1 && found.files <= quietFiles) break;
+      // Also the first: so few since the capture before is less than so few since a moment ago.
+      if (found.files <= quietFiles) break;
       if (pass === mostPasses) {
         fetched = { ...fetched, quiet: false };
         context.log(

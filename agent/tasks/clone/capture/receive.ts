@@ -7,8 +7,9 @@ import { captureReceiveKind, captureVersion } from '../../../../shared/task/capt
 import type { CaptureReceiveSpec } from '../../../../shared/task/capture.ts';
 import { explainingFullDisk } from '../../image-tree/disk-full.ts';
 import { withLock } from '../../image-tree/lock.ts';
+import { removeTree } from '../../image-tree/remove.ts';
 import type { TaskContext, TaskKind } from '../../types.ts';
-import { keepGeneration, newestTree, putWorkTree } from '../generations/keep.ts';
+import { keepGeneration, makeWorkTree, newestTree, putWorkTree, workTreeIn } from '../generations/keep.ts';
 import { mendWorkTree } from '../generations/pack.ts';
 import { goldenPlaces } from '../generations/places.ts';
 import { packTree } from '../pack-tree.ts';
@@ -48,11 +49,42 @@ async function receive(spec: CaptureReceiveSpec, context: TaskContext) {
   await mkdir(dirname(spec.layoutFile), { recursive: true, mode: 0o700 });
   await replaceFile(spec.layoutFile, `${JSON.stringify(spec.layout, undefined, 2)}\n`);
   await writeSystemImagerFiles(folder, spec.tree, spec);
-  const result = await packTree({ ...spec, layout: spec.layoutFile, netdrivers: [] }, context, folder);
+  const pack = (signal: AbortSignal) =>
+    packTree({ ...spec, layout: spec.layoutFile, netdrivers: [] }, { ...context, signal }, folder);
+  const copy = (signal: AbortSignal) => makeWorkTree(places, folder, 'work', { signal });
+  const [result, made] = await both(pack, copy, context.signal).catch(async (error: unknown) => {
+    // Half a tree helps nobody, and there may be no room for it; what was fetched is kept.
+    await removeTree(workTreeIn(places, 'work'));
+    throw error;
+  });
   // The tree is whole before it has its name, and nobody is reading the one before.
   await withLock(places.treeLock, 'wait', context.signal, async () => {
     const generation = await keepGeneration(places, folder, result, context);
-    await putWorkTree(places, generation, context);
+    await putWorkTree(places, generation, context, made);
   });
   return { ...result, capture: { ...fetched } };
+}
+
+/** Two pieces of work at once, each of which keeps one core busy. When one fails the other is stopped, and waited for. */
+async function both<A, B>(
+  one: (signal: AbortSignal) => Promise<A>,
+  other: (signal: AbortSignal) => Promise<B>,
+  signal: AbortSignal,
+): Promise<[A, B]> {
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  const watched = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      stop.abort(error);
+      throw error;
+    }
+  };
+  const [first, second] = await Promise.allSettled([watched(one(either)), watched(other(either))]);
+  // What failed first is the reason that the other one was stopped for.
+  if (stop.signal.aborted) throw stop.signal.reason;
+  if (first.status === 'rejected') throw first.reason;
+  if (second.status === 'rejected') throw second.reason;
+  return [first.value, second.value];
 }

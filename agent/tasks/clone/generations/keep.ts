@@ -44,27 +44,47 @@ export async function keepGeneration(
   return generation;
 }
 
+const isThere = async (path: string): Promise<boolean> => (await lstat(path).catch(() => undefined)) !== undefined;
+
+/** Where a work tree is made before it takes its place: by a capture, or by who goes to another version. */
+export const workTreeIn = (places: GoldenPlaces, name: 'work' | 'next'): string => `${places.growing}.${name}`;
+
 /**
- * The work tree becomes that generation, by one rename. Files that are as they were in the old work tree are taken over
- * from it, so that a recapture writes here only what changed. Under the tree lock.
+ * A work tree beside the one that is there, made of a tree that nobody changes meanwhile. Files that are as they were in
+ * the old work tree are taken over from it, so that a recapture writes here only what changed.
+ */
+export async function makeWorkTree(
+  places: GoldenPlaces,
+  from: string,
+  name: 'work' | 'next',
+  context: Pick<TaskContext, 'signal'>,
+): Promise<string> {
+  const made = workTreeIn(places, name);
+  await removeTree(made);
+  await copyTree(from, made, (await isThere(places.tree)) ? places.tree : undefined, context);
+  return made;
+}
+
+/**
+ * The work tree becomes that generation, by one rename. `made`: made of its tree already. Under the tree lock.
  */
 export async function putWorkTree(
   places: GoldenPlaces,
   generation: Generation,
   context: Pick<TaskContext, 'signal'>,
+  made?: string,
 ): Promise<void> {
   const { tree } = places;
-  const [next, old] = [`${places.growing}.next`, `${places.growing}.old`];
-  await removeTree(next);
-  const before = (await lstat(tree).catch(() => undefined)) !== undefined;
+  const old = `${places.growing}.old`;
   const from = generationTree(places, generation.id);
+  const before = await isThere(tree);
   // Looking costs a fraction of making it anew where there are very many files.
-  if (before && (await readRecord(workRecord(places)))?.id === generation.id) {
+  if (made === undefined && before && (await readRecord(workRecord(places)))?.id === generation.id) {
     if ((await differing(from, tree, 1, context)).length === 0) return;
   }
-  await copyTree(from, next, before ? tree : undefined, context);
+  const next = made ?? (await makeWorkTree(places, from, 'next', context));
   await removeTree(old);
-  if (before) await rename(tree, old);
+  if (await isThere(tree)) await rename(tree, old);
   await rename(next, tree);
   await replaceFile(workRecord(places), `${JSON.stringify(generation)}\n`, 0o600);
   await removeTree(old);

@@ -6,7 +6,8 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { agentBench } from './agent.ts';
 import { bootBench } from './boot.ts';
 import { cliBench } from './cli.ts';
-import { cloneBench } from './clone.ts';
+import { cloneNodesBench } from './clone-nodes.ts';
+import { cloneBench, cloneSmallBench } from './clone.ts';
 import { crossBench } from './cross.ts';
 import { fleetBench, memoryBench } from './fleet.ts';
 import { imageBench } from './image.ts';
@@ -26,6 +27,8 @@ const benches: readonly Bench[] = [
   crossBench,
   bootBench,
   cloneBench,
+  cloneSmallBench,
+  cloneNodesBench,
   nimBench,
 ];
 

@@ -1,6 +1,9 @@
 import { HostlerError } from '../errors/error.ts';
 import type { Layout } from '../layout/layout.ts';
 import { mountedAt } from '../layout/layout.ts';
+import { withNewIds } from '../layout/ids.ts';
+import type { Reader } from '../layout/reader.ts';
+import { quoted, quotedLine } from '../text/shell-words.ts';
 
 /*
  * A clone starts with the initramfs of the golden client, which knows what that machine needed. What another layout
@@ -12,6 +15,46 @@ export const earlyParts = [
   ...['mdadm', 'raid0', 'raid1', 'raid10', 'raid456', 'lvm', 'dm_mod'],
   ...['ext2', 'ext3', 'ext4', 'xfs', 'btrfs'],
 ] as const;
+
+/** A file of the captured initramfs that names parts of the golden client's disks by their ids. */
+export interface EarlyText {
+  /** Where the initramfs lies in the clone. */
+  readonly initrd: string;
+  /** In it, without a slash before. */
+  readonly path: string;
+  readonly text: string;
+}
+
+const ids = (layout: Layout): string[] => [
+  ...layout.filesystems.flatMap(({ uuid, partuuid }) => [uuid, partuuid ?? '']),
+  ...layout.raids.map(({ uuid }) => uuid ?? ''),
+];
+
+/** Names a file system, partition or RAID of the captured machine by its id. */
+export function speaksOf(text: string, layout: Layout): boolean {
+  const low = text.toLowerCase();
+  return ids(layout).some((id) => id !== '' && low.includes(id.toLowerCase()));
+}
+
+/** Throws `invalid_argument`. */
+export function checkedEarlyText(of: Reader): EarlyText {
+  const path = of.matching('path', /^[^/\x00-\x1f]+(?:\/[^/\x00-\x1f]+)*$/, 'a path in an initramfs');
+  if (path.split('/').some((part) => part === '.' || part === '..')) throw of.wrong('path', 'a path without . and ..');
+  return { initrd: of.matching('initrd', /^\/boot\/[\w.+~-]+$/, 'a file below /boot'), path, text: of.text('text') };
+}
+
+/** Lines for the installer's script: these files again, with the ids of this machine. */
+export function earlyLines(texts: readonly EarlyText[], names: ReadonlyMap<string, string>): string[] {
+  const changed = texts
+    .map((one) => ({ ...one, now: withNewIds(one.text, names) }))
+    .filter(({ text, now }) => text !== now);
+  const initrd = changed[0]?.initrd;
+  if (initrd === undefined) return [];
+  return [
+    ...changed.map(({ path, now }) => `early_file ${quotedLine([path])} ${quoted(now)}`),
+    `early_done ${quoted(initrd)}`,
+  ];
+}
 
 const raidModules = { raid0: 'raid0', raid1: 'raid1', raid4: 'raid456', raid5: 'raid456', raid6: 'raid456' } as const;
 

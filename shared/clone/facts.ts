@@ -1,6 +1,8 @@
 import { checkedLayout } from '../layout/check.ts';
 import type { Layout } from '../layout/layout.ts';
 import { Reader } from '../layout/reader.ts';
+import { checkedEarlyText } from './early.ts';
+import type { EarlyText } from './early.ts';
 import { checkedPieces } from './pieces.ts';
 import type { ClonePiece } from './pieces.ts';
 
@@ -28,6 +30,8 @@ export interface CloneFacts {
   readonly drivers: boolean;
   /** What the captured initramfs has of what a root file system may need (./early.ts); absent where it is not known. */
   readonly early?: readonly string[];
+  /** Files of that initramfs with ids of the golden client's disks. */
+  readonly earlyTexts?: readonly EarlyText[];
 }
 
 export interface CloneTree {
@@ -56,6 +60,7 @@ export function checkedFacts(value: unknown): CloneFacts {
   if (top.number('format') !== 1) throw top.wrong('format', '1: this image was packed by a later Hostler');
   const loader = top.inner('loader');
   const tree = top.inner('tree');
+  const earlyTexts = top.list('earlyTexts', 256).map(checkedEarlyText);
   const early = top.optional('early', () => top.names('early', 64));
   return {
     format: 1,
@@ -81,5 +86,6 @@ export function checkedFacts(value: unknown): CloneFacts {
     mdadmConf: top.matching('mdadmConf', /^(?:\/etc\/(?:mdadm\/)?mdadm\.conf)?$/, 'the place of mdadm.conf'),
     drivers: top.optional('drivers', () => top.flag('drivers')) ?? false,
     ...(early !== undefined && { early }),
+    ...(earlyTexts.length > 0 && { earlyTexts }),
   };
 }

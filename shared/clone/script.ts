@@ -6,7 +6,7 @@ import type { DiskPlan } from '../layout/plan.ts';
 import { devicesOf } from '../layout/steps.ts';
 import type { DiskStep } from '../layout/steps.ts';
 import { quoted, quotedLine } from '../text/shell-words.ts';
-import { requireEarly } from './early.ts';
+import { earlyLines, requireEarly } from './early.ts';
 import type { CloneFacts } from './facts.ts';
 import { loaderLines } from './loader.ts';
 import { networkFiles } from './network.ts';
@@ -45,7 +45,8 @@ export function installScript(facts: CloneFacts, node: CloneNode, plan: DiskPlan
   });
   const device = devicesOf(layout, disks);
   const taker = { image: facts.image, node: node.name, groups: node.groups };
-  const pairs = [...renamed(layout, ids)].flat();
+  const names = renamed(layout, ids);
+  const pairs = [...names].flat();
   return lines(
     `# ${node.name}`,
     ...plan.steps.flatMap(stepLines),
@@ -61,6 +62,7 @@ export function installScript(facts: CloneFacts, node: CloneNode, plan: DiskPlan
     ...(pairs.length === 0 ? [] : [`new_ids ${quotedLine(pairs)}`]),
     ...(facts.mdadmConf === '' || layout.raids.length === 0 ? [] : [`raid_table ${quoted(facts.mdadmConf)}`]),
     ...(facts.drivers ? [`more_drivers ${quotedLine([...disks.values()].map(({ device }) => device))}`] : []),
+    ...earlyLines(facts.earlyTexts ?? [], names),
     `step 'installing the boot loader'`,
     ...loaderLines(facts.loader, layout.firmware, bootDevices, node.name),
     ...(layout.firmware === 'uefi' ? spareEsps(layout).map((name) => `other_esp ${quoted(device(name))}`) : []),

@@ -18,7 +18,7 @@ import { kernelOf } from '../image-tree/kernel.ts';
 import { installedPackages } from '../image-tree/packages.ts';
 import type { TaskContext } from '../types.ts';
 import { loaderOf, mdadmConfOf, networkKindOf, tableOf } from './describe-tree.ts';
-import { earlyPartsOf } from './drivers/early.ts';
+import { earlyPartsOf, earlyTextsOf } from './drivers/early.ts';
 import { makeInstaller } from './installer.ts';
 import { packPieces } from './pieces/pack.ts';
 import { requirePrograms } from './programs.ts';
@@ -56,7 +56,9 @@ export async function packTree(
   const pieces = await packPieces(spec.tree, piecesFile, context);
   const factsFile = join(folder, 'facts.json');
   const early = await earlyPartsOf(from, kernel.version, context);
-  const facts = await factsOf({ ...spec, tree: from }, { ...root, files }, pieces, { drivers, early });
+  const earlyTexts = await earlyTextsOf(from, kernel.version, await readLayout(spec.layout), context);
+  const start = { drivers, earlyTexts, ...(early !== undefined && { early }) };
+  const facts = await factsOf({ ...spec, tree: from }, { ...root, files }, pieces, start);
   await writeFile(factsFile, `${JSON.stringify(facts)}\n`, { mode: 0o600 });
   const bill = join(folder, 'bom.json');
   await writeFile(bill, `${JSON.stringify(await billOf(spec, from, root.digest), undefined, 1)}\n`, { mode: 0o600 });
@@ -84,7 +86,7 @@ async function factsOf(
   { image, tree, layout, osvers, arch }: ClonePackSpec,
   packed: CloneTree,
   pieces: readonly ClonePiece[],
-  { drivers, early }: { readonly drivers: boolean; readonly early: readonly string[] | undefined },
+  start: Pick<CloneFacts, 'drivers' | 'early' | 'earlyTexts'>,
 ): Promise<CloneFacts> {
   return checkedFacts({
     format: 1,
@@ -99,8 +101,7 @@ async function factsOf(
     network: await networkKindOf(tree),
     loader: await loaderOf(tree),
     mdadmConf: await mdadmConfOf(tree),
-    drivers,
-    ...(early !== undefined && { early }),
+    ...start,
   });
 }
 

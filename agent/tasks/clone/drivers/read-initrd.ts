@@ -12,13 +12,28 @@ const packings: readonly (readonly [magic: string, program: readonly string[]])[
   ['04224d18', ['lz4', '-d', '-c', '-q']],
 ];
 
+/** `small`: content of regular files of at most so many bytes, by path; where a path is there twice the later counts. */
+export interface InitrdContents {
+  readonly paths: readonly string[];
+  readonly small: ReadonlyMap<string, Buffer>;
+}
+
+/** As below, without content. */
+export async function initrdPaths(file: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
+  return (await initrdContents(file, 0, signal))?.paths;
+}
+
 /**
- * Paths in an initramfs of the kernel's kind: archives (cpio "newc"), packed or not, one after the other
+ * What is in an initramfs of the kernel's kind: archives (cpio "newc"), packed or not, one after the other
  * (Documentation/driver-api/early-userspace/buffer-format). Undefined when it is packed in a way that is not known here.
  */
-export async function initrdPaths(file: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
+export async function initrdContents(
+  file: string,
+  keepBytes: number,
+  signal: AbortSignal,
+): Promise<InitrdContents | undefined> {
   const whole = await readFile(file);
-  const names = new CpioNames();
+  const names = new CpioNames(keepBytes);
   let at = 0;
   while (at < whole.length) {
     if (whole[at] === 0) {
@@ -44,7 +59,7 @@ export async function initrdPaths(file: string, signal: AbortSignal): Promise<re
     await run(program, args, { input: Readable.from([rest]), output, signal, allowExit: 'any' });
     break;
   }
-  return names.found;
+  return { paths: names.found, small: names.small };
 }
 
 const headerBytes = 110;
@@ -53,10 +68,17 @@ const end = 'TRAILER!!!';
 /** Reads names out of an archive that comes in pieces. */
 export class CpioNames {
   readonly found: string[] = [];
+  readonly small = new Map<string, Buffer>();
+  readonly #keepBytes: number;
   #kept: Buffer = Buffer.alloc(0);
   /** Bytes of content that are still to be passed by. */
   #skip = 0;
   #over = false;
+
+  /** `keepBytes`: content of files up to this size is kept in `small`. */
+  constructor(keepBytes = 0) {
+    this.#keepBytes = keepBytes;
+  }
 
   /** How many bytes of the piece belong to the archive. */
   push(piece: Buffer): number {
@@ -78,15 +100,17 @@ export class CpioNames {
         this.#over = true;
         break;
       }
-      if (buffer.length < head) break;
+      const kept = size > 0 && size <= this.#keepBytes && (number(1) & 0o170000) === 0o100000;
+      if (buffer.length < head + (kept ? size : 0)) break;
       const name = buffer.toString('utf8', headerBytes, headerBytes + nameBytes - 1);
+      if (kept) this.small.set(plainPath(name), Buffer.from(buffer.subarray(head, head + size)));
       used += head;
       buffer = buffer.subarray(head);
       if (name === end) {
         this.#over = true;
         break;
       }
-      this.found.push(name.replace(/^\.?\//, ''));
+      this.found.push(plainPath(name));
       this.#skip = padded(size);
     }
     this.#kept = this.#over ? Buffer.alloc(0) : Buffer.from(buffer);
@@ -99,6 +123,10 @@ export class CpioNames {
     this.#skip = 0;
     this.#kept = Buffer.alloc(0);
   }
+}
+
+function plainPath(name: string): string {
+  return name.replace(/^\.?\//, '');
 }
 
 function padded(bytes: number): number {

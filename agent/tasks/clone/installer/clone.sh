@@ -197,11 +197,26 @@ more_drivers() {
   done
   [ -n "$missing" ] || return 0
   step "adding drivers to the early system:$missing"
-  early=$target$(cat /etc/drivers/initrd)
-  # The kernel wants another archive to begin at a multiple of four bytes.
-  over=$(($(stat -c %s "$early") % 4))
-  [ "$over" = 0 ] || head -c $((4 - over)) /dev/zero >>"$early"
-  cat /etc/drivers/cpio >>"$early"
+  laid_over "$(cat /etc/drivers/initrd)" </etc/drivers/cpio
+}
+
+# laid_over INITRAMFS: an archive from standard input that the kernel unpacks after those that are there. It wants each
+# to begin at a multiple of four bytes.
+laid_over() {
+  over=$(($(stat -c %s "$target$1") % 4))
+  [ "$over" = 0 ] || head -c $((4 - over)) /dev/zero >>"$target$1"
+  cat >>"$target$1"
+}
+
+# early_file PATH TEXT: what the clone's initramfs has there, for this machine.
+early_file() {
+  mkdir -p "/clone/early/$(dirname "$1")"
+  printf %s "$2" >"/clone/early/$1"
+}
+
+early_done() {
+  step "fitting the early system to these disks"
+  (cd /clone/early && find . | cpio -o -H newc) | laid_over "$1"
 }
 
 # other_esp DEVICE: what firmware starts from when the disk with the first EFI system partition is gone.

@@ -58,6 +58,8 @@ const names = [
   ...[
     'fallback_loader',
     'other_esp',
+    'early_file',
+    'early_done',
     'finish',
     'wipefs',
     'sfdisk',
@@ -152,6 +154,22 @@ describe('the script of an installation', () => {
       );
     expect(made(mirror, 'lvm')).toContain('finish');
     expect(made(lvm, 'mdadm')).toContain('finish');
+  });
+
+  it('tells the early system its own disks, where it names those of the golden client', () => {
+    const of = (path: string, text: string) => ({ initrd: '/boot/initrd.img-6.1', path, text });
+    const old = lvm.filesystems[3]?.uuid ?? '';
+    const earlyTexts = [of('conf/conf.d/resume', `RESUME=UUID=${old}\n`), of('etc/x', 'nothing of ours\n')];
+    const all = calls(installScript(checkedFacts({ ...facts, earlyTexts }), node, planned()));
+    const [found, ...more] = all.filter(([name]) => name === 'early_file');
+    expect(found?.slice(0, 2)).toEqual(['early_file', 'conf/conf.d/resume']);
+    expect(found?.[2]).toMatch(/^RESUME=UUID=[0-9a-f-]{36}\n$/);
+    expect(found?.[2]).not.toContain(old);
+    expect(more).toEqual([]);
+    expect(all).toContainEqual(['early_done', '/boot/initrd.img-6.1']);
+    expect(calls(installScript(facts, node, planned())).map(([name]) => name)).not.toContain('early_done');
+    for (const wrong of [of('../etc/passwd', ''), of('a\nb', ''), { ...of('a', ''), initrd: '/etc/passwd' }])
+      expect(() => checkedFacts({ ...facts, earlyTexts: [wrong] })).toThrow(/must be/);
   });
 
   it('carries any table of a captured machine as it is: no word of it means anything to the shell', () => {

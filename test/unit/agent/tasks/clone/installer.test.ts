@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,6 +19,22 @@ function called(stubs: string, call: string): string {
     .replaceAll('/clone/', `${folder}/`);
   return execFileSync('bash', ['-c', `${text}\n${stubs}\n${call}`], { encoding: 'utf8' });
 }
+
+describe('files for the early system of a clone', () => {
+  it('are an archive of their own behind what is there, at a multiple of four bytes', () => {
+    const initrd = join(folder, 'initrd');
+    writeFileSync(initrd, 'golden');
+    const text = `RESUME=UUID='1' \\x2d\n`;
+    const quoted = `'${text.replaceAll("'", `'\\''`)}'`;
+    called('step() { :; }', `target=${folder}; early_file conf/conf.d/resume ${quoted}; early_done /initrd`);
+    const whole = readFileSync(initrd);
+    expect(whole.toString('latin1', 0, 13)).toBe('golden\0\x0007070');
+    const out = join(folder, 'out');
+    mkdirSync(out);
+    execFileSync('cpio', ['--extract', '--quiet', '--make-directories'], { cwd: out, input: whole.subarray(8) });
+    expect(readFileSync(join(out, 'conf/conf.d/resume'), 'utf8')).toBe(text);
+  });
+});
 
 describe('the RAID table of a clone', () => {
   it('has the RAIDs of this machine, and what else the golden client had in it', () => {

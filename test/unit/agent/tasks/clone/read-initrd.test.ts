@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CpioNames, initrdPaths } from '../../../../../agent/tasks/clone/drivers/read-initrd.ts';
+import { CpioNames, initrdContents, initrdPaths } from '../../../../../agent/tasks/clone/drivers/read-initrd.ts';
 import { cpio } from '../../../../../agent/tasks/image-build/initrd/cpio.ts';
 
 let dir: string;
@@ -42,6 +42,24 @@ describe('an initramfs', () => {
       const names = new CpioNames();
       for (let at = 0; at < whole.length; at += size) names.push(whole.subarray(at, at + size));
       expect(names.found).toEqual(['init', 'usr/lib/modules/6.1/kernel/fs/xfs.ko', 'a']);
+    }
+  });
+
+  it('gives the content of small files, the last of each path, in whatever pieces it comes', async () => {
+    const file = join(dir, 'initrd');
+    const first = await archive('a', 'conf/b', 'c');
+    await writeFile(file, Buffer.concat([first, gzipSync(await archive('a', 'x', 'c'))]));
+    const found = await initrdContents(file, 14, AbortSignal.timeout(10_000));
+    expect([...(found?.small ?? [])].map(([path, { length }]) => [path, length])).toEqual([
+      ['a', 1],
+      ['conf/b', 8],
+      ['x', 8],
+    ]);
+    for (const size of [1, 7, 110, 111]) {
+      const names = new CpioNames(14);
+      for (let at = 0; at < first.length; at += size) names.push(first.subarray(at, at + size));
+      expect([...names.small.keys()]).toEqual(['a', 'conf/b']);
+      expect(names.found).toEqual(['a', 'conf/b', 'c']);
     }
   });
 

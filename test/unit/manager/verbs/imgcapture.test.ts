@@ -157,6 +157,19 @@ describe('imgcapture', () => {
     expect(said(last?.effects ?? [])).toMatch(/^The osimage definition for img was created.\n/);
   });
 
+  it('puts trees, scripts and layout below the place that is given', () => {
+    const known = view();
+    const first = start(known, ['golden'], { osimage: ['img'], location: ['/srv/golden'] });
+    const second = imgcapture.on?.(first.state, done('describe', 'golden', description), known);
+    expect(tasks(second?.effects ?? [])[0]?.spec).toMatchObject({
+      tree: '/srv/golden/images/img',
+      layoutFile: '/srv/golden/scripts/img.layout.json',
+    });
+    const third = imgcapture.on?.(second?.state ?? null, done('receive', 'images', packed), known);
+    const commit = third?.effects.find((effect) => effect.do === 'commit');
+    expect(commit?.changes[0]?.values).toMatchObject({ 'linuximage.rootimgdir': '/srv/golden/images/img' });
+  });
+
   it('leaves the definition of an osimage that is there as it is', () => {
     const known = view({
       img: { 'osimage.provmethod': 'sysclone', 'osimage.imagetype': 'linux', 'osimage.postscripts': 'mine' },

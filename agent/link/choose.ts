@@ -62,7 +62,8 @@ export function chosenCarrier({ choice, manager, identity, stale }: ChooseOption
       throw error;
     }
   };
-  return Object.assign(carrier, brokerOrRelay(overNats, keeperAt(manager, identity)));
+  const { called } = overNats;
+  return Object.assign(carrier, brokerOrRelay(overNats, keeperAt(manager, identity)), called && { called });
 }
 
 /** Reports are laid down at the broker while that is there, else at the relay before the manager, if there is one. */

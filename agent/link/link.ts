@@ -22,6 +22,8 @@ export interface Carrier {
   readonly canKeep?: () => boolean | Promise<boolean>;
   /** Which one was meant, where there are several: what lies at one is not at another. */
   readonly place?: () => string;
+  /** Changes when somebody says that the manager is there: who pauses may try sooner. Absent where nobody can. */
+  readonly called?: Changes;
 }
 
 /** The part of a pino logger that is used. */
@@ -43,6 +45,9 @@ export interface LinkDeps {
 }
 
 const defaultPauses = [500, 30_000] as const;
+
+/** Within so many milliseconds after the manager was heard of the next attempt is made; all agents hear of it at once. */
+const soon = 10_000;
 
 /** Connects at once and keeps the link until stopped, or until the manager says never to come back. */
 export function openLink(deps: LinkDeps): AgentLink {
@@ -104,23 +109,29 @@ export function openLink(deps: LinkDeps): AgentLink {
   async function run(): Promise<void> {
     while (!stopped()) {
       let wait: number | undefined;
+      // Whom the manager told when to come back is not in a hurry.
+      let asked = false;
       try {
         await connectOnce();
         wait = backoff.next();
       } catch (thrown) {
         wait = stopped() ? 0 : pauseAfter(thrown);
+        asked = thrown instanceof Refused;
       }
       if (wait === undefined) return;
       await depot.keep(stopping.signal);
-      await pauseKeeping(wait);
+      await pauseKeeping(wait, asked);
     }
   }
 
   /** What is reported meanwhile is laid down at once: this machine may be switched off before the next attempt. */
-  async function pauseKeeping(wait: number): Promise<void> {
+  async function pauseKeeping(wait: number, asked: boolean): Promise<void> {
     // Ends with this pause, so that attempts in vain leave nobody waiting.
     const enough = new AbortController();
-    const rest = pause(wait, stopping.signal).then(() => 'over' as const);
+    const over = (): 'over' => 'over';
+    const called = asked ? undefined : deps.carrier.called?.next(enough.signal);
+    const sooner = called?.then(() => pause((deps.random ?? Math.random)() * soon, enough.signal));
+    const rest = Promise.race([pause(wait, stopping.signal), ...(sooner === undefined ? [] : [sooner])]).then(over);
     for (;;) {
       const what = await Promise.race([rest, deps.outbox.grown.next(enough.signal)]);
       if (what === 'over' || stopped()) break;

@@ -7,10 +7,12 @@ import {
   cameLength,
   downSubject,
   keptSubject,
+  managerThere,
   toAll,
   upSubject,
 } from '../../shared/identity/subjects.ts';
 import { Framed } from '../../shared/session/framed.ts';
+import { Changes } from '../../shared/session/signals.ts';
 import { frameCodec, fromAgentCodec, keptReportsCodec, toAgentCodec } from '../../shared/wire/definitions.ts';
 import type { FromAgent } from '../../shared/wire/generated/hostler/v1/FromAgent.ts';
 import type { ToAgent__Output } from '../../shared/wire/generated/hostler/v1/ToAgent.ts';
@@ -58,6 +60,7 @@ export function agentLogin(servers: readonly string[], identity: NatsIdentified)
  */
 export function natsCarrier(options: NatsCarrierOptions): Carrier {
   let held: Held | undefined;
+  const called = new Changes();
 
   async function hold(signal: AbortSignal): Promise<Held> {
     const identity = options.identity();
@@ -79,8 +82,10 @@ export function natsCarrier(options: NatsCarrierOptions): Carrier {
       for (const framed of fresh.open) framed.break(error);
     });
     broker.subscribe(toAll, {
-      callback: (_error, { data }) => {
+      callback: (_error, { data, subject }) => {
         if (data.length !== cameLength) return;
+        called.notify();
+        if (subject === managerThere) return;
         const error = new HostlerError('unavailable', 'The manager came back and knows no connections of before.');
         // Said to the manager, too: a hello may have crossed with its return.
         for (const framed of fresh.open) framed.close(error);
@@ -122,7 +127,7 @@ export function natsCarrier(options: NatsCarrierOptions): Carrier {
     const owner = { name: options.identity().name, serial: held.serial };
     await layDown(held.broker, owner, keptReportsCodec.encode({ incarnation, messages: [...messages] }));
   };
-  return Object.assign(connect, { keep, canKeep });
+  return Object.assign(connect, { keep, canKeep, called });
 }
 
 /** How long the broker may take to say that it keeps something, in milliseconds. */

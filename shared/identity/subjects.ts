@@ -37,6 +37,8 @@ export function keptSubject({ name, serial }: SubjectOwner): string {
 /** Everything that agents send. */
 export const allUp = `${root}.up.*.*.*`;
 export const allKept = `${root}.kept.*.*`;
+/** To all agents of a leaf node: the manager reaches it again; who waits for his next attempt need not wait on. */
+export const managerThere = `${root}.all.there`;
 /** To all agents: the manager came (back), and knows no connections of before. */
 export const managerCame = `${root}.all.came`;
 /**

@@ -98,10 +98,14 @@ describe.skipIf(which('nats-server') === undefined)("a relay's leaf node (needs 
 
   const leafAddress = (): string => `127.0.0.2:${broker.port}`;
 
-  async function agent(identity: Identity, at = door): Promise<SimAgent> {
+  async function agent(identity: Identity, at = door, pauses?: [number, number]): Promise<SimAgent> {
     const options = { choice: { link: 'nats' as const }, manager: at, identity: () => identity };
     const carrier = chosenCarrier({ ...options, stale: () => said.push('stale') });
-    const started = await SimAgent.start({ home: join(folder, identity.name), carrier });
+    const started = await SimAgent.start({
+      home: join(folder, identity.name),
+      carrier,
+      ...(pauses !== undefined && { pauses }),
+    });
     cleanUp.push(() => started.stop());
     return started;
   }
@@ -190,6 +194,20 @@ describe.skipIf(which('nats-server') === undefined)("a relay's leaf node (needs 
     await until('the last of them is applied', () => told() === 'a199');
     expect(manager.logged(/a gap before reports|were refused/)).toEqual([]);
     for (let left = 1; left > 0;) left = (await streams.info('HOSTLER_REPORTS')).state.messages;
+  });
+
+  it('agents behind hear that the manager can be reached again, and do not wait for their next attempt', async () => {
+    await leafThere();
+    // The next attempt of its own is minutes away.
+    const one = await agent(await enrol('n1', { at: door }), door, [600_000, 600_000]);
+    await until('it is connected', () => one.link.connected, 20_000);
+    await manager.crash();
+    await until('the link is down', () => !one.link.connected, 20_000);
+    await manager.up();
+    await until('it is back', () => one.link.connected, 40_000);
+    process.kill(broker.pid(), 'SIGKILL');
+    await until('the link is down again', () => !one.link.connected, 20_000);
+    await until('it is back again', () => one.link.connected, 60_000);
   });
 
   it('a relay behind a relay has a leaf node and a room of its own', async () => {

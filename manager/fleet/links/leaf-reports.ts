@@ -13,6 +13,7 @@ export class LeafReports {
   readonly #reports: Pick<KeptReports, 'prepare' | 'drain'>;
   readonly #relay: string;
   readonly #log: FleetLog;
+  readonly #back: () => void;
   #prepared = false;
   /** The look that goes on now, and the one that was asked for meanwhile. */
   #now: Promise<void> | undefined;
@@ -20,7 +21,9 @@ export class LeafReports {
   #here = false;
   #looked = 0;
 
-  constructor(reports: Pick<KeptReports, 'prepare' | 'drain'>, relay: string, log: FleetLog) {
+  /** `back`: called when the leaf node can be reached, and could not be before. */
+  constructor(reports: Pick<KeptReports, 'prepare' | 'drain'>, relay: string, log: FleetLog, back: () => void) {
+    this.#back = back;
     this.#reports = reports;
     this.#relay = relay;
     this.#log = log;
@@ -57,6 +60,7 @@ export class LeafReports {
       this.#prepared = true;
       const kept = await this.#reports.drain();
       if (!this.#here || kept > 0) this.#log.info({ relay: this.#relay, kept }, "at the relay's leaf node");
+      if (!this.#here) this.#back();
       this.#here = true;
     } catch (thrown) {
       const error = HostlerError.from(thrown, 'unavailable');

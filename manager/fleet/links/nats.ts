@@ -10,6 +10,7 @@ import {
   downSubject,
   leafDomain,
   managerCame,
+  managerThere,
   readUp,
   upSubject,
 } from '../../../shared/identity/subjects.ts';
@@ -186,7 +187,8 @@ class TheNatsLink implements NatsLink {
       await reports.prepare();
       kept = await reports.drain();
     } else {
-      this.#leaf = new LeafReports(reports, via, log);
+      const back = (): void => broker.publish(managerThere, randomBytes(cameLength));
+      this.#leaf = new LeafReports(reports, via, log, back);
     }
     // First, so that what begins from now on is not meant.
     broker.publish(managerCame, randomBytes(cameLength));

@@ -27,7 +27,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 test('who asks while one looks waits for the next look, and many cost one', async () => {
   const { reports, done } = slowReports();
   const lines: LogLine[] = [];
-  const leaf = new LeafReports(reports, 'r1', collectLog(lines));
+  const leaf = new LeafReports(reports, 'r1', collectLog(lines), () => undefined);
   const over: string[] = [];
   void leaf.look().then(() => over.push('first'));
   await turn();
@@ -47,7 +47,8 @@ test('who asks while one looks waits for the next look, and many cost one', asyn
 test('a leaf node that is away is told of once, holds nobody up, and is prepared again', async () => {
   const { reports, done, prepared } = slowReports();
   const lines: LogLine[] = [];
-  const leaf = new LeafReports(reports, 'r1', collectLog(lines));
+  let backs = 0;
+  const leaf = new LeafReports(reports, 'r1', collectLog(lines), () => backs++);
   const looked = async (error?: Error): Promise<void> => {
     const look = leaf.look();
     await turn();
@@ -58,5 +59,7 @@ test('a leaf node that is away is told of once, holds nobody up, and is prepared
   for (let count = 0; count < 3; count++) await looked(new HostlerError('unavailable', 'gone'));
   await looked();
   expect(lines.map(({ level }) => level)).toEqual(['info', 'warn', 'info']);
+  // Who is behind it hears of it each time.
+  expect(backs).toBe(2);
   expect(prepared()).toBe(4);
 });

@@ -10,11 +10,14 @@ const seed = Number(process.env['HOSTLER_SEED'] ?? Date.now() % 1_000_000);
 
 test.for(['grpc', 'nats'] as const)('three minutes over %s', { timeout: 500_000 }, async (link, context) => {
   if (link === 'nats' && which('nats-server') === undefined) context.skip('nats-server is not installed');
-  const { faults, asked, kills } = await chaos({ link, seconds: 180, seed });
-  process.stdout.write(`${link}: ${String(asked)} tasks, killed ${JSON.stringify(kills)}, seed ${String(seed)}\n`);
+  const { faults, asked, reports, kills } = await chaos({ link, seconds: 180, seed });
+  process.stdout.write(
+    `${link}: ${String(asked)} tasks, ${String(reports)} reports, killed ${JSON.stringify(kills)}, seed ${String(seed)}\n`,
+  );
   expect(faults, `HOSTLER_SEED=${String(seed)}`).toEqual([]);
   expect(asked).toBeGreaterThan(100);
+  expect(reports).toBeGreaterThan(1_000);
   expect(Object.keys(kills).sort()).toEqual(
-    [...(link === 'nats' ? ['broker', 'leaf'] : []), 'far', 'manager', 'near', 'relay'].sort(),
+    [...(link === 'nats' ? ['broker', 'leaf'] : []), 'far', 'far-boot', 'manager', 'near', 'near-boot', 'relay'].sort(),
   );
 });

@@ -43,7 +43,8 @@ export interface SimAgentOptions {
   readonly identity?: Identity;
   readonly incarnation?: string;
   readonly taskKinds?: Readonly<Record<string, number>>;
-  readonly facts?: object;
+  /** A function is asked at each hello, with the number of the last report. */
+  readonly facts?: object | ((last: number) => object);
   readonly once?: boolean;
   readonly speaks?: ProtocolRange;
   /** What a task does; its answer is the result. Absent: done at once. */
@@ -94,7 +95,7 @@ export class SimAgent {
         taskKinds: { ...(options.taskKinds ?? { sim: 1 }) },
         roles: [],
         openTasks: [...this.spool.open].map(([id, { state }]) => ({ id, state })),
-        facts: JSON.stringify(options.facts ?? { arch: 'x86_64', bootId: incarnation, emulates: [] }),
+        facts: JSON.stringify(factsIn(options, outbox.last) ?? { arch: 'x86_64', bootId: incarnation, emulates: [] }),
         once: options.once ?? false,
       }),
       listener: this.#listener(),
@@ -190,6 +191,10 @@ async function findResults(outbox: Outbox, spool: SimSpool): Promise<void> {
       at = sequence;
     }
   }
+}
+
+function factsIn({ facts }: SimAgentOptions, last: number): object | undefined {
+  return typeof facts === 'function' ? (facts as (last: number) => object)(last) : facts;
 }
 
 function grpcOf({ manager, identity }: SimAgentOptions): Carrier {

@@ -1,9 +1,14 @@
 import { type Hash, createHash } from 'node:crypto';
 import type { AgentArrival, TaskEnd, TaskListener } from '../../manager/fleet/types.ts';
 
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 /** What happened to one task, in order. */
 export interface TaskHistory {
-  starts: number;
+  /** Times that its agents said to have begun it, each once however often it was told; `late`: first told after its end. */
+  readonly starts: { readonly agent: string; readonly at: number; readonly late: boolean }[];
   /** Every end that was told, duplicates and all. */
   readonly ends: { readonly agent: string; readonly end: TaskEnd }[];
   readonly losses: string[];
@@ -12,10 +17,12 @@ export interface TaskHistory {
   logBytes: number;
 }
 
-/** What an engine with a memory writes down. */
-export type EngineEvent =
-  | { readonly what: 'result'; readonly id: string; readonly agent: string; readonly end: TaskEnd }
-  | { readonly what: 'lost'; readonly id: string; readonly message: string };
+/** What an engine with a memory writes down; `when`: milliseconds since the epoch, in the order in which it was told. */
+export type EngineEvent = { readonly id: string; readonly when: number } & (
+  | { readonly what: 'started'; readonly agent: string; readonly at: number }
+  | { readonly what: 'result'; readonly agent: string; readonly end: TaskEnd }
+  | { readonly what: 'lost'; readonly message: string }
+);
 
 /**
  * A jobs engine that only keeps what it is told. It outlives managers, as the real one's database does: a second telling of
@@ -32,11 +39,14 @@ export class SimEngine implements TaskListener {
   beforeResult: ((id: string) => Promise<void>) | undefined;
   /** Where it writes down what it is told, so that the next process knows; a result counts when this resolved. */
   keep: ((event: EngineEvent) => Promise<void>) | undefined;
+  /** The same for a start, of which nobody waits to hear that it was kept: it must have survived the process by the return. */
+  note: ((event: EngineEvent) => void) | undefined;
   #waiters: (() => void)[] = [];
 
   /** What an earlier process kept. */
   recall(events: Iterable<EngineEvent>): void {
-    for (const event of events) {
+    for (const event of [...events].sort((one, other) => one.when - other.when)) {
+      if (event.what === 'started') this.#begun(event);
       if (event.what === 'result') this.#ended(event);
       if (event.what === 'lost') this.of(event.id).losses.push(event.message);
     }
@@ -45,14 +55,27 @@ export class SimEngine implements TaskListener {
   of(id: string): TaskHistory {
     const known = this.tasks.get(id);
     if (known !== undefined) return known;
-    const fresh: TaskHistory = { starts: 0, ends: [], losses: [], logDigest: createHash('sha256'), logBytes: 0 };
+    const fresh: TaskHistory = { starts: [], ends: [], losses: [], logDigest: createHash('sha256'), logBytes: 0 };
     this.tasks.set(id, fresh);
     return fresh;
   }
 
-  started(id: string): void {
-    this.of(id).starts++;
+  /** In whichever way. */
+  hasEnded(id: string): boolean {
+    const history = this.tasks.get(id);
+    return history !== undefined && history.ends.length + history.losses.length > 0;
+  }
+
+  started(id: string, agent: string, at: number): void {
+    this.note?.({ what: 'started', id, when: now(), agent, at });
+    this.#begun({ id, agent, at });
     this.#changed();
+  }
+
+  #begun({ id, agent, at }: { readonly id: string; readonly agent: string; readonly at: number }): void {
+    const { starts, ends, losses } = this.of(id);
+    if (starts.some((start) => start.agent === agent && start.at === at)) return;
+    starts.push({ agent, at, late: ends.length + losses.length > 0 });
   }
 
   progress(id: string): void {
@@ -74,7 +97,7 @@ export class SimEngine implements TaskListener {
 
   async result(id: string, agent: string, end: TaskEnd): Promise<void> {
     await this.beforeResult?.(id);
-    await this.keep?.({ what: 'result', id, agent, end });
+    await this.keep?.({ what: 'result', id, when: now(), agent, end });
     this.#ended({ id, agent, end });
     this.#changed();
   }
@@ -87,7 +110,7 @@ export class SimEngine implements TaskListener {
   }
 
   async lost(id: string, _agent: string, message: string): Promise<void> {
-    await this.keep?.({ what: 'lost', id, message });
+    await this.keep?.({ what: 'lost', id, when: now(), message });
     this.of(id).losses.push(message);
     this.#changed();
   }

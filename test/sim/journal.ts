@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import type { Asked } from './history.ts';
 import type { EngineEvent } from './engine.ts';
@@ -31,6 +32,11 @@ export class Journal {
       this.#waiting.push({ line: `${JSON.stringify(line)}\n`, done, failed });
       if (!this.#busy) void this.#writeAll();
     });
+  }
+
+  /** Survives the end of this process from now on, not a power cut. */
+  note(line: JournalLine): void {
+    writeSync(this.#file.fd, `${JSON.stringify(line)}\n`);
   }
 
   async #writeAll(): Promise<void> {

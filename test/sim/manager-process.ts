@@ -28,6 +28,9 @@ export type Ask =
         | 'kept'
         | 'log';
     }
+  | { readonly ask: 'define'; readonly nodes: readonly { readonly name: string; readonly currstate: string }[] }
+  | { readonly ask: 'installations' }
+  | { readonly ask: 'reported'; readonly type: string }
   | { readonly ask: 'token'; readonly roles: readonly string[]; readonly uses: number }
   | { readonly ask: 'give'; readonly tasks: readonly ({ readonly id: string; readonly agent: string } & GivenTask)[] };
 
@@ -48,6 +51,7 @@ const journal = await Journal.open(`${home}/journal`);
 const engine = new SimEngine();
 engine.recall(began.filter((line) => line.what !== 'asked'));
 engine.keep = (event) => journal.write(event);
+engine.note = (event) => journal.note(event);
 const registry = await openRegistry(await openDiskStore(`${home}/db`));
 const manager = await SimManager.start({
   home,
@@ -81,14 +85,9 @@ function send(agent: string, incarnation: string, id: string, task: GivenTask): 
   });
 }
 
-function hasEnded(id: string): boolean {
-  const history = engine.tasks.get(id);
-  return history !== undefined && history.ends.length + history.losses.length > 0;
-}
-
 // As the jobs engine does: what it asked for and has no answer to is asked again.
 for (const line of began) {
-  if (line.what === 'asked' && !hasEnded(line.id)) send(line.agent, line.incarnation, line.id, line);
+  if (line.what === 'asked' && !engine.hasEnded(line.id)) send(line.agent, line.incarnation, line.id, line);
 }
 
 async function give(tasks: readonly ({ readonly id: string; readonly agent: string } & GivenTask)[]): Promise<number> {
@@ -117,6 +116,35 @@ async function round(): Promise<{ milliseconds: number; tasks: number }> {
   return { milliseconds: performance.now() - started, tasks: agents.length };
 }
 
+const administrator = { user: 'root', command: 'nodeset', correlation: 'sim', at: 0 };
+
+function define(nodes: readonly { readonly name: string; readonly currstate: string }[]): Promise<unknown> {
+  const values = (name: string, currstate: string) => ({ 'nodelist.node': name, 'chain.currstate': currstate });
+  const changes = nodes.map(({ name, currstate }) => ({ type: 'node', name, values: values(name, currstate) }));
+  return registry.commit(administrator, changes);
+}
+
+/** Whatever was installed is to be installed again at once: that it was told twice would show as another revision. */
+async function installAgain(from: number): Promise<void> {
+  for await (const { command, correlation } of registry.watch({ type: 'node', from }, new AbortController().signal))
+    if (command === 'installed') await define([{ name: correlation, currstate: 'sysclone x' }]);
+}
+const before = registry.view.revision;
+await define(
+  [...registry.view.rows('node')].flatMap(([name, row]) =>
+    row['chain.currstate'] === 'boot' ? [{ name, currstate: 'sysclone x' }] : [],
+  ),
+);
+installAgain(before + 1).catch((error: unknown) => process.stderr.write(`nobody installs again: ${String(error)}\n`));
+
+/** Who said which nodes were installed, in the order in which that counted. */
+async function installations(): Promise<{ agent: string; node: string }[]> {
+  const found: { agent: string; node: string }[] = [];
+  for await (const { user, command, correlation } of registry.history({ from: 1 }))
+    if (command === 'installed') found.push({ agent: user.replace(/^agent:/, ''), node: correlation });
+  return found;
+}
+
 async function answer(asked: Ask): Promise<unknown> {
   switch (asked.ask) {
     case 'memory':
@@ -132,8 +160,14 @@ async function answer(asked: Ask): Promise<unknown> {
       return manager.token({ roles: asked.roles, uses: asked.uses, lifetime: 24 * 3600 });
     case 'give':
       return give(asked.tasks);
+    case 'define':
+      return define(asked.nodes);
+    case 'installations':
+      return installations();
+    case 'reported':
+      return [...registry.view.reportedRows(asked.type)];
     case 'ended':
-      return engine.tasks.size === 0 ? 0 : [...engine.tasks.keys()].filter(hasEnded).length;
+      return engine.tasks.size === 0 ? 0 : [...engine.tasks.keys()].filter((id) => engine.hasEnded(id)).length;
     case 'states': {
       const states: Record<string, number> = {};
       for (const { state = '' } of manager.fleet.admin.agents()) states[state] = (states[state] ?? 0) + 1;

@@ -58,8 +58,9 @@ export function devicesOf(layout: Layout, disks: ReadonlyMap<string, TargetDisk>
       ),
     ),
   );
-  return (name) =>
-    partitions.get(name) ?? (layout.raids.some((raid) => raid.name === name) ? `/dev/md/${name}` : `/dev/${name}`);
+  const isRaid = (name: string): boolean => layout.raids.some((raid) => raid.name === name);
+  // mdadm(8), DEVICE NAMES: what is called as the kernel calls it has its file there, any other name below /dev/md.
+  return (name) => partitions.get(name) ?? (isRaid(name) && !/^md\d+$/.test(name) ? `/dev/md/${name}` : `/dev/${name}`);
 }
 
 function tableSteps(disk: Disk, device: string, ids: Ids): DiskStep[] {

@@ -22,7 +22,11 @@ const diskFolders: readonly string[] = [
 ];
 const otherFolders: readonly string[] = ['drivers/md', 'fs/btrfs', 'fs/ext4', 'fs/fat', 'fs/nls', 'fs/xfs'];
 const diskNames: readonly string[] = ['sd_mod', 'virtio_blk', 'virtio_scsi', 'virtio_pci'];
-const otherNames: readonly string[] = ['efivarfs', 'crc32c_generic'];
+const otherNames: readonly string[] = [
+  'efivarfs',
+  // Checksums of btrfs.
+  ...['crc32c_generic', 'xxhash_generic', 'sha256_generic', 'blake2b_generic'],
+];
 
 export interface InstallerRequest {
   /** Whose kernel it starts with: it knows the machine that the tree was captured on. */

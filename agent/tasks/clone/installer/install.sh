@@ -138,7 +138,8 @@ fi
 tell initrd "$interface"
 fetch_authority
 claim
-modprobe -q -a dm_mod raid0 raid1 raid10 raid456 ext4 xfs btrfs vfat nls_cp437 nls_ascii nls_utf8 efivarfs >/dev/null 2>&1
+modprobe -q -a dm_mod raid0 raid1 raid10 raid456 ext4 xfs btrfs vfat nls_cp437 nls_ascii nls_utf8 efivarfs \
+  xxhash_generic sha256_generic blake2b_generic >/dev/null 2>&1
 fetch_plan
 say "installing"
 if /bin/busybox sh -e /etc/clone.sh >/clone/log 2>&1; then

@@ -186,6 +186,19 @@ describe('the programs', () => {
     );
   });
 
+  it('find a RAID where its name puts it', () => {
+    const named = (name: string) => ({
+      ...mirror,
+      raids: mirror.raids.map((one, at) => ({ ...one, name: at === 0 ? name : one.name })),
+      filesystems: mirror.filesystems.map((one) => (one.on === 'boot' ? { ...one, on: name } : one)),
+    });
+    const made = (name: string) =>
+      planned(named(name), machine('bios', disk('sda', 9 * gib), disk('sdb', 9 * gib))).steps.find(
+        ({ argv }) => argv[0] === 'mdadm',
+      )?.argv[2];
+    expect(['md0', '0', 'boot', 'md_x'].map(made)).toEqual(['/dev/md0', '/dev/md/0', '/dev/md/boot', '/dev/md/md_x']);
+  });
+
   it('get new ids every time, of the form that each tool takes', () => {
     const target = machine('uefi', disk('sda', 9 * gib));
     const argv = planned(lvm, target).steps.map((step) => step.argv.join(' '));

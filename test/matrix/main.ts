@@ -1,8 +1,9 @@
 /*
- * npm run matrix [-- --source SOURCE,... --target TARGET,... --results FILE]: clones every kind of golden client onto
+ * npm run matrix [-- --source SOURCE,... --target TARGET,... --results FILE --prepare]: clones every kind of golden client onto
  * every kind of machine, with virtual machines, and compares each clone with its source by a script that shares no code
  * with Hostler. Golden clients and captures are kept between runs. A line a cell goes to the results file as it ends;
  * exit 1 when anything was not as it should be.
+ * --prepare makes only what is kept.
  *   sources: ext4 (BIOS), lvm (UEFI, LVM, xfs), raid1 (BIOS, md), btrfs (UEFI, subvolumes); captured on ATA disks
  *   targets: same, nvme (larger), scsi (virtio-scsi), firmware (BIOS to UEFI, UEFI to BIOS); of ext4 also mirror (an
  *            edited layout: RAID1 of two disks) and smaller (a smaller disk); both beside a disk that is protected
@@ -12,11 +13,17 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { goldenLayouts } from '../lab/golden-layouts.ts';
 import { testCache } from '../lab/golden-tree.ts';
+import { capturedGolden } from './captured.ts';
 import { chosen, targets } from './cells.ts';
 import { messageOf, runCells, type Cell } from './run.ts';
 
 const { values } = parseArgs({
-  options: { source: { type: 'string' }, target: { type: 'string' }, results: { type: 'string' } },
+  options: {
+    source: { type: 'string' },
+    target: { type: 'string' },
+    results: { type: 'string' },
+    prepare: { type: 'boolean' },
+  },
 });
 const list = (words: string | undefined): string[] => (words ?? '').split(',').filter((word) => word !== '');
 const known: readonly string[] = [...Object.keys(goldenLayouts), ...targets];
@@ -30,6 +37,10 @@ if (todo.length === 0 || strange.length > 0) {
   process.exit(2);
 }
 const results = values.results ?? join(testCache, 'matrix.txt');
+if (values.prepare) {
+  for (const source of new Set(todo.map(([one]) => one))) await capturedGolden(source);
+  process.exit(0);
+}
 let bad = 0;
 for (const [source, wanted] of todo) {
   const began = Date.now();

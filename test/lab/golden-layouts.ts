@@ -93,7 +93,7 @@ export const goldenLayouts = {
     groups: [],
     filesystems: [filesystem('md0', 'ext4', '/', { usedBytes: content })],
   },
-  /** UEFI, and everything in subvolumes of one btrfs. */
+  /** UEFI, and everything in subvolumes of one btrfs; one of them is its default. */
   btrfs: {
     format: 1,
     firmware: 'uefi',
@@ -112,6 +112,7 @@ export const goldenLayouts = {
       filesystem('disk1.2', 'btrfs', '', {
         usedBytes: content,
         subvolumes: ['@', '@home'],
+        defaultSubvolume: '@',
         mounts: [
           { at: '/', subvolume: '@' },
           { at: '/home', subvolume: '@home' },

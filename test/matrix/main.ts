@@ -1,9 +1,8 @@
 /*
- * npm run matrix [-- --source SOURCE,... --target TARGET,... --results FILE --prepare]: clones every kind of golden client onto
- * every kind of machine, with virtual machines, and compares each clone with its source by a script that shares no code
- * with Hostler. Golden clients and captures are kept between runs. A line a cell goes to the results file as it ends;
- * exit 1 when anything was not as it should be.
- * --prepare makes only what is kept.
+ * npm run matrix [-- --source SOURCE,... --target TARGET,... --results FILE --prepare]: clones every kind of golden client
+ * onto every kind of machine, with virtual machines, and compares each clone with its source by a script that shares no
+ * code with Hostler. Golden clients and captures are kept between runs; --prepare makes only those. A line a cell goes to
+ * the results file as it ends; exit 1 when anything was not as it should be.
  *   sources: ext4 (BIOS), lvm (UEFI, LVM, xfs), raid1 (BIOS, md), btrfs (UEFI, subvolumes); captured on ATA disks
  *   targets: same, nvme (larger), scsi (virtio-scsi), firmware (BIOS to UEFI, UEFI to BIOS); of ext4 also mirror (an
  *            edited layout: RAID1 of two disks) and smaller (a smaller disk); both beside a disk that is protected

@@ -23,7 +23,7 @@ const volumesOf: Readonly<Record<GoldenKind, readonly string[]>> = {
   ext4: [],
   lvm: ['root', 'swap'],
   raid1: [],
-  btrfs: ['@', '@home'],
+  btrfs: ['@', '@home', 'default @'],
 };
 
 /** Clones one source onto these targets at once, and compares them. */

@@ -5,7 +5,7 @@ no code with Hostler: what it knows of machines it asks util-linux, LVM and mdad
 
 SPEC: {"source": "golden", "machines": {"golden": ["SERIAL", ...], ...}, "layouts_differ": true}
 RESULT: {"entries": {machine: count}, "differences": {clone: [text]}, "shared": {"a b": [text]}, "leaks": {clone: [text]},
-         "ids": {machine: {what: [values]}}, "volumes": {machine: [volumes of LVM, subvolumes of btrfs]}}
+         "ids": {machine: {what: [values]}}, "volumes": {machine: [volumes of LVM, subvolumes of btrfs, its default]}}
 """
 
 import hashlib
@@ -132,6 +132,8 @@ class Machine:
                     if kind == "btrfs":
                         lines = run("btrfs", "subvolume", "list", self.root).splitlines()
                         self.volumes += sorted(line.split(" path ", 1)[1] for line in lines)
+                        first = run("btrfs", "subvolume", "get-default", self.root).strip()
+                        self.volumes.append("default " + first.split(" path ", 1)[-1])
                     return self.mount_rest()
                 subprocess.run(["umount", self.root], stderr=subprocess.DEVNULL)
         raise RuntimeError(f"{self.name} has no root file system")

@@ -10,7 +10,7 @@ import type {
   Raid,
   VolumeGroup,
 } from '../../../../shared/layout/layout.ts';
-import { flat } from './report.ts';
+import { chunkBytes, flat } from './report.ts';
 import type { BlockDevice, MachineReport, PartitionTable } from './report.ts';
 
 const sector = 512;
@@ -187,11 +187,13 @@ function raidOf(
 ): Raid {
   const detail = report.raids.get(device.kname) ?? {};
   const level = detail['MD_LEVEL'] ?? device.type;
+  const chunk = Number(detail[chunkBytes] ?? 0);
   return {
     name: raidName(device, report),
     level: level as Raid['level'],
     metadata: detail['MD_METADATA'] ?? '1.2',
     ...(detail['MD_UUID'] !== undefined && { uuid: detail['MD_UUID'].toLowerCase() }),
+    ...(chunk > 0 && { chunkBytes: chunk }),
     members: (parents.get(device.kname) ?? []).map((parent) => names.get(parent) ?? parent),
   };
 }

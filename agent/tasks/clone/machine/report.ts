@@ -57,13 +57,16 @@ export interface MachineMount {
   readonly used: number;
 }
 
+/** What mdadm does not export: the kernel's own, in bytes; 0 where the level has none. */
+export const chunkBytes = 'chunk_size';
+
 export interface MachineReport {
   readonly firmware: 'bios' | 'uefi';
   readonly devices: readonly BlockDevice[];
   /** By kernel name of the disk. */
   readonly tables: ReadonlyMap<string, PartitionTable>;
   readonly groups: readonly LvmGroup[];
-  /** By kernel name: what `mdadm --detail --export` says. */
+  /** By kernel name: what `mdadm --detail --export` says, and `chunkBytes`. */
   readonly raids: ReadonlyMap<string, Readonly<Record<string, string>>>;
   readonly mounts: readonly MachineMount[];
   /** Device files of active swap. */
@@ -99,7 +102,11 @@ export async function machineReport(signal: AbortSignal): Promise<MachineReport>
   }
   const raids = new Map<string, Record<string, string>>();
   for (const raid of all.filter(({ type }) => type.startsWith('raid'))) {
-    raids.set(raid.kname, pairs(await ask('mdadm', '--detail', '--export', raid.path)));
+    const chunk = await readFile(`/sys/block/${raid.kname}/md/chunk_size`, 'utf8').catch(() => '0');
+    raids.set(raid.kname, {
+      ...pairs(await ask('mdadm', '--detail', '--export', raid.path)),
+      [chunkBytes]: chunk.trim(),
+    });
   }
   const mounts = await mountsOf(ask);
   const swaps = (await readFile('/proc/swaps', 'utf8').catch(() => '')).split('\n').slice(1);

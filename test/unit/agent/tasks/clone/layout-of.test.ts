@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { layoutOf } from '../../../../../agent/tasks/clone/machine/layout-of.ts';
+import { chunkBytes } from '../../../../../agent/tasks/clone/machine/report.ts';
 import type { BlockDevice, MachineReport } from '../../../../../agent/tasks/clone/machine/report.ts';
 import { mebibyte } from '../../../../../shared/layout/size.ts';
 
@@ -90,6 +91,69 @@ describe('the layout of a machine', () => {
       ['vg0/swap', 'swap', ''],
       ['vg0/root', 'xfs', '/'],
     ]);
+  });
+
+  it('has its RAIDs as they were made, by the names that mdadm gives them', () => {
+    const part = (kname: string): BlockDevice =>
+      device(kname, 'part', 1000, {
+        fstype: 'linux_raid_member',
+        children: [device('md127', 'raid0', 1996, { fstype: 'ext4', uuid: id(5) })],
+      });
+    const layout = layoutOf({
+      ...machine,
+      devices: ['sda', 'sdb'].map((name) => device(name, 'disk', 1002, { children: [part(`${name}1`)] })),
+      tables: new Map(
+        ['sda', 'sdb'].map((name) => [
+          name,
+          { label: 'dos', partitions: [{ node: `/dev/${name}1`, start: 2048, size: 2048000, type: 'fd' }] },
+        ]),
+      ),
+      groups: [],
+      raids: new Map([
+        [
+          'md127',
+          {
+            MD_LEVEL: 'raid0',
+            MD_METADATA: '1.2',
+            MD_UUID: '0BADCAFE:11111111:22222222:33333333',
+            MD_DEVNAME: 'golden:data',
+            [chunkBytes]: '65536',
+          },
+        ],
+      ]),
+      mounts: [{ target: '/', source: '/dev/md127', fstype: 'ext4', subvolume: '', used: 0 }],
+      swaps: [],
+    });
+    expect(layout.raids).toEqual([
+      {
+        name: 'data',
+        level: 'raid0',
+        metadata: '1.2',
+        uuid: '0badcafe:11111111:22222222:33333333',
+        chunkBytes: 65536,
+        members: ['disk1.1', 'disk2.1'],
+      },
+    ]);
+    expect(layout.filesystems).toMatchObject([{ on: 'data', type: 'ext4' }]);
+  });
+
+  it('has the default subvolume of a btrfs', () => {
+    const [vda] = machine.devices;
+    if (vda === undefined) throw new Error('no disk');
+    const root = device('vda1', 'part', 3000, { fstype: 'btrfs', uuid: id(5) });
+    const layout = layoutOf({
+      ...machine,
+      devices: [{ ...vda, children: [root] }],
+      tables: new Map([
+        ['vda', { label: 'dos', partitions: [{ node: '/dev/vda1', start: 2048, size: 6144000, type: '83' }] }],
+      ]),
+      groups: [],
+      mounts: [{ target: '/', source: '/dev/vda1', fstype: 'btrfs', subvolume: '@/snap', used: 0 }],
+      swaps: [],
+      subvolumes: new Map([['/dev/vda1', ['@', '@/snap']]]),
+      defaults: new Map([['/dev/vda1', '@/snap']]),
+    });
+    expect(layout.filesystems).toMatchObject([{ defaultSubvolume: '@/snap', subvolumes: ['@', '@/snap'] }]);
   });
 
   it('takes in a disk that is only swapped to', () => {

@@ -31,6 +31,9 @@ afterAll(() => ends.stop());
 const mounts = () => [{ at: '/', from: root }];
 const generations = () => join(ends.dir, 'sysclone/images/.generations/img');
 const id = (version: Pick<ImagePackResult, 'manifest'>): string => version.manifest.digest.slice(0, 12);
+/** What would colour a terminal, break its line and is no UTF-8; and one that would turn its letters about. */
+const oddName = (tree: string): Buffer => Buffer.concat([Buffer.from(`${tree}/srv/\u001b[31m\n`), Buffer.from([0xff])]);
+const turned = 'srv/a\u202eb';
 const inode = async (path: string): Promise<number> => (await stat(path)).ino;
 
 describe('captures of one image', { timeout: 120_000 }, () => {
@@ -56,11 +59,13 @@ describe('captures of one image', { timeout: 120_000 }, () => {
     await writeFile(join(root, 'srv/new'), 'new\n');
     await writeFile(join(root, 'var/lib/dpkg/status'), dpkgStatus('one', '2.0'));
     await rm(join(root, 'srv/sparse'));
+    await writeFile(oddName(root), 'odd\n');
+    await writeFile(join(root, turned), 'turned\n');
     const { result, log } = await ends.capture('a2'.repeat(16), mounts());
     second = result;
-    expect(result.capture.files).toBe(2);
+    expect(result.capture.files).toBe(4);
     expect(result.capture.bytes).toBeLessThan(first.capture.bytes / 100);
-    expect(log.join('\n')).toMatch(/pass 1: 2 files, \d+ bytes came over the line/);
+    expect(log.join('\n')).toMatch(/pass 1: 4 files, \d+ bytes came over the line/);
     expect(await readFile(join(ends.tree, 'srv/new'), 'utf8')).toBe('new\n');
     expect(await inode(join(generations(), id(first), 'usr/bin/large'))).toBe(
       await inode(join(generations(), id(second), 'usr/bin/large')),
@@ -101,6 +106,8 @@ describe('hostler image', { timeout: 120_000 }, () => {
     const found = (await imageDiff.run(ends.context('images', spec))) as unknown as ImageDiffResult;
     expect(found.packages).toEqual(['~ one:amd64 1.0 -> 2.0']);
     expect(found.files.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
+      '+ ./srv/\\033[31m\\012\\377',
+      '+ ./srv/a\\342\\200\\256b',
       '+ ./srv/new',
       '- ./srv/sparse',
       '~ ./var/lib/dpkg/status',
@@ -120,6 +127,8 @@ describe('hostler image', { timeout: 120_000 }, () => {
     );
     const { stdout } = await run('getcap', [join(ends.tree, 'srv/able')]);
     expect(stdout).toContain('cap_net_raw');
+    // Packed, unpacked and copied.
+    expect(await readFile(oddName(ends.tree), 'utf8')).toBe('odd\n');
   });
 
   it('use refuses while edits are in no version, and packimage makes a version of them', async () => {
@@ -132,6 +141,9 @@ describe('hostler image', { timeout: 120_000 }, () => {
     const packed = (await clonePack.run(ends.context('images', ends.packSpec()))) as unknown as ImagePackResult;
     expect(packed.root.digest).not.toBe(second.root.digest);
     expect(await readFile(join(generations(), id(packed), 'srv/new'), 'utf8')).toContain('edited');
+    // What the next installation is filled with.
+    const stream = new BlobStore(join(ends.dir, 'images')).path(packed.root.digest);
+    expect((await run('tar', ['-xO', '--zstd', '-f', stream, './srv/new'])).stdout).toContain('edited in place');
     await cloneUse.run(ends.context('images', ends.versionSpec(first)));
     await cloneUse.run(ends.context('images', ends.versionSpec(second)));
   });
@@ -144,6 +156,7 @@ describe('hostler image', { timeout: 120_000 }, () => {
     await writeFile(join(above, 'scripts/post-install/50all.motd'), '#!/bin/sh\n', { mode: 0o755 });
     await writeFile(join(above, 'scripts/post-install/50all.motd~'), '#!/bin/sh\n');
     await appendFile(join(ends.tree, 'srv/new'), 'again\n');
+    await appendFile(oddName(ends.tree), 'again\n');
     const bom = second.bom?.digest ?? '';
     const look = async (version: Captured, bill: string): Promise<CloneLookResult> =>
       (await cloneLook.run(
@@ -152,7 +165,7 @@ describe('hostler image', { timeout: 120_000 }, () => {
     const found = await look(second, bom);
     expect(found.packages).toEqual([{ name: 'one', version: '2.0', arch: 'amd64' }]);
     expect(found.changedPieces).toEqual(['override compute', 'script 50all.motd']);
-    expect(found.edits).toEqual(['srv/new']);
+    expect(found.edits).toEqual(['srv/\\#033[31m\\#012\\#377', 'srv/new']);
     expect(found.generations.filter(({ work }) => work).map((one) => one.id)).toEqual([id(second)]);
     expect(found.layout.groups.map(({ name }) => name)).toEqual(['vg0']);
     const packed = (await clonePack.run(ends.context('images', ends.packSpec()))) as unknown as Captured;

@@ -65,10 +65,10 @@ async function contentOf(path: Buffer): Promise<string> {
   return hash.digest('hex');
 }
 
-/** `\\012` for whatever would not stand in one line of text. */
+/** `\\012` for whatever would not stand in one line of text, or turn the terminal's letters about. */
 function shown(name: Buffer): string {
   const text = name.toString('utf8');
-  if (Buffer.from(text).equals(name) && !/[\p{Cc}\\]/u.test(text)) return text;
+  if (Buffer.from(text).equals(name) && !/[\p{C}\p{Zl}\p{Zp}\\]/u.test(text)) return text;
   return name
     .toString('latin1')
     .replace(/[^ -\[\]-~]/g, (byte) => `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`);

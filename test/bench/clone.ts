@@ -35,7 +35,7 @@ export const cloneSmallBench: Bench = {
       const [tree, from] = [join(folder, 'machine'), await goldenTree()];
       // Enough of a system to be packed: its kernel, what names its release, one package.
       const kept = ['boot', 'etc', 'lib', 'usr/lib/modules', 'usr/lib/os-release', 'var/lib/dpkg/status'];
-      const some = ['var/lib/dpkg/info/grep.list', 'usr/bin/grep'];
+      const some = ['bin', 'usr/bin/busybox', 'usr/bin/grep', 'var/lib/dpkg/info/grep.list'];
       await timed(['rsync', '-aHAXSR', ...[...kept, ...some].map((path) => `${from}/./${path}`), `${tree}/`], signal);
       await manyFiles(tree, 200_000, signal);
       return captures(folder, tree, 'grep', signal, 2);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { archWord } from '../../agent/facts/system.ts';
 import { mountsBelow } from '../../agent/tasks/image-tree/folder.ts';
-import { CrossSite, lackFor, shareCaches } from '../lab/cross-image.ts';
+import { consolesOf, CrossSite, lackFor, shareCaches } from '../lab/cross-image.ts';
 import { debianMedium, makeDeb } from '../lab/media.ts';
 import { dist } from '../tools/real-manager.ts';
 import { root } from '../tools/step.ts';
@@ -64,6 +64,8 @@ describe.skipIf(lack !== undefined)(
       expect(said.text).toMatch(/The image is arm@[0-9a-f]{12}/);
       expect(said.text).toMatch(/hello/);
       expect(said.exit, said.text).toBe(0);
+      // By the image's own openssl, which is no program of this machine.
+      expect(await consolesOf(join(site.dir, 'try/agent'))).toContain('the signature of the image is right');
       const tree = join(site.dir, 'arm/rootimg');
       const machine = (path: string): number => readFileSync(join(tree, path)).readUInt16LE(18);
       // EM_AARCH64

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { archWord } from '../../agent/facts/system.ts';
-import { CrossSite, lackFor } from '../lab/cross-image.ts';
+import { consolesOf, CrossSite, lackFor } from '../lab/cross-image.ts';
 
 const arch = 'ppc64le';
 const lack = archWord() === arch ? `a machine that is not ${arch}` : lackFor(arch);
@@ -29,5 +29,7 @@ describe.skipIf(lack !== undefined)(lack === undefined ? arch : `${arch} (needs 
     expect(readFileSync(join(site.dir, 'power/rootimg/usr/bin/node')).readUInt16LE(18)).toBe(21);
     await site.done('packimage', 'power');
     expect((await site.done('hostler', 'image', 'test', 'power')).stdout).toMatch(/hello/);
+    // By the image's own openssl, which is no program of this machine.
+    expect(await consolesOf(join(site.manager.home, 'agent'))).toContain('the signature of the image is right');
   }, 1_200_000);
 });

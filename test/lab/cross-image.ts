@@ -26,6 +26,13 @@ export function lackFor(arch: string): string | undefined {
   return undefined;
 }
 
+/** What consoles of the virtual machines said in which the agent with that home tested images. */
+export async function consolesOf(agentHome: string): Promise<string> {
+  const folder = join(agentHome, 'image-tests');
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.console'));
+  return (await Promise.all(names.map((name) => readFile(join(folder, name), 'latin1')))).join('\n');
+}
+
 /**
  * Lets the agent in that home, which was not started yet or has built nothing, use what builds of earlier runs kept:
  * downloads, and layers while the code that builds is the same.

@@ -1,5 +1,5 @@
 import { createReadStream, lutimesSync } from 'node:fs';
-import { open, rm, stat, writeFile } from 'node:fs/promises';
+import { open, rm, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -247,26 +247,69 @@ async function tar(
   );
 }
 
-/** cpio reads one folder: the tree and the additions are its two runs, one archive after the other. */
+/**
+ * cpio reads one folder: the additions and the tree are its two runs, and one archive comes of both. The first is
+ * small; the second goes straight to the compressor, so that nothing large is written twice.
+ */
 async function cpio(
   { tree, survey, additions, folder, work }: ArchiveRequest,
-  [program = 'gzip', ...args]: readonly string[],
+  [program, ...args]: readonly [string, ...string[]],
   output: number,
   signal: AbortSignal,
   far: Far,
 ): Promise<void> {
-  const plain = join(work, 'plain');
+  const [first, pipe] = [join(work, 'additions.cpio'), join(work, 'tree.cpio')];
   const over = new Set(additions.map(({ path }) => path));
-  const write = async (from: string, names: readonly string[], more: readonly string[]): Promise<void> => {
-    const fixed = ['--create', '--null', '--format=newc', '--reproducible', '--quiet', `--file=${plain}`];
+  const write = (from: string, names: readonly string[], file: string, until: AbortSignal): Promise<unknown> => {
+    const fixed = ['--create', '--null', '--format=newc', '--reproducible', '--quiet', `--file=${file}`];
     const input = Readable.from(names.map((name) => `${name}\0`));
-    const packing = run('cpio', [...fixed, `--directory=${from}`, ...more], { input, signal });
-    await far.during(packing, async () => (await stat(plain)).size);
+    return run('cpio', [...fixed, `--directory=${from}`], { input, signal: until });
   };
-  const own = survey.kept.map(({ path }) => path).filter((path) => !over.has(path));
-  const added = additions.map(({ path }) => path);
-  if (added.length > 0) await write(folder, added, []);
-  await write(tree, own, added.length > 0 ? ['--append'] : []);
-  await run(program, [...args, plain], { stdoutTo: output, signal });
-  await rm(plain, { force: true });
+  const added = [...over];
+  if (added.length > 0) {
+    await write(folder, added, first, signal);
+    await cutTrailer(first);
+  }
+  await run('mkfifo', ['--mode=600', pipe]);
+  const stream = createReadStream(pipe, { highWaterMark: 1 << 20 });
+  let read = 0;
+  const whole = async function* (): AsyncGenerator<Buffer> {
+    if (added.length > 0) for await (const piece of createReadStream(first)) yield piece as Buffer;
+    for await (const piece of stream) {
+      read += (piece as Buffer).length;
+      yield piece as Buffer;
+    }
+  };
+  // A compressor that fails reads no more, and cpio would wait for it for ever.
+  const failed = new AbortController();
+  const compressing = run(program, args, { input: Readable.from(whole()), stdoutTo: output, signal });
+  compressing.catch((error: unknown) => failed.abort(error));
+  try {
+    const own = survey.kept.map(({ path }) => path).filter((path) => !over.has(path));
+    const packing = write(tree, own, pipe, AbortSignal.any([signal, failed.signal]));
+    await far.during(packing, () => Promise.resolve(read));
+    await compressing;
+  } catch (error) {
+    stream.destroy();
+    // Frees a reader that waits for somebody to write.
+    await open(pipe, 'r+').then((handle) => handle.close());
+    throw failed.signal.aborted ? failed.signal.reason : error;
+  }
+}
+
+/** Takes the entry away that ends an archive, with what fills up its last block. */
+async function cutTrailer(file: string): Promise<void> {
+  const [header, trailer] = [110, 'TRAILER!!!'];
+  const handle = await open(file, 'r+');
+  try {
+    const { size } = await handle.stat();
+    const last = Buffer.alloc(Math.min(size, 1024));
+    await handle.read(last, 0, last.length, size - last.length);
+    const at = last.lastIndexOf(trailer) - header;
+    if (at < 0 || last.toString('latin1', at, at + 6) !== '070701')
+      throw new HostlerError('internal', 'cpio has written an archive without an end.');
+    await handle.truncate(size - last.length + at);
+  } finally {
+    await handle.close();
+  }
 }

@@ -1,5 +1,3 @@
-import { copyFile } from 'node:fs/promises';
-import { constants } from 'node:fs';
 import type { BlobRef, StoreAccess } from '../../../shared/task/blob.ts';
 import { BlobStore } from '../../store/blobs.ts';
 import { upload } from '../../store/client.ts';
@@ -24,22 +22,4 @@ export async function keepFile(
     onProgress: (done, total) =>
       context.progress('store', `sending the ${what} to ${store.agent}`, done, total, 'bytes'),
   });
-}
-
-/**
- * Keeps the packed image and makes a copy of it, which is to stand under xCAT's name in the image folder: not the blob
- * itself, which nobody may change, whatever an administrator does with the file.
- */
-export async function keepProduct(
-  file: string,
-  copy: string,
-  store: StoreAccess,
-  context: TaskContext,
-): Promise<BlobRef> {
-  // Two readers of one file that is still in memory: the digest and the copy take no longer than either.
-  const copied = copyFile(file, copy, constants.COPYFILE_FICLONE);
-  copied.catch(() => {}); // looked at below, unless the store is the first to fail
-  const blob = await keepFile(file, 'image', store, context, 'move');
-  await copied;
-  return blob;
 }

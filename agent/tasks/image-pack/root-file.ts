@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, lstat, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, copyFile, lstat, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { replaceFile } from '../../../shared/files/durable.ts';
 import type { BlobRef, StoreAccess } from '../../../shared/task/blob.ts';
@@ -9,13 +9,13 @@ import { isDigest } from '../../store/digest.ts';
 import { LayerCache } from '../image-build/layers/cache.ts';
 import type { Looked } from '../image-tree/edits.ts';
 import { sameStamp, stampOf, type Stamp } from '../image-tree/tree-record.ts';
-import { statOf } from '../image-tree/walk.ts';
+import { placeOf, statOf } from '../image-tree/walk.ts';
 import type { TaskContext } from '../types.ts';
 import { pack, productName, productPattern, squashfsOptions, type ArchiveRequest } from './archive.ts';
-import { keepFile, keepProduct } from './keep.ts';
+import { keepFile } from './keep.ts';
 
 /** Raised when this code packs another file of the same inputs. */
-const format = 1;
+const format = 2;
 
 export interface RootRequest extends Omit<ArchiveRequest, 'output'> {
   readonly rootimgdir: string;
@@ -28,6 +28,8 @@ export interface RootRequest extends Omit<ArchiveRequest, 'output'> {
 
 export interface RootFile {
   readonly blob: BlobRef;
+  /** Until it is settled, a file is written in the folder for work. */
+  readonly copied: Promise<void>;
   /** Puts the copy for people under xCAT's name; to be called when everything else is kept. */
   place(): Promise<void>;
 }
@@ -61,17 +63,31 @@ export async function rootFile(request: RootRequest, context: TaskContext): Prom
     await pack({ ...request, output: fresh }, context);
     context.log(`pack: ${((Date.now() - began) / 1000).toFixed(1)} s`);
     const copy = join(work, 'product');
-    const { digest, bytes } = await keepProduct(fresh, copy, store, context);
+    const { digest, bytes } = await keepFile(fresh, 'image', store, context, 'move');
+    const elsewhere = store.endpoints.length > 0;
+    if (elsewhere) await rename(fresh, copy);
+    // While the rest is done.
+    const copied = elsewhere ? Promise.resolve() : copyBlob(digest, copy, context);
+    copied.catch(() => {}); // looked at when it is placed
     const changed = kept === undefined ? undefined : changedSince(request);
     if (changed !== undefined) context.log(`Warning: ${changed} was changed while the tree was packed: pack it again.`);
     else if (kept !== undefined) {
       await mkdir(dirname(kept), { recursive: true, mode: 0o700 });
       await replaceFile(kept, JSON.stringify({ digest, bytes }));
     }
-    return { blob: { digest, bytes }, place: () => place(request, copy, digest) };
+    return { blob: { digest, bytes }, copied, place: () => copied.then(() => place(request, copy, digest)) };
   } finally {
     await rm(fresh, { force: true });
   }
+}
+
+/**
+ * To stand under xCAT's name in the image folder: never the blob itself, which nobody may change, whatever an
+ * administrator does with the file.
+ */
+async function copyBlob(digest: string, copy: string, context: TaskContext): Promise<void> {
+  await copyFile(new BlobStore(context.home).path(digest), copy, constants.COPYFILE_FICLONE);
+  await chmod(copy, 0o644);
 }
 
 /**
@@ -104,7 +120,7 @@ async function keyOf({ method, compress, survey, additions, folder, tools, known
 /** A path that is not any more as it was when the tree was looked through. */
 function changedSince({ tree, survey }: RootRequest): string | undefined {
   return survey.kept.find(({ path, info }) => {
-    const now = statOf(join(tree, path));
+    const now = statOf(placeOf(tree, path));
     return now === undefined || !sameStamp(stampOf(now), stampOf(info));
   })?.path;
 }
@@ -127,16 +143,18 @@ async function asBefore(known: BlobRef, request: RootRequest, context: TaskConte
     context.progress('store', 'looking at the image that was packed before');
     const blobs = new BlobStore(context.home);
     if (await blobs.keepAgain(known.digest, { signal: context.signal, wantedBy: context.dir })) {
-      if (stands) return { blob: known, place: () => Promise.resolve() };
+      if (stands) return { blob: known, ...nothingToPlace };
       const copy = join(work, 'product');
-      await copyFile(blobs.path(known.digest), copy, constants.COPYFILE_FICLONE);
-      return { blob: known, place: () => place(request, copy, known.digest) };
+      await copyBlob(known.digest, copy, context);
+      return { blob: known, copied: Promise.resolve(), place: () => place(request, copy, known.digest) };
     }
   }
   if (!stands) return undefined;
   const { digest, bytes } = await keepFile(product, 'image', store, context);
-  return digest === known.digest ? { blob: { digest, bytes }, place: () => Promise.resolve() } : undefined;
+  return digest === known.digest ? { blob: { digest, bytes }, ...nothingToPlace } : undefined;
 }
+
+const nothingToPlace = { copied: Promise.resolve(), place: () => Promise.resolve() };
 
 async function place({ rootimgdir, method, compress }: RootRequest, copy: string, digest: string): Promise<void> {
   const name = productName(method, compress);

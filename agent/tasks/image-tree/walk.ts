@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { join } from 'node:path';
 
 export interface TreeEntry {
   /** `./etc/passwd`; the tree itself is `.` */
   readonly path: string;
   readonly info: Stats;
+}
+
+/** Of an entry of the tree at `root`. */
+export function placeOf(root: string, path: string): string {
+  return path === '.' ? root : root + path.slice(1);
 }
 
 /** Undefined for what is not there, also because something on the way to it is no folder. */
@@ -20,12 +24,16 @@ export function statOf(file: string): Stats | undefined {
   }
 }
 
-/** Everything in a tree, folders before what they hold, by name. Asks the kernel in order: quicker than in parallel. */
+/**
+ * Everything in a tree, folders before what they hold, by name. Asks the kernel in order: quicker than in parallel. Names
+ * are put together as they are: to have each looked through (path.join) would take as long as asking.
+ */
 export function walk(root: string): TreeEntry[] {
   const found: TreeEntry[] = [{ path: '.', info: lstatSync(root) }];
   const enter = (path: string): void => {
-    for (const name of readdirSync(join(root, path)).sort()) {
-      const entry = { path: `${path}/${name}`, info: lstatSync(join(root, path, name)) };
+    for (const name of readdirSync(placeOf(root, path)).sort()) {
+      const below = `${path}/${name}`;
+      const entry = { path: below, info: lstatSync(placeOf(root, below)) };
       found.push(entry);
       if (entry.info.isDirectory()) enter(entry.path);
     }
@@ -42,8 +50,9 @@ export async function walkMeanwhile(root: string): Promise<TreeEntry[]> {
   const found: TreeEntry[] = [{ path: '.', info: lstatSync(root) }];
   let since = Date.now();
   const enter = async (path: string): Promise<void> => {
-    for (const name of readdirSync(join(root, path)).sort()) {
-      const entry = { path: `${path}/${name}`, info: lstatSync(join(root, path, name)) };
+    for (const name of readdirSync(placeOf(root, path)).sort()) {
+      const below = `${path}/${name}`;
+      const entry = { path: below, info: lstatSync(placeOf(root, below)) };
       found.push(entry);
       if (Date.now() - since > politeMs) {
         await new Promise((resolve) => setImmediate(resolve));
@@ -61,7 +70,7 @@ export function treeDigest(root: string, entries: readonly TreeEntry[]): string 
   const hash = createHash('sha256');
   for (const { path, info } of entries) {
     const size = info.isDirectory() ? 0 : info.size;
-    const link = info.isSymbolicLink() ? readlinkSync(join(root, path)) : '';
+    const link = info.isSymbolicLink() ? readlinkSync(placeOf(root, path)) : '';
     hash
       .update([path, info.mode, info.uid, info.gid, size, Math.floor(info.mtimeMs / 1000), info.rdev, link].join('\0'))
       .update('\n');

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { passwordHash } from '../../../../../agent/tasks/image-pack/accounts.ts';
 import { Additions } from '../../../../../agent/tasks/image-pack/additions.ts';
 import { pack, productName, productPattern } from '../../../../../agent/tasks/image-pack/archive.ts';
@@ -235,6 +235,31 @@ describe.skipIf(!able)('an archive', () => {
     const first = await pack();
     expect((await pack()).equals(first)).toBe(true);
     expect(readFileSync(packed('usr/share/many')).equals(readFileSync(join(tree(), 'usr/share/many')))).toBe(true);
+  });
+});
+
+describe.skipIf(!able)('a program that fails while a cpio archive is made', () => {
+  afterEach(() => vi.unstubAllEnvs());
+  it.each([
+    ['the compressor, in the middle', 'zstd', 'head -c 1000 >/dev/null; echo "no room" >&2; exit 70', 'no room'],
+    ['the compressor, at once', 'zstd', 'echo "no room" >&2; exit 70', 'no room'],
+    ['cpio, before it writes', 'cpio', 'case "$*" in *--directory=*/rootimg*) echo "gone" >&2; exit 2 ;; esac', 'gone'],
+    [
+      'cpio, in the middle',
+      'cpio',
+      'case "$*" in *--directory=*/rootimg*) "$real" "$@"; echo "gone" >&2; exit 2 ;; esac',
+      'gone',
+    ],
+  ])('%s: it is heard, and nothing waits for it', async (_, name, lines, message) => {
+    put('usr/share/many', 'one line of many\n'.repeat(600_000));
+    const bin = join(folder, 'bin');
+    mkdirSync(bin);
+    const real = which(name) ?? '';
+    writeFileSync(join(bin, name), `#!/bin/sh\nreal=${real}\n${lines}\nexec "$real" "$@"\n`, { mode: 0o755 });
+    vi.stubEnv('PATH', `${bin}:${process.env['PATH'] ?? ''}`);
+    const failure = await made(nothing, 'cpio', [], '', '', 'zstd').then(() => undefined, String);
+    expect(failure).toContain(message);
+    expect(existsSync(join(folder, 'work/image'))).toBe(false);
   });
 });
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -7,18 +7,15 @@ import { HostlerError } from '../errors/error.ts';
 import { replaceFile } from '../files/durable.ts';
 import type { TlsIdentity } from '../identity/tls.ts';
 import { isAlive, processesWith, startTimeOf } from '../process/alive.ts';
-import { startDetached } from '../process/detached.ts';
+import { KeptProgram, type Started } from '../process/kept.ts';
 import { installHint } from '../process/hints.ts';
 import { which } from '../process/which.ts';
 import { pause } from '../session/signals.ts';
 import { type BrokerSettings, renderBroker } from './config.ts';
 
-/** Milliseconds: between two starts of a broker that dies, until it must listen, and until it is stopped by force. */
-const firstPause = 500;
-const longestPause = 30_000;
+/** Milliseconds: between two starts of a broker that dies; until it must listen, and until a stray one is ended by force. */
+const pauses = [500, 30_000] as const;
 const patience = 15_000;
-/** A broker that lived so long had started well. */
-const healthy = 30_000;
 const daily = 24 * 3600_000;
 
 export interface BrokerOptions extends Omit<BrokerSettings, 'tls' | 'store' | 'accounts' | 'leafRemote'> {
@@ -47,9 +44,7 @@ export interface BrokerLog {
 
 const ownAdvice = { missing: 'or leave --nats away', taken: 'Choose another --nats-listen' };
 
-interface Started {
-  readonly pid: number;
-  readonly startTime: string;
+interface Noted extends Started {
   /** Of the configuration that it was started with. */
   readonly digest: string;
 }
@@ -60,24 +55,30 @@ interface Started {
  */
 export class Broker {
   readonly #options: BrokerOptions;
-  readonly #program: string;
-  readonly #digest: string;
-  readonly #stopping = new AbortController();
-  readonly #running: Promise<void>;
+  readonly #kept: KeptProgram;
   readonly #daily: NodeJS.Timeout;
-  #pid = 0;
   #renewAt: number;
 
-  private constructor(options: BrokerOptions, program: string, written: Written, earlier: Started | undefined) {
+  private constructor(options: BrokerOptions, program: string, written: Written, earlier: Noted | undefined) {
     this.#options = options;
-    this.#program = program;
-    this.#digest = written.digest;
     this.#renewAt = written.renewAt;
     this.#daily = setInterval(() => {
       if (Date.now() > this.#renewAt)
         this.renew().catch((err: unknown) => options.log.error({ err }, "cannot renew the broker's certificate"));
     }, daily).unref();
-    this.#running = this.#keep(earlier);
+    const { folder, log } = options;
+    if (earlier !== undefined) log.info({ pid: earlier.pid }, 'the broker of before goes on');
+    this.#kept = new KeptProgram({
+      pidFile: pidFile(folder),
+      pidMode: 0o600,
+      note: { digest: written.digest },
+      log: logFile(folder),
+      pauses,
+      earlier,
+      command: () => ({ program, args: ['-c', configuration(folder)], env: {} }),
+      ended: (how, seconds) =>
+        log.error({ how, seconds }, `the broker ended (${how}); it is started again. See ${logFile(folder)}`),
+    });
   }
 
   /** Resolves when it listens. Throws `failed_precondition` when there is no nats-server or it does not start. */
@@ -110,75 +111,18 @@ export class Broker {
 
   /** The process id; 0 between two lives. */
   get pid(): number {
-    return this.#pid;
+    return this.#kept.pid;
   }
 
   /** A new certificate, for connections from now on; those that are open stay. */
   async renew(): Promise<void> {
     this.#renewAt = (await writeConfiguration(this.#options)).renewAt;
-    this.#signal('SIGHUP');
+    this.#kept.signal('SIGHUP');
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#daily);
-    this.#stopping.abort();
-    this.#signal('SIGTERM');
-    const forced = setTimeout(() => this.#signal('SIGKILL'), patience);
-    await this.#running;
-    clearTimeout(forced);
-  }
-
-  #isStopped(): boolean {
-    return this.#stopping.signal.aborted;
-  }
-
-  #signal(signal: NodeJS.Signals): void {
-    try {
-      if (this.#pid > 0) process.kill(this.#pid, signal);
-    } catch {
-      // It is gone already.
-    }
-  }
-
-  async #keep(earlier: Started | undefined): Promise<void> {
-    const { log, folder } = this.#options;
-    if (earlier !== undefined) {
-      log.info({ pid: earlier.pid }, 'the broker of before goes on');
-      this.#pid = earlier.pid;
-      while (isAlive(earlier.pid, earlier.startTime))
-        await pause(this.#isStopped() ? 50 : 500, new AbortController().signal);
-      this.#pid = 0;
-    }
-    for (let wait = firstPause; !this.#isStopped(); wait = Math.min(longestPause, wait * 2)) {
-      const began = Date.now();
-      const how = await this.#once().catch((error: unknown) =>
-        error instanceof Error ? error.message : String(error),
-      );
-      rmSync(join(folder, 'nats-server.pid'), { force: true });
-      if (this.#isStopped()) return;
-      if (Date.now() - began > healthy) wait = firstPause;
-      log.error(
-        { how, seconds: wait / 1000 },
-        `the broker ended (${how}); it is started again. See ${logFile(folder)}`,
-      );
-      await pause(wait, this.#stopping.signal);
-    }
-  }
-
-  async #once(): Promise<string> {
-    const { folder } = this.#options;
-    const output = openSync(logFile(folder), 'a', 0o600);
-    try {
-      const server = await startDetached(this.#program, ['-c', configuration(folder)], { cwd: '/', output, env: {} });
-      this.#pid = server.pid;
-      const started: Started = { pid: server.pid, startTime: server.startTime ?? '', digest: this.#digest };
-      writeFileSync(join(folder, 'nats-server.pid'), JSON.stringify(started), { mode: 0o600 });
-      if (this.#isStopped()) this.#signal('SIGTERM');
-      return await server.ended;
-    } finally {
-      this.#pid = 0;
-      closeSync(output);
-    }
+    await this.#kept.stop();
   }
 
   async #listens(): Promise<void> {
@@ -192,13 +136,17 @@ export class Broker {
           `The broker does not listen on ${where}: ${lastLine(logFile(folder))} (more in ${logFile(folder)})`,
         );
       }
-      await pause(50, this.#stopping.signal);
+      await pause(50, this.#kept.stopping);
     }
   }
 }
 
 function configuration(folder: string): string {
   return join(folder, 'nats-server.conf');
+}
+
+function pidFile(folder: string): string {
+  return join(folder, 'nats-server.pid');
 }
 
 function logFile(folder: string): string {
@@ -252,9 +200,9 @@ async function writeConfiguration(options: BrokerOptions): Promise<Written> {
   return { digest, renewAt: identity.expiresAt - (identity.expiresAt - Date.now()) / 3 };
 }
 
-function readStarted(folder: string): Started | undefined {
+function readStarted(folder: string): Noted | undefined {
   try {
-    const started = JSON.parse(readFileSync(join(folder, 'nats-server.pid'), 'utf8')) as Started;
+    const started = JSON.parse(readFileSync(pidFile(folder), 'utf8')) as Noted;
     return isAlive(started.pid, started.startTime) ? started : undefined;
   } catch {
     // None, or one that was torn: nothing to take over.

@@ -12,6 +12,7 @@ import type { Step, Verb } from '../../shared/verb/verb.ts';
 import type { View } from '../../shared/verb/view.ts';
 import { beginClassic, classicHeard, isClassicState, type ClassicState } from './image/capture-classic.ts';
 import { beginDiskless, disklessHeard, isDisklessState, type DisklessState } from './image/capture-diskless.ts';
+import { viewsText } from './image/capture-views.ts';
 import { describe, refusal } from './image/description.ts';
 import { chooseStore, versionChanges } from './image/new-version.ts';
 import { cloneFolders } from './image/pack-clone.ts';
@@ -256,12 +257,6 @@ function fetchedText(fetched: Fetched | undefined): string {
   const { files, bytes, whole, passes, quiet } = fetched;
   const noise = quiet ? '' : ' It was never quiet: files that changed while they were read may not fit each other.';
   return `${files} files (${megabytes(bytes)} of ${megabytes(whole)}) came over the line in ${passes} passes.${noise}\n`;
-}
-
-function viewsText(report: TaskReport): string {
-  if (report.outcome !== 'done') return '';
-  const { views } = report.result as { readonly [key: string]: Json };
-  return Array.isArray(views) && views.length > 0 ? `Read: ${views.join('; ')}.\n` : '';
 }
 
 /** One change an object. */

@@ -78,6 +78,10 @@ export async function fills(
       one.plain.push(await together(1, plain));
     }
     const last = new Map<string, number>();
+    const before = process.cpuUsage();
+    last.set('ours1', await together(1, ours));
+    // This process does nothing else meanwhile.
+    const { user, system } = process.cpuUsage(before);
     for (const nodes of several) {
       last.set(`ours${nodes}`, await together(nodes, ours));
       last.set(`plain${nodes}`, await together(nodes, plain));
@@ -88,6 +92,7 @@ export async function fills(
       packedMB: Number((statSync(packed).size / 1e6).toFixed(1)),
       fillSeconds: median(one.ours),
       plainFillSeconds: median(one.plain),
+      serverCpuSecondsOfOneFill: Number(((user + system) / 1e6).toFixed(2)),
       fillRatio: Number((median(one.ours) / median(one.plain)).toFixed(2)),
       lastOfTwoOverOne: ratio('ours2', one.ours),
       lastOfFourOverOne: ratio('ours4', one.ours),

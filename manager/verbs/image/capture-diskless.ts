@@ -8,6 +8,7 @@ import { optionValue, type Asked } from '../../../shared/verb/asked.ts';
 import type { Effect, Json, Report } from '../../../shared/verb/effect.ts';
 import { end, type Step } from '../../../shared/verb/verb.ts';
 import type { View } from '../../../shared/verb/view.ts';
+import { viewsText } from './capture-views.ts';
 import { builderColumn, describe, refusal, words, type Description } from './description.ts';
 import { megabytes } from './text.ts';
 
@@ -32,6 +33,8 @@ export interface DisklessState {
   readonly rootimgdir: string;
   readonly open: readonly string[];
   readonly failure: string;
+  /** How each file system was read, when the node has told. */
+  readonly views?: string;
   readonly done: boolean;
   readonly [key: string]: Json;
 }
@@ -114,7 +117,10 @@ export function disklessHeard(state: DisklessState, report: Report, known: View)
     return report.outcome === 'conflict'
       ? end(failure(state, report.message))
       : end(
-          { do: 'say', text: `Done.\nThe osimage is ${state.image}; packimage ${state.image} makes it bootable.\n` },
+          {
+            do: 'say',
+            text: `Done.\n${state.views ?? ''}The osimage is ${state.image}; packimage ${state.image} makes it bootable.\n`,
+          },
           { do: 'done', exit: 0 },
         );
   if (report.about !== 'task') return { state, effects: [] };
@@ -230,7 +236,7 @@ function fetched(state: DisklessState, report: TaskReport, known: View): Step<Di
   if (report.key === 'fetch' && report.outcome === 'done')
     return made({ ...state, open, done: true }, report.result as unknown as CaptureDisklessResult, report.agent, known);
   const failed = state.failure === '' && report.outcome !== 'done' && !state.done ? report.message : state.failure;
-  const next = { ...state, open, failure: failed };
+  const next = { ...state, open, failure: failed, ...(report.key === 'send' && { views: viewsText(report) }) };
   const [other] = open;
   if (failed !== '' && other === undefined) return end(failure(state, failed));
   const stop: Effect[] =

@@ -229,7 +229,9 @@ describe('imgcapture -t diskless', () => {
     });
     expect(send).toMatchObject({ kind: 'capture-send', on: { agent: 'golden' } });
     const result = { kernelver: '6.1', packages: 3, bytes: 5e6, received: 1e6, exlist: '' };
-    const third = imgcapture.on?.(second?.state ?? null, done('fetch', 'images', result), known);
+    const views = { connections: 2, views: ['/ from a snapshot of LVM', '/boot in passes'] };
+    const read = imgcapture.on?.(second?.state ?? null, done('send', 'golden', views), known);
+    const third = imgcapture.on?.(read?.state ?? null, done('fetch', 'images', result), known);
     expect(third?.effects.find((effect) => effect.do === 'commit')?.changes[0]?.values).toMatchObject({
       'osimage.provmethod': 'netboot',
       'osimage.profile': 'login',
@@ -241,7 +243,7 @@ describe('imgcapture -t diskless', () => {
       { about: 'commit', key: 'defined', outcome: 'done', revision: 3 },
       known,
     );
-    expect(said(last?.effects ?? [])).toMatch(/^Done\.\n/);
+    expect(said(last?.effects ?? [])).toMatch(/^Done\.\nRead: \/ from a snapshot of LVM; \/boot in passes\.\n/);
   });
 
   it('refuses an osimage of another release, before anything is fetched', () => {

@@ -105,8 +105,10 @@ async function file(
     sendText(response, 404, 'no node boots this file\n');
     return;
   }
+  // A socket whose other end has gone, as it does after the last byte, does not say any more who that was.
+  const from = request.socket.remoteAddress;
   const sent = await sendFile(request, response, parts.blobs.path(digest), { tag: digest });
-  const found = lookup.byAddress(request.socket.remoteAddress);
+  const found = lookup.byAddress(from);
   const mac = found?.node.macs[0];
   if (found && mac !== undefined && found.profile.kernel === digest && sent > 0) {
     await parts.boots.saw({ mac: parts.boots.latestOf(found.node.macs) ?? mac, node: found.name }, stage('kernel'));

@@ -31,7 +31,8 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the same inputs' : `the 
       script,
       [
         '#!/bin/sh',
-        'mount -t proc proc "$1/proc"',
+        'mount -t tmpfs tmp "$1/tmp"',
+        '[ -z "${LATER_LIBRARY-}" ] || cp "$LATER_LIBRARY" "$1/tmp/later.so"',
         'echo "here $(date +%F)"',
         'echo "inside $(chroot "$1" date +%F)"',
         'chroot "$1" useradd --system made-by-script',

@@ -15,29 +15,30 @@ export async function fakeTimeLibrary(): Promise<string | undefined> {
 /**
  * An environment for image tasks whose programs, and the scripts of packages inside of trees at `seenAt`, live 400 days
  * later than this machine: what mmdebstrap, apt, dpkg, postinstall scripts and mksquashfs are told of the time, and the
- * times that they give to files. The task itself and the kernel stay today.
+ * times that they give to files. The task itself and the kernel stay today. A postinstall script that wants it for the
+ * programs of the image too copies `$LATER_LIBRARY` to `tmp/later.so` there.
  */
 export function laterBy400Days(folder: string, library: string, seenAt: string): Record<string, string> {
   const bin = join(folder, 'bin');
   mkdirSync(bin, { recursive: true });
-  const wrap = (name: string, lines: readonly string[], libraries: readonly string[]): void => {
-    const file = join(bin, name);
+  // The library has to be found on this machine, in the tree that mmdebstrap makes, and in the /tmp that a stage mounts.
+  const libraries = [library, '/later/later.so', '/tmp/later.so'];
+  const wrap = (name: string, lines: readonly string[], call = '"$@"'): void => {
     const told = [
-      `export FAKETIME=+${days}d NO_FAKE_STAT=1 FAKE_UTIME=0 DONT_FAKE_MONOTONIC=1`,
+      `export FAKETIME=+${days}d NO_FAKE_STAT=1 FAKE_UTIME=0 DONT_FAKE_MONOTONIC=1 LATER_LIBRARY=${library}`,
       `export LD_PRELOAD="${libraries.join(' ')}"`,
     ];
-    writeFileSync(file, ['#!/bin/sh', ...lines, ...told, `exec ${which(name) ?? name} "$@"`, ''].join('\n'));
+    const file = join(bin, name);
+    writeFileSync(file, ['#!/bin/sh', ...lines, ...told, `exec ${which(name) ?? name} ${call}`, ''].join('\n'));
     chmodSync(file, 0o755);
   };
-  // Every program that works in a tree is begun with it. The library must be found in the tree too: there in the /tmp
-  // that a stage mounts, or by way of process 1 of its name space.
-  const inTree = `${seenAt}/tmp/later.so`;
-  const bring = `mountpoint -q ${seenAt}/tmp && cp ${library} ${inTree}`;
-  wrap(
-    'setpriv',
-    [`for word; do case $word in --mount=/proc/*) nsenter "$word" -- sh -c '${bring}' ;; esac; done`],
-    [library, '/tmp/later.so', `/proc/1/root${library}`],
-  );
-  wrap('mksquashfs', [], [library]);
+  // Every program that works in a tree is begun with it.
+  const bring = `mountpoint -q ${seenAt}/tmp && cp ${library} ${seenAt}/tmp/later.so`;
+  wrap('setpriv', [`for word; do case $word in --mount=/proc/*) nsenter "$word" -- sh -c '${bring}' ;; esac; done`]);
+  // usrmerge takes what programs load to another place, unless it lies behind a link.
+  const into = `mkdir "$1/usr/later" && cp ${library} "$1/usr/later/later.so" && ln -s usr/later "$1/later"`;
+  const hooks = [`--extract-hook='${into}'`, `--customize-hook='rm -r "$1/later" "$1/usr/later"'`];
+  wrap('mmdebstrap', [], `${hooks.join(' ')} "$@"`);
+  wrap('mksquashfs', []);
   return { PATH: `${bin}:${process.env['PATH'] ?? ''}` };
 }

@@ -49,17 +49,24 @@ export const squashfsOptions: Readonly<Record<string, readonly string[]>> = {
   lz4: ['-comp', 'lz4'],
 };
 
-const processes = String(Math.max(2, availableParallelism()));
+type Compressors = Readonly<Record<ImagePackSpec['compress'], readonly [program: string, ...args: string[]]>>;
 
-/** Without name and time in the header; on all processors where the program can. */
-const compressors: Readonly<Record<ImagePackSpec['compress'], readonly [program: string, ...args: string[]]>> = {
-  gzip: ['gzip', '-n', '-c'],
-  // With one process, some would not cut their input into blocks, and the bytes would be others.
-  pigz: ['pigz', '-n', '-p', processes, '-c'],
-  xz: ['xz', '-T', processes, '--block-size=16MiB', '-c'],
-  zstd: ['zstd', '-q', '-3', `-T${processes}`, '-c'],
-  lz4: ['lz4', '-q', '-c'],
-};
+/**
+ * Without name and time in the header; on that many processors where the program can. How many says nothing of the bytes:
+ * it is two at least, for with one some programs would not cut their input into blocks.
+ */
+export function compressorsOn(processors: number): Compressors {
+  const processes = String(Math.max(2, processors));
+  return {
+    gzip: ['gzip', '-n', '-c'],
+    pigz: ['pigz', '-n', '-p', processes, '-c'],
+    xz: ['xz', '-T', processes, '--block-size=16MiB', '-c'],
+    zstd: ['zstd', '-q', '-3', `-T${processes}`, '-c'],
+    lz4: ['lz4', '-q', '-c'],
+  };
+}
+
+const compressors = compressorsOn(availableParallelism());
 
 /** The programs that a method needs. */
 export function archiveTools(method: ImagePackSpec['method'], compress: ImagePackSpec['compress']): string[] {

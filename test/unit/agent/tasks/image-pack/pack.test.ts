@@ -17,7 +17,13 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { passwordHash } from '../../../../../agent/tasks/image-pack/accounts.ts';
 import { Additions } from '../../../../../agent/tasks/image-pack/additions.ts';
-import { pack, productName, productPattern } from '../../../../../agent/tasks/image-pack/archive.ts';
+import {
+  compressorsOn,
+  pack,
+  productName,
+  productPattern,
+  squashfsOptions,
+} from '../../../../../agent/tasks/image-pack/archive.ts';
 import { compile, exclusionTest } from '../../../../../agent/tasks/image-pack/exlist.ts';
 import { hardLinked } from '../../../../../agent/tasks/image-pack/hard-linked.ts';
 import { survey, type Survey } from '../../../../../agent/tasks/image-pack/survey.ts';
@@ -236,6 +242,43 @@ describe.skipIf(!able)('an archive', () => {
     expect((await pack()).equals(first)).toBe(true);
     expect(readFileSync(packed('usr/share/many')).equals(readFileSync(join(tree(), 'usr/share/many')))).toBe(true);
   });
+});
+
+describe.skipIf(!able)('how many processors pack', () => {
+  beforeEach(() => {
+    // More than a block of each, which is not the same all through, and quick to compress.
+    const pieces = Array.from({ length: 36 }, (_, at) => `piece ${at}\n`.repeat(100).padEnd(1 << 20, '\0'));
+    put('usr/share/many', pieces.join(''));
+    for (let file = 0; file < 50; file += 1) put(`usr/share/small/${file}`, `small ${file}\n`.repeat(500 * file));
+  });
+
+  it.each(['pigz', 'xz', 'zstd', 'gzip', 'lz4'] as const)(
+    'does not show in what %s makes',
+    async (compress) => {
+      if (which(compress) === undefined) return;
+      const bytes = async (processors: number): Promise<Buffer> => {
+        const [program, ...args] = compressorsOn(processors)[compress];
+        const line = '"$@" <"$file" >"$out"';
+        const env = { file: join(tree(), 'usr/share/many'), out: join(folder, 'out') };
+        await run('sh', ['-c', line, 'sh', program, ...args], { env });
+        return readFileSync(env.out);
+      };
+      const one = await bytes(1);
+      for (const processors of [2, 3, 8]) expect((await bytes(processors)).equals(one)).toBe(true);
+    },
+    60_000,
+  );
+
+  it('does not show in a squashfs', async () => {
+    const bytes = async (processors: string): Promise<Buffer> => {
+      const out = join(folder, `out.${processors}`);
+      const options = ['-noappend', '-no-progress', '-mkfs-time', String(when), '-processors', processors];
+      await run('mksquashfs', [tree(), out, ...options, ...(squashfsOptions['zstd'] ?? [])]);
+      return readFileSync(out);
+    };
+    const one = await bytes('1');
+    for (const processors of ['2', '5']) expect((await bytes(processors)).equals(one)).toBe(true);
+  }, 60_000);
 });
 
 describe.skipIf(!able)('a program that fails while a cpio archive is made', () => {

@@ -53,13 +53,13 @@ async function capture(kind: GoldenKind, folder: string): Promise<void> {
   try {
     const { disks } = await startGolden(lab, 'golden', kind, 'ata');
     await eventually('the golden client is connected', () => lab.connected('golden'), {
-      timeoutMs: 300_000,
+      timeoutMs: 600_000,
       everyMs: 1000,
     });
-    const said = await lab.runFor(900_000, 'imgcapture', 'golden', '-t', 'sysclone', '-o', 'img');
+    const said = await lab.runFor(1_200_000, 'imgcapture', 'golden', '-t', 'sysclone', '-o', 'img');
     const missing = views[kind].filter((view) => !said.includes(view));
     if (missing.length > 0) throw new Error(`imgcapture does not say ${missing.join(', ')}:\n${said}`);
-    if (!(await lab.shutDown('golden'))) throw new Error('the golden client did not shut down in order');
+    if (!(await lab.shutDown('golden', 300_000))) throw new Error('the golden client did not shut down in order');
     const fresh = `${folder}.${process.pid}`;
     await rm(fresh, { recursive: true, force: true });
     await mkdir(fresh, { recursive: true, mode: 0o700 });

@@ -35,8 +35,8 @@ export async function capturedGolden(kind: GoldenKind): Promise<Captured> {
   const kept = await goldenDisks(kind);
   const digest = createHash('sha256').update(JSON.stringify(kept));
   for (const folder of codeOf) {
-    const inside = await readdir(join(root, folder), { recursive: true });
-    for (const name of inside.filter((one) => one.endsWith('.ts')).sort())
+    const names = (await readdir(join(root, folder), { recursive: true })).sort();
+    for (const name of names.filter((one) => one.endsWith('.ts')))
       digest.update(await readFile(join(root, folder, name)));
   }
   const folder = join(testCache, `captured-${kind}-${digest.digest('hex').slice(0, 12)}`);

@@ -227,6 +227,11 @@ describe.skipIf(!possible || !/^ID=debian$/m.test(releaseText))('a service node 
     };
     await server.reset();
     await booted('sn01', server, before.server);
+    const script = `http://${ServiceRack.net}.1/boot/52-54-00-78-00-02.ipxe`;
+    const [curl = '', ...args] = rack.beside(['curl', '-sf', '-m', '5', script]);
+    const served = async (): Promise<boolean> =>
+      (await run(curl, args, { allowExit: 'any' })).stdout.includes('kernel http');
+    await eventually('it serves again', served, { timeoutMs: 300_000, everyMs: 1000 });
     await node.reset();
     await booted('n01', node, before.node);
   });

@@ -254,9 +254,13 @@ function keep(state: State, report: Extract<TaskReport, { outcome: 'done' }>, kn
 
 function fetchedText(fetched: Fetched | undefined): string {
   if (fetched === undefined) return '';
-  const { files, bytes, whole, passes, quiet } = fetched;
+  const { files, bytes, whole, passes, quiet, edited } = fetched;
+  const kept =
+    edited === undefined
+      ? ''
+      : `The tree had edits that no version has (${edited.paths.join(', ')}): it is kept as ${edited.folder} until the next one. packimage before a capture makes a version of them.\n`;
   const noise = quiet ? '' : ' It was never quiet: files that changed while they were read may not fit each other.';
-  return `${files} files (${megabytes(bytes)} of ${megabytes(whole)}) came over the line in ${passes} passes.${noise}\n`;
+  return `${files} files (${megabytes(bytes)} of ${megabytes(whole)}) came over the line in ${passes} passes.${noise}\n${kept}`;
 }
 
 /** One change an object. */

@@ -46,6 +46,8 @@ export interface Fetched {
   readonly passes: number;
   /** False: something changed in every pass. */
   readonly quiet: boolean;
+  /** The work tree that was there had edits that no version has, in these paths (the first few): it is kept there. */
+  readonly edited?: { readonly paths: readonly string[]; readonly folder: string };
 }
 
 /** On the agent that keeps images. The result is an ImagePackResult (./image-pack.ts). */

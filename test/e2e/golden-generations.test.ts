@@ -178,6 +178,17 @@ describe('hostler image', { timeout: 120_000 }, () => {
     expect(facts.image).toBe('img');
   });
 
+  it('keeps a tree with edits that no version has when a capture takes its place, and says so', async () => {
+    const before = (await ends.capture('c1'.repeat(16), mounts())).result;
+    expect(before.capture.edited).toBeUndefined();
+    await appendFile(join(ends.tree, 'srv/new'), 'only here\n');
+    const { result } = await ends.capture('c2'.repeat(16), mounts());
+    const folder = join(ends.dir, 'sysclone/images/.img.edited');
+    expect(result.capture.edited).toEqual({ paths: ['srv/new'], folder });
+    expect(await readFile(join(folder, 'srv/new'), 'utf8')).toContain('only here');
+    expect(await readFile(join(ends.tree, 'srv/new'), 'utf8')).toBe('new\n');
+  });
+
   it('keeps no tree of a version that the store has no more', async () => {
     await new BlobStore(join(ends.dir, 'images')).remove(first.root.digest);
     await writeFile(join(ends.tree, 'srv/more'), 'x');

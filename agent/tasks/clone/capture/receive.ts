@@ -12,6 +12,7 @@ import type { TaskContext, TaskKind } from '../../types.ts';
 import { keepGeneration, makeWorkTree, newestTree, putWorkTree, workTreeIn } from '../generations/keep.ts';
 import { mendWorkTree } from '../generations/pack.ts';
 import { goldenPlaces } from '../generations/places.ts';
+import { editsOf } from '../generations/use.ts';
 import { packTree } from '../pack-tree.ts';
 import { writeSystemImagerFiles } from '../systemimager/files.ts';
 import { fetchMachine } from './fetch.ts';
@@ -51,8 +52,11 @@ async function receive(spec: CaptureReceiveSpec, context: TaskContext) {
   await writeSystemImagerFiles(folder, spec.tree, spec);
   const pack = (signal: AbortSignal) =>
     packTree({ ...spec, layout: spec.layoutFile, netdrivers: [] }, { ...context, signal }, folder);
-  const copy = (signal: AbortSignal) => makeWorkTree(places, folder, 'work', { signal });
-  const [result, made] = await both(pack, copy, context.signal).catch(async (error: unknown) => {
+  const copy = async (signal: AbortSignal) => ({
+    made: await makeWorkTree(places, folder, 'work', { signal }),
+    edits: (await editsOf(places, 5, { signal })) ?? [],
+  });
+  const [result, { made, edits }] = await both(pack, copy, context.signal).catch(async (error: unknown) => {
     // Half a tree helps nobody, and there may be no room for it; what was fetched is kept.
     await removeTree(workTreeIn(places, 'work'));
     throw error;
@@ -60,9 +64,10 @@ async function receive(spec: CaptureReceiveSpec, context: TaskContext) {
   // The tree is whole before it has its name, and nobody is reading the one before.
   await withLock(places.treeLock, 'wait', context.signal, async () => {
     const generation = await keepGeneration(places, folder, result, context);
-    await putWorkTree(places, generation, context, made);
+    await putWorkTree(places, generation, context, made, edits.length === 0 ? undefined : places.edited);
   });
-  return { ...result, capture: { ...fetched } };
+  const edited = { paths: edits, folder: places.edited };
+  return { ...result, capture: { ...fetched, ...(edits.length > 0 && { edited }) } };
 }
 
 /** Two pieces of work at once, each of which keeps one core busy. When one fails the other is stopped, and waited for. */

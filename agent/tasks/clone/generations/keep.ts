@@ -66,13 +66,15 @@ export async function makeWorkTree(
 }
 
 /**
- * The work tree becomes that generation, by one rename. `made`: made of its tree already. Under the tree lock.
+ * The work tree becomes that generation, by one rename. `made`: made of its tree already; `aside`: where the tree that
+ * was there stays, for somebody edited it. Under the tree lock.
  */
 export async function putWorkTree(
   places: GoldenPlaces,
   generation: Generation,
   context: Pick<TaskContext, 'signal'>,
   made?: string,
+  aside?: string,
 ): Promise<void> {
   const { tree } = places;
   const old = `${places.growing}.old`;
@@ -87,5 +89,9 @@ export async function putWorkTree(
   if (await isThere(tree)) await rename(tree, old);
   await rename(next, tree);
   await replaceFile(workRecord(places), `${JSON.stringify(generation)}\n`, 0o600);
-  await removeTree(old);
+  if (aside === undefined) await removeTree(old);
+  else {
+    await removeTree(aside);
+    await rename(old, aside);
+  }
 }

@@ -18,6 +18,8 @@ export interface GoldenPlaces {
   /** Grows here while the work tree is packed. */
   readonly packing: string;
   readonly generations: string;
+  /** A work tree with edits that no version has, kept aside when a capture took its place. */
+  readonly edited: string;
   /** Only one capture at a time. */
   readonly captureLock: string;
   /** Held alone by who swaps trees, shared by who reads one. */
@@ -33,6 +35,7 @@ export function goldenPlaces(tree: string): GoldenPlaces {
     growing: join(images, `.${image}.capture`),
     packing: join(images, `.${image}.packing`),
     generations: join(images, '.generations', image),
+    edited: join(images, `.${image}.edited`),
     captureLock: join(images, `.${image}.capture.lock`),
     treeLock: join(images, `.${image}.tree.lock`),
   };

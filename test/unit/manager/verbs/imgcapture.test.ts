@@ -157,6 +157,20 @@ describe('imgcapture', () => {
     expect(said(last?.effects ?? [])).toMatch(/^The osimage definition for img was created.\n/);
   });
 
+  it('says what came, whether the machine was quiet, and where a tree with edits is kept', () => {
+    const known = view();
+    const { second } = running(known);
+    const edited = { paths: ['srv/new', 'etc/motd'], folder: '/install/sysclone/images/.img.edited' };
+    const capture = { files: 3, bytes: 2e6, whole: 9e8, passes: 4, quiet: false, edited };
+    const third = imgcapture.on?.(second.state, done('receive', 'images', { ...packed, capture }), known);
+    const commit = { about: 'commit', key: 'kept', outcome: 'done', revision: 2 } as const;
+    const text = said(imgcapture.on?.(third?.state ?? null, commit, known).effects ?? []);
+    expect(text).toContain('3 files (2 MB of 900 MB) came over the line in 4 passes. It was never quiet');
+    expect(text).toContain(
+      'edits that no version has (srv/new, etc/motd): it is kept as /install/sysclone/images/.img.edited',
+    );
+  });
+
   it('puts trees, scripts and layout below the place that is given', () => {
     const known = view();
     const first = start(known, ['golden'], { osimage: ['img'], location: ['/srv/golden'] });

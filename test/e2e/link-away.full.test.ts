@@ -44,6 +44,8 @@ async function take(lab: HubAndRelay, gone: Gone): Promise<() => Promise<void>> 
   if (withBroker) renameSync(file, `${file}.away`);
   if (withBroker) await lab.killBroker();
   if (gone !== 'the broker') await lab.manager.kill();
+  const outside = lab.broker ?? lab.manager.address;
+  await until('nobody answers', async () => !(await answers(outside)), 20);
   return async () => {
     if (withBroker) renameSync(`${file}.away`, file);
     if (gone !== 'the broker') await lab.manager.up();

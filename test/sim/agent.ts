@@ -59,8 +59,11 @@ export interface SimAgentOptions {
 export class SimSpool {
   /** Every task that came, with how often it was begun: never more than once. */
   readonly begun = new Map<string, number>();
-  /** By task; `result` is the number of its report, 0 while there is none. */
-  readonly open = new Map<string, { readonly task: Task & { readonly id: string }; state: string; result: number }>();
+  /** By task; `startedAt`: when it began, however often the agent's process did; `result`: the number of its report, 0 while there is none. */
+  readonly open = new Map<
+    string,
+    { readonly task: Task & { readonly id: string }; readonly startedAt: number; state: string; result: number }
+  >();
 }
 
 /** An agent without task processes: link, outbox and certificate are the real ones, the spool is memory. */
@@ -139,7 +142,7 @@ export class SimAgent {
         // What a spool does: a task id seen in this life is not run twice.
         if (this.spool.begun.has(id)) return;
         this.spool.begun.set(id, 1);
-        this.spool.open.set(id, { task: { ...task, id }, state: 'accepted', result: 0 });
+        this.spool.open.set(id, { task: { ...task, id }, startedAt: Date.now(), state: 'accepted', result: 0 });
         this.#begin({ ...task, id });
       },
       cancel: (id, reason) => void this.cancelled.set(id, reason),
@@ -166,7 +169,7 @@ export class SimAgent {
   }
 
   async #do(task: Task & { readonly id: string }): Promise<void> {
-    const startedAt = Date.now();
+    const startedAt = this.spool.open.get(task.id)?.startedAt ?? Date.now();
     await this.link.report({ started: { id: task.id, at: startedAt } });
     const result = (await this.#options.work?.(this, task)) ?? { ok: true };
     const text = JSON.stringify(result);

@@ -6,6 +6,7 @@ import { type SimBroker, startBroker } from './broker.ts';
 import { SimEngine, until } from './engine.ts';
 import { type GivenTask, Journal, readJournal } from './journal.ts';
 import { SimManager } from './manager.ts';
+import { define, installAgain, installedBy } from './reinstall.ts';
 
 /**
  * A manager with nothing but a fleet, in a process of its own, for measurements and faults. What it was asked to give and
@@ -116,34 +117,7 @@ async function round(): Promise<{ milliseconds: number; tasks: number }> {
   return { milliseconds: performance.now() - started, tasks: agents.length };
 }
 
-const administrator = { user: 'root', command: 'nodeset', correlation: 'sim', at: 0 };
-
-function define(nodes: readonly { readonly name: string; readonly currstate: string }[]): Promise<unknown> {
-  const values = (name: string, currstate: string) => ({ 'nodelist.node': name, 'chain.currstate': currstate });
-  const changes = nodes.map(({ name, currstate }) => ({ type: 'node', name, values: values(name, currstate) }));
-  return registry.commit(administrator, changes);
-}
-
-/** Whatever was installed is to be installed again at once: that it was told twice would show as another revision. */
-async function installAgain(from: number): Promise<void> {
-  for await (const { command, correlation } of registry.watch({ type: 'node', from }, new AbortController().signal))
-    if (command === 'installed') await define([{ name: correlation, currstate: 'sysclone x' }]);
-}
-const before = registry.view.revision;
-await define(
-  [...registry.view.rows('node')].flatMap(([name, row]) =>
-    row['chain.currstate'] === 'boot' ? [{ name, currstate: 'sysclone x' }] : [],
-  ),
-);
-installAgain(before + 1).catch((error: unknown) => process.stderr.write(`nobody installs again: ${String(error)}\n`));
-
-/** Who said which nodes were installed, in the order in which that counted. */
-async function installations(): Promise<{ agent: string; node: string }[]> {
-  const found: { agent: string; node: string }[] = [];
-  for await (const { user, command, correlation } of registry.history({ from: 1 }))
-    if (command === 'installed') found.push({ agent: user.replace(/^agent:/, ''), node: correlation });
-  return found;
-}
+await installAgain(registry, new AbortController().signal);
 
 async function answer(asked: Ask): Promise<unknown> {
   switch (asked.ask) {
@@ -161,9 +135,9 @@ async function answer(asked: Ask): Promise<unknown> {
     case 'give':
       return give(asked.tasks);
     case 'define':
-      return define(asked.nodes);
+      return define(registry, asked.nodes);
     case 'installations':
-      return installations();
+      return installedBy(registry);
     case 'reported':
       return [...registry.view.reportedRows(asked.type)];
     case 'ended':

@@ -16,7 +16,8 @@ export const mostReports = 6_000;
 const numbersOfNode = 6;
 /** One boot: each stage that is lost, and each that nobody told of, shows at the end. */
 const boot = ['loader', 'kernel', 'switched', 'booted'] as const;
-const installing = 'sysclone x';
+/** What nodeset has asked for of a node that is to be installed. */
+export const installing = 'sysclone x';
 
 const kindOf = (number: number): 'facts' | 'installed' | 'boot' =>
   number % 10 === 0 ? 'facts' : number % 3 === 0 ? 'installed' : 'boot';
@@ -46,9 +47,9 @@ function stageOf(number: number): string {
 }
 
 /** All nodes that an agent may speak of, with what nodeset asked for. */
-export function nodesOf(agent: string): { readonly name: string; readonly currstate: string }[] {
+export function nodesOf(agent: string, most = mostReports): { readonly name: string; readonly currstate: string }[] {
   const nodes = new Map<string, string>();
-  for (let number = 1; number <= mostReports; number++) {
+  for (let number = 1; number <= most; number++) {
     if (kindOf(number) === 'installed') nodes.set(installedNode(agent, number), installing);
     if (kindOf(number) === 'boot') nodes.set(bootedNode(agent, number), 'netboot x');
   }
@@ -89,4 +90,18 @@ export function statesAfter(
     rows.set(node, Object.fromEntries(next));
   }
   return rows;
+}
+
+/** What is known of nodes and, of these agents, of what their reports say of themselves; as the registry shows it. */
+export function statesIn(
+  nodes: Iterable<readonly [name: string, row: Readonly<Record<string, string | undefined>>]>,
+  agents: Iterable<readonly [name: string, row: Readonly<Record<string, string | undefined>>]>,
+  told: ReadonlyMap<string, number>,
+): Map<string, Readonly<Record<string, string | undefined>>> {
+  const states = new Map(nodes);
+  for (const [name, row] of agents) {
+    const store = row['agent.store'];
+    if (told.has(name) && store !== undefined) states.set(name, { 'agent.store': store });
+  }
+  return states;
 }

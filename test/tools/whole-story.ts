@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SimEngine } from '../sim/engine.ts';
-import { type Asked, type Ran, faultsIn, faultsInReports, faultsInStates } from '../sim/history.ts';
+import { type Asked, type Ran, type Report, faultsIn, faultsInReports, faultsInStates } from '../sim/history.ts';
 import { readJournal } from '../sim/journal.ts';
 import type { ManagerChild } from '../sim/manager-child.ts';
-import { installationOf, installations, statesAfter } from '../sim/reports.ts';
+import { installations, statesAfter, statesIn } from '../sim/reports.ts';
 
 /** What became of the tasks of a simulated manager with this home, by what it wrote down. */
 export async function tasksOf(home: string): Promise<{ asked: Asked[]; engine: SimEngine }> {
@@ -37,16 +37,10 @@ export async function reportFaults(
   from: number,
 ): Promise<string[]> {
   const told = new Map([...last].map(([agent, most]) => [agent, installations(most)]));
-  const found = await manager.ask<{ agent: string; node: string }[]>({ ask: 'installations' });
-  const effects = found.map(({ agent, node }) => ({ agent, number: installationOf(agent, node) }));
+  const effects = await manager.ask<Report[]>({ ask: 'installations' });
   const wanted = new Map([...last].flatMap(([agent, most]) => [...statesAfter(agent, most, from)]));
   const nodes = await manager.ask<[string, Record<string, string>][]>({ ask: 'reported', type: 'node' });
   const agents = await manager.ask<[string, Record<string, string>][]>({ ask: 'reported', type: 'agent' });
-  const states = new Map(nodes);
-  for (const [name, row] of agents) {
-    // Of the agent itself only what its reports say.
-    const store = row['agent.store'];
-    if (last.has(name) && store !== undefined) states.set(name, { 'agent.store': store });
-  }
+  const states = statesIn(nodes, agents, last);
   return [...faultsInReports(told, effects), ...faultsInStates(wanted, states)];
 }

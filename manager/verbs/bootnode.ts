@@ -172,6 +172,8 @@ function servesAgain(state: State, report: Extract<Report, { about: 'task' }>): 
   if (report.outcome === 'done') {
     return end({ do: 'say', text: `${state.node}: serves its nodes again\n` }, { do: 'done', exit });
   }
+  // Its next life is told by a bootnode of its own.
+  if (report.outcome === 'lost') return end({ do: 'done', exit: 1 });
   const text = `Error: ${state.node} does not serve its nodes: ${report.message} Mend that, then makedhcp -a.\n`;
   return end({ do: 'say', text, error: true }, { do: 'done', exit: 1 });
 }

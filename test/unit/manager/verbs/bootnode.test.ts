@@ -181,6 +181,7 @@ describe('bootnode', () => {
       { do: 'done', exit: 1 },
     ]);
     expect(ended({ outcome: 'done', result: null }).at(-1)).toEqual({ do: 'done', exit: 0 });
+    expect(ended({ outcome: 'lost', message: 'new life' })).toEqual([{ do: 'done', exit: 1 }]);
   });
 
   it('notes nothing of a node that another agent speaks for, or that is gone', () => {

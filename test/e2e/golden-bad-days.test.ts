@@ -1,4 +1,3 @@
-// Its last moment waited in vain for a connection once in three runs: not in npm test until that is understood.
 // bound: 400 s
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';

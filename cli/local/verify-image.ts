@@ -7,22 +7,17 @@ import { pipeline } from 'node:stream/promises';
 import { HostlerError } from '../../shared/errors/error.ts';
 import { hiddenDigest, imageStatement, isPublicKey, isSigned } from '../../shared/identity/image-statement.ts';
 import { run } from '../../shared/process/run.ts';
+import { bundleNames } from '../../shared/task/image-export.ts';
+import { packedName } from '../../shared/task/image-pack.ts';
 import { managerPlace } from '../connect/place.ts';
 
 interface Manifest {
   readonly image: string;
+  readonly method: string;
+  readonly compress: string;
   readonly nodeFiles: string;
   readonly files: Readonly<Record<string, { readonly digest: string; readonly bytes: number }>>;
 }
-
-/** Files of a bundle, by what the manifest calls them. */
-const names: Readonly<Record<string, string>> = {
-  root: 'rootimg',
-  kernel: 'kernel',
-  initrd: 'initrd-stateless',
-  bom: 'bom.spdx.json',
-};
-const nodeFiles = 'node-files.json';
 
 /**
  * Checks the files of an exported image without asking anybody: each against the manifest, the manifest against the
@@ -63,26 +58,20 @@ async function verifyFolder(folder: string, publicKey: string): Promise<number> 
     problems.push('the signature is not of this key');
   }
   for (const [what, blob] of Object.entries(manifest.files)) {
-    const file = join(folder, fileOf(folder, names[what] ?? what));
+    const name = what === 'root' ? packedName(manifest.method, manifest.compress) : (bundleNames[what] ?? what);
+    const file = join(folder, name);
     const found = await digestOf(file).catch(() => 'nothing');
     if (found !== blob.digest) problems.push(`${basename(file)} is ${found}, the manifest says ${blob.digest}`);
   }
   if (manifest.nodeFiles !== '') {
-    const found = await digestOf(join(folder, nodeFiles)).catch(() => '');
-    if (hiddenDigest(found) !== manifest.nodeFiles) problems.push(`${nodeFiles} is not what the manifest says`);
+    const name = bundleNames['files'] ?? '';
+    const found = await digestOf(join(folder, name)).catch(() => '');
+    if (hiddenDigest(found) !== manifest.nodeFiles) problems.push(`${name} is not what the manifest says`);
   }
   for (const problem of problems) process.stderr.write(`${manifest.image}: ${problem}\n`);
   if (problems.length === 0)
     process.stdout.write(`${manifest.image}@${digest.slice(0, 12)} is whole and signed by ${publicKey}.\n`);
   return problems.length === 0 ? 0 : 1;
-}
-
-/** The root file system has an ending that tells how it was packed. */
-function fileOf(folder: string, name: string): string {
-  const endings = ['', '.sfs', '.cpio.gz', '.cpio.xz', '.tar.gz', '.tar.xz', '.zst'];
-  return (
-    endings.map((ending) => name + ending).find((one) => statSync(join(folder, one), { throwIfNoEntry: false })) ?? name
-  );
 }
 
 function readKey(key: string | undefined): string {

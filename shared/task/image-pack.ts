@@ -83,3 +83,10 @@ export interface ImageManifest {
   readonly tools: Readonly<Record<string, string>>;
   readonly packages: readonly { readonly name: string; readonly version: string; readonly arch: string }[];
 }
+
+const endings: Readonly<Record<string, string>> = { xz: 'xz', zstd: 'zst', lz4: 'lz4' };
+
+/** xCAT's name of the packed file, by method and compression: `rootimg.sfs`, `rootimg.cpio.gz`. */
+export function packedName(method: string, compress: string): string {
+  return method === 'squashfs' ? 'rootimg.sfs' : `rootimg.${method}.${endings[compress] ?? 'gz'}`;
+}

@@ -195,6 +195,15 @@ describe.skipIf(!able)('versions of an image', () => {
     expect(await done('hostler', 'image', 'verify', 'debian12-x86_64-netboot-copy')).toContain('is whole');
   });
 
+  it.each(['zstd', 'lz4', 'pigz', 'xz'])('so does an archive, packed with %s', async (compress) => {
+    await done('packimage', '-m', 'cpio', '-c', compress, image);
+    const bundle = join(folder, `archive.${compress}.tgz`);
+    await done('imgexport', image, bundle);
+    expect(await done('hostler', 'image', 'verify', bundle)).toContain('is whole and signed');
+    expect(await done('imgimport', bundle, '-f', 'archive')).toContain('debian12-x86_64-netboot-archive');
+    expect(await done('hostler', 'image', 'verify', 'debian12-x86_64-netboot-archive')).toContain('is whole');
+  });
+
   it.each([
     ['an absolute path', ['--absolute-names', '/etc/hostname'], 'is an absolute path'],
     ['a way out', ['--absolute-names', '--transform=s,^,../../,', 'list'], 'leads out of the bundle'],

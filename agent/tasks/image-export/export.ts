@@ -12,7 +12,7 @@ import {
 } from '../../../shared/task/image-export.ts';
 import { syncPath } from '../../../shared/files/durable.ts';
 import { needBlob } from '../../store/need-blob.ts';
-import { productName } from '../image-pack/archive.ts';
+import { packedName } from '../../../shared/task/image-pack.ts';
 import { explainingFullDisk } from '../image-tree/disk-full.ts';
 import { absolutePath, plainWord } from '../image-tree/fields.ts';
 import { Far, tarTelling } from '../image-tree/far.ts';
@@ -92,8 +92,7 @@ async function addVersion(
   work: string,
   context: TaskContext,
 ): Promise<void> {
-  const method = version.method as 'squashfs' | 'cpio' | 'tar';
-  const root = productName(method, version.compress as 'zstd');
+  const root = packedName(version.method, version.compress);
   for (const [what, blob] of Object.entries(version.blobs)) {
     const name = what === 'root' ? root : bundleNames[what];
     if (name === undefined) continue;

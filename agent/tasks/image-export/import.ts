@@ -17,7 +17,7 @@ import type { ImageManifest } from '../../../shared/task/image-pack.ts';
 import { BlobStore } from '../../store/blobs.ts';
 import { digestOf } from '../../store/digest.ts';
 import { cpio } from '../image-build/initrd/cpio.ts';
-import { productName } from '../image-pack/archive.ts';
+import { packedName } from '../../../shared/task/image-pack.ts';
 import { explainingFullDisk } from '../image-tree/disk-full.ts';
 import { Far, tarTelling } from '../image-tree/far.ts';
 import { absolutePath, Fields, plainWord } from '../image-tree/fields.ts';
@@ -189,7 +189,7 @@ async function versionOf(
   const text = await readFile(join(folder, 'manifest.json'), 'utf8').catch(() => undefined);
   if (text === undefined) return null;
   const manifest = JSON.parse(text) as ImageManifest;
-  const root = productName(manifest.method as 'squashfs', manifest.compress as 'zstd');
+  const root = packedName(manifest.method, manifest.compress);
   const store = new BlobStore(context.home);
   const blobs: Record<string, { digest: string; bytes: number }> = {};
   for (const [what, blob] of Object.entries(manifest.files)) {

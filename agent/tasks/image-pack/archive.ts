@@ -30,13 +30,6 @@ export interface ArchiveRequest {
   readonly output: string;
 }
 
-const endings = { gzip: 'gz', pigz: 'gz', xz: 'xz', zstd: 'zst', lz4: 'lz4' } as const;
-
-/** xCAT's name of the packed file. */
-export function productName(method: ImagePackSpec['method'], compress: ImagePackSpec['compress']): string {
-  return method === 'squashfs' ? 'rootimg.sfs' : `rootimg.${method}.${endings[compress]}`;
-}
-
 /** All names that packing ever made. */
 export const productPattern = /^rootimg\.(?:sfs|(?:cpio|tar)\.(?:gz|xz|zst|lz4))$/;
 

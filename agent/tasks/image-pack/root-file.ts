@@ -4,6 +4,7 @@ import { chmod, copyFile, lstat, mkdir, readFile, readdir, rename, rm } from 'no
 import { dirname, join } from 'node:path';
 import { replaceFile } from '../../../shared/files/durable.ts';
 import type { BlobRef, StoreAccess } from '../../../shared/task/blob.ts';
+import { packedName } from '../../../shared/task/image-pack.ts';
 import { BlobStore } from '../../store/blobs.ts';
 import { isDigest } from '../../store/digest.ts';
 import { LayerCache } from '../image-build/layers/cache.ts';
@@ -11,7 +12,7 @@ import type { Looked } from '../image-tree/edits.ts';
 import { sameStamp, stampOf, type Stamp } from '../image-tree/tree-record.ts';
 import { placeOf, statOf } from '../image-tree/walk.ts';
 import type { TaskContext } from '../types.ts';
-import { pack, productName, productPattern, squashfsOptions, type ArchiveRequest } from './archive.ts';
+import { pack, productPattern, squashfsOptions, type ArchiveRequest } from './archive.ts';
 import { keepFile } from './keep.ts';
 
 /** Raised when this code packs another file of the same inputs. */
@@ -57,7 +58,7 @@ export async function rootFile(request: RootRequest, context: TaskContext): Prom
     return again;
   }
   const { rootimgdir, method, compress, work, store } = request;
-  const fresh = `${join(rootimgdir, productName(method, compress))}.new-${process.pid}`;
+  const fresh = `${join(rootimgdir, packedName(method, compress))}.new-${process.pid}`;
   try {
     const began = Date.now();
     await pack({ ...request, output: fresh }, context);
@@ -137,7 +138,7 @@ async function readKept(file: string): Promise<BlobRef | undefined> {
 /** Undefined when the file is neither in this agent's store nor in the image folder, or is not what it was. */
 async function asBefore(known: BlobRef, request: RootRequest, context: TaskContext): Promise<RootFile | undefined> {
   const { rootimgdir, method, compress, work, store } = request;
-  const product = join(rootimgdir, productName(method, compress));
+  const product = join(rootimgdir, packedName(method, compress));
   const stands = (await standingDigest(rootimgdir, product)) === known.digest;
   if (store.endpoints.length === 0) {
     context.progress('store', 'looking at the image that was packed before');
@@ -157,7 +158,7 @@ async function asBefore(known: BlobRef, request: RootRequest, context: TaskConte
 const nothingToPlace = { copied: Promise.resolve(), place: () => Promise.resolve() };
 
 async function place({ rootimgdir, method, compress }: RootRequest, copy: string, digest: string): Promise<void> {
-  const name = productName(method, compress);
+  const name = packedName(method, compress);
   const product = join(rootimgdir, name);
   await rename(copy, product);
   const stamp = stampOf(await lstat(product));

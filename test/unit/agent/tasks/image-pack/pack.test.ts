@@ -17,13 +17,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { passwordHash } from '../../../../../agent/tasks/image-pack/accounts.ts';
 import { Additions } from '../../../../../agent/tasks/image-pack/additions.ts';
-import {
-  compressorsOn,
-  pack,
-  productName,
-  productPattern,
-  squashfsOptions,
-} from '../../../../../agent/tasks/image-pack/archive.ts';
+import { compressorsOn, pack, productPattern, squashfsOptions } from '../../../../../agent/tasks/image-pack/archive.ts';
 import { compile, exclusionTest } from '../../../../../agent/tasks/image-pack/exlist.ts';
 import { hardLinked } from '../../../../../agent/tasks/image-pack/hard-linked.ts';
 import { survey, type Survey } from '../../../../../agent/tasks/image-pack/survey.ts';
@@ -37,7 +31,7 @@ import {
 import type { TaskContext } from '../../../../../agent/tasks/types.ts';
 import { run } from '../../../../../shared/process/run.ts';
 import { which } from '../../../../../shared/process/which.ts';
-import type { ImagePackSpec } from '../../../../../shared/task/image-pack.ts';
+import { packedName, type ImagePackSpec } from '../../../../../shared/task/image-pack.ts';
 
 let folder = '';
 const when = 1_700_000_000;
@@ -425,7 +419,7 @@ describe('site.timezone', () => {
   });
 });
 
-describe('productName', () => {
+describe('packedName', () => {
   it.each([
     ['squashfs', 'zstd', 'rootimg.sfs'],
     ['cpio', 'pigz', 'rootimg.cpio.gz'],
@@ -433,7 +427,7 @@ describe('productName', () => {
     ['cpio', 'zstd', 'rootimg.cpio.zst'],
     ['tar', 'lz4', 'rootimg.tar.lz4'],
   ] as const)('%s %s', (method, compress, name) => {
-    expect(productName(method, compress)).toBe(name);
+    expect(packedName(method, compress)).toBe(name);
     expect(productPattern.test(name)).toBe(true);
   });
 });

@@ -31,7 +31,9 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the same inputs' : `the 
       script,
       [
         '#!/bin/sh',
+        'set -e',
         'mount -t tmpfs tmp "$1/tmp"',
+        'mount --rbind /dev "$1/dev"',
         '[ -z "${LATER_LIBRARY-}" ] || cp "$LATER_LIBRARY" "$1/tmp/later.so"',
         'echo "here $(date +%F)"',
         'echo "inside $(chroot "$1" date +%F)"',

@@ -115,13 +115,15 @@ function checkClone(key: string, value: unknown): BootClone {
   const settings = record(at['settings'], `clone settings of ${key}`);
   // The other parts are those of a node: the node of an example has them all.
   const example = { ...settings, name: 'node', ip: '10.0.0.1', mac: '00:00:00:00:00:00' };
-  const { domain, bits, gateway, nameservers, protect, smaller } = checkedCloneNode(example);
+  const { domain, bits, gateway, nameservers, protect, smaller, groups } = checkedCloneNode(example);
   return {
     tree: text(at['tree'], `tree of ${key}`, isSha256),
     treeBytes: checkBlob({ digest: at['tree'], bytes: at['treeBytes'] }).bytes,
     facts: text(at['facts'], `facts of ${key}`, isSha256),
+    ...(at['pieces'] !== undefined && { pieces: text(at['pieces'], `overrides of ${key}`, isSha256) }),
     settings: {
       ...{ domain, bits, gateway, nameservers, protect, smaller },
+      ...(settings['groups'] !== undefined && { groups }),
       server: text(settings['server'], `server of ${key}`, (word) => /^http:\/\/[\w.:[\]-]+$/.test(word)),
       secure: text(settings['secure'], `secure of ${key}`, (word) => /^https:\/\/[\w.:[\]-]+$/.test(word)),
     },

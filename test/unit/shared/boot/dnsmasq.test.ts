@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkBootApply } from '../../../../shared/boot/check.ts';
+import type { BootClone } from '../../../../shared/task/boot-apply.ts';
 import { renderDnsmasq, renderHosts, renderNames } from '../../../../shared/boot/dnsmasq.ts';
 import type { BootApplySpec } from '../../../../shared/task/boot-apply.ts';
 
@@ -85,6 +86,18 @@ describe('renderDnsmasq', () => {
 
 describe('checkBootApply', () => {
   it('takes what is right as it is', () => expect(checkBootApply(JSON.parse(JSON.stringify(spec)))).toEqual(spec));
+
+  it('passes on everything that a clone is made of, its overrides and groups too', () => {
+    const clone: BootClone = {
+      ...{ tree: 'c'.repeat(64), treeBytes: 9, facts: 'd'.repeat(64), pieces: 'e'.repeat(64) },
+      settings: {
+        ...{ domain: 'cluster.test', bits: 24, gateway: '10.1.0.254', nameservers: ['9.9.9.9'], protect: ['S1'] },
+        ...{ smaller: true, groups: ['rack1', 'all'], server: 'http://10.1.0.1', secure: 'https://10.1.0.1:7443' },
+      },
+    };
+    const profiles = { p1: { state: 'sysclone', ipxe: '#!ipxe\nexit\n', authorise: true, clone } };
+    expect(checkBootApply(JSON.parse(JSON.stringify({ ...spec, profiles }))).profiles).toEqual(profiles);
+  });
 
   it.each([
     ['a node name with a line feed', { nodes: { 'n1\nuser=evil': null } }],

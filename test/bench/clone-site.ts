@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { saveIdentity } from '../../agent/identity/identity-files.ts';
-import { startServices, type Services } from '../../agent/services/index.ts';
 import { captureReceive } from '../../agent/tasks/clone/capture/receive.ts';
-import { captureSend } from '../../agent/tasks/clone/capture/send.ts';
 import type { TaskContext } from '../../agent/tasks/types.ts';
 import type { Json } from '../../shared/verb/effect.ts';
 import { goldenLayouts } from '../lab/golden-layouts.ts';
@@ -27,43 +26,47 @@ export async function timed(argv: readonly string[], signal: AbortSignal, bound 
   return Number(seconds.toFixed(2));
 }
 
-/** The ends of a capture on this machine, a folder in place of the golden client; beside it an sshd for plain rsync. */
+/**
+ * The ends of a capture on this machine, each a process of its own, a folder in place of the golden client; beside it an
+ * sshd for plain rsync.
+ */
 export class CaptureSite {
   readonly folder: string;
   readonly #tree: string;
-  readonly #services: Services;
+  readonly #images: End;
+  readonly #golden: End;
+  readonly #endpoints: readonly string[];
   readonly #ssh: { readonly command: string; stop(): void };
   #count = 0;
 
-  private constructor(folder: string, tree: string, services: Services, ssh: { command: string; stop(): void }) {
+  private constructor(
+    folder: string,
+    tree: string,
+    ends: { readonly images: End; readonly golden: End; readonly endpoints: readonly string[] },
+    ssh: { command: string; stop(): void },
+  ) {
     this.folder = folder;
     this.#tree = tree;
-    this.#services = services;
+    this.#images = ends.images;
+    this.#golden = ends.golden;
+    this.#endpoints = ends.endpoints;
     this.#ssh = ssh;
   }
 
   /** `folder`: short, since sockets lie in it. `tree`: what is captured. */
   static async start(folder: string, tree: string, authority: TestAuthority): Promise<CaptureSite> {
     await saveIdentity(join(folder, 'g'), await authority.issue('golden1', { roles: ['golden'] }));
-    const identity = await authority.issue('images', { roles: ['store'] });
-    await saveIdentity(join(folder, 's'), identity);
-    const services = await startServices({
-      name: 'images',
-      roles: ['store'],
-      home: join(folder, 's'),
-      installDir: join(folder, 'install'),
-      tftpDir: join(folder, 'tftpboot'),
-      identity: () => identity,
-      serve: [{ host: '127.0.0.1', port: 0 }],
-      report: () => undefined,
-      log: () => undefined,
-    });
-    return new CaptureSite(folder, tree, services, await sshDaemon(folder));
+    await saveIdentity(join(folder, 's'), await authority.issue('images', { roles: ['store'] }));
+    const [images, golden] = [new End('serve', join(folder, 's')), new End('send', join(folder, 'g'))];
+    const endpoints = (await images.line()) as readonly string[];
+    await golden.line();
+    return new CaptureSite(folder, tree, { images, golden, endpoints }, await sshDaemon(folder));
   }
 
-  async stop(): Promise<void> {
+  stop(): void {
     this.#ssh.stop();
-    await this.#services.stop();
+    this.#images.stop();
+    this.#golden.stop();
   }
 
   /** What an administrator would type in place of ours, with what ours keeps too. */
@@ -75,20 +78,19 @@ export class CaptureSite {
   async capture(signal: AbortSignal): Promise<Captured> {
     this.#count += 1;
     const ticket = this.#count.toString(16).padStart(8, '0').padEnd(32, '0');
-    const endpoints = this.#services.storeEndpoints().filter((one) => one.startsWith('https:'));
     const mounts = [{ at: '/', from: this.#tree }];
     const began = Date.now();
     let fetchedAt = began;
     const { folder } = this;
-    const context = (home: string, side: string, spec: object): TaskContext => {
-      const dir = join(folder, `task-${side}${this.#count}`);
+    const context = (spec: object): TaskContext => {
+      const dir = join(folder, `task-${this.#count}`);
       mkdirSync(dir);
       return {
         ...{
-          id: `${side}${this.#count}`,
+          id: `r${this.#count}`,
           spec: JSON.parse(JSON.stringify(spec)) as Json,
           dir,
-          home: join(folder, home),
+          home: join(folder, 's'),
         },
         ...{ installDir: join(folder, 'install'), tftpDir: join(folder, 'tftpboot'), correlation: 'bench', signal },
         log: (line) => {
@@ -102,15 +104,43 @@ export class CaptureSite {
       ...{ layoutFile: join(folder, 'sysclone/scripts/img.layout.json'), layout: goldenLayouts.lvm, mounts },
       ...{ osvers: 'debian12', arch: 'x86_64', store: { agent: 'images', endpoints: [] } },
     };
-    const send = { ticket, store: { agent: 'images', endpoints }, mounts };
-    const [result] = await Promise.all([
-      captureReceive.run(context('s', 'r', receive)),
-      captureSend.run(context('g', 's', send)),
-    ]);
+    const send = { ticket, store: { agent: 'images', endpoints: this.#endpoints }, mounts };
+    const [result] = await Promise.all([captureReceive.run(context(receive)), this.#golden.task(send)]);
     const { bytes } = (result as unknown as { capture: { bytes: number } }).capture;
     const seconds = (at: number): number => Number(((at - began) / 1000).toFixed(2));
-    for (const side of ['r', 's']) rmSync(join(folder, `task-${side}${this.#count}`), { recursive: true, force: true });
+    rmSync(join(folder, `task-${this.#count}`), { recursive: true, force: true });
     return { fetchSeconds: seconds(fetchedAt), seconds: seconds(Date.now()), bytes };
+  }
+}
+
+/** clone-end.ts. */
+class End {
+  readonly #child;
+  /** Keeps what was said before somebody asks. */
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(what: 'serve' | 'send', home: string) {
+    const script = join(import.meta.dirname, 'clone-end.ts');
+    const argv = ['--import', 'tsx', script, what, home];
+    this.#child = spawn(process.execPath, argv, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** What it says next. */
+  async line(): Promise<unknown> {
+    const next = await this.#lines.next();
+    if (next.done === true) throw new Error('an end of the capture ended');
+    return JSON.parse(next.value);
+  }
+
+  async task(spec: object): Promise<void> {
+    const done = this.line();
+    this.#child.stdin.write(`${JSON.stringify(spec)}\n`);
+    await done;
+  }
+
+  stop(): void {
+    this.#child.stdin.end();
   }
 }
 

@@ -97,7 +97,7 @@ async function captures(
       again.ours.push(await site.capture(signal));
     }
   } finally {
-    await site.stop();
+    site.stop();
   }
   const of = (list: readonly Captured[], what: keyof Captured): number => median(list.map((one) => one[what]));
   const ratio = (a: number, b: number): number => Number((a / b).toFixed(2));

@@ -9,12 +9,15 @@ import { run } from '../../shared/process/run.ts';
 import { commandsFor, type Command } from '../tools/commands.ts';
 import { RealManager } from '../tools/real-manager.ts';
 import { diskArguments, type LabDisk } from './disks.ts';
+import { onMachine } from './lab-shell.ts';
 
 /** The firmware waits a minute for a boot server of IPv6 before it goes on to the disk. */
 const onlyIpv4 = ['-fw_cfg', 'name=opt/org.tianocore/IPv6PXESupport,string=n'];
 
 /** `HOSTLER_LAB_LOGS` names a folder for consoles and logs, and has each step of the machines told. */
 const keepLogs = process.env['HOSTLER_LAB_LOGS'];
+
+let laboratories = 0;
 
 /** What the manager knows of a node by itself, by column. */
 type NodeState = Readonly<Record<string, string>>;
@@ -47,7 +50,8 @@ export class CloneLab {
   /** `nodes`: each has a tap, and the address 10.77.0.(10 + its place). `roles`: of the manager's own agent. */
   static async start(nodes: readonly string[], roles = 'boot,store'): Promise<CloneLab> {
     const dir = await mkdtemp(join(tmpdir(), 'hc-'));
-    const network = await createNetwork({ name: 'clone', taps: nodes.length });
+    // A golden disk may have to be made, in a laboratory of its own, while another one is there.
+    const network = await createNetwork({ name: `clone${(laboratories += 1)}`, taps: nodes.length });
     let manager: RealManager | undefined;
     try {
       const folders = ['--install-dir', join(dir, 'install'), '--tftp-dir', join(dir, 'tftpboot')];
@@ -152,10 +156,24 @@ export class CloneLab {
       firmware,
       accel: 'tcg',
       memoryMiB,
-      more: [...diskArguments(disks, first), ...(firmware === 'uefi' ? onlyIpv4 : []), ...more],
+      more: [
+        ...diskArguments(disks, first),
+        ...(firmware === 'uefi' ? onlyIpv4 : []),
+        ...['-chardev', `socket,id=shell,path=${this.#shell(node)},server=on,wait=off`, '-serial', 'chardev:shell'],
+        ...more,
+      ],
     });
     this.#vms.set(node, vm);
     return vm;
+  }
+
+  /** A line of shell on a machine that is up, whatever its network does; what it prints. */
+  on(node: string, line: string, timeoutMs?: number): Promise<string> {
+    return onMachine(this.#shell(node), line, timeoutMs);
+  }
+
+  #shell(node: string): string {
+    return join(this.dir, 'vm', `${node}.shell`);
   }
 
   async state(node: string): Promise<NodeState> {
@@ -197,6 +215,30 @@ export class CloneLab {
 
   booted(node: string, timeoutMs: number): Promise<NodeState> {
     return this.until(node, 'booted', (state) => state['nodelist.status'] === 'booted', timeoutMs);
+  }
+
+  /**
+   * Looks at `hostler deploys` until all these nodes are booted; what was on the screen each time. Fails when one of
+   * them ends or fails.
+   */
+  async deploys(nodes: readonly string[], timeoutMs: number): Promise<string[]> {
+    const screens: string[] = [];
+    const rows = (screen: string, state: string): number =>
+      nodes.filter((node) => new RegExp(`^${node} +\\S+ +${state}\\b`, 'm').test(screen)).length;
+    const began = Date.now();
+    await eventually(
+      `${nodes.join(' and ')} are booted`,
+      async () => {
+        const screen = await this.run('hostler', 'deploys', '--all', nodes.join(','));
+        if (screen !== screens.at(-1)) this.#say(`${((Date.now() - began) / 1000).toFixed(0)} s\n${screen}`);
+        screens.push(screen);
+        const ended = nodes.map((node) => this.#vms.get(node)?.over()).find((over) => over !== undefined);
+        if (ended !== undefined || rows(screen, 'failed') > 0) throw new Error(`${ended ?? ''}\n${screen}`);
+        return rows(screen, 'booted') === nodes.length;
+      },
+      { timeoutMs, everyMs: 3000 },
+    );
+    return screens;
   }
 
   async connected(node: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../shared/process/run.ts';
 import type { Layout } from '../../shared/layout/layout.ts';
@@ -7,7 +7,7 @@ import { CloneLab, type LabMachine } from './clone-lab.ts';
 import { copyDisk, emptyDisk, type DiskBus, type LabDisk } from './disks.ts';
 import { goldenLayouts, type GoldenKind } from './golden-layouts.ts';
 import { goldenSerial, mark, marksKey } from './golden-marks.ts';
-import { goldenTree, goldenTreeKey, testCache } from './golden-tree.ts';
+import { goldenTree, goldenTreeKey, keepAs, testCache } from './golden-tree.ts';
 import { dist } from '../tools/real-manager.ts';
 
 /** Of TCG on a busy machine; a quiet one takes half of it. */
@@ -50,8 +50,8 @@ export function firmwareOf(kind: GoldenKind): 'bios' | 'uefi' {
 }
 
 /**
- * The disks of a machine that Hostler's own installer made of a layout file and a golden tree, shut down in order. Made
- * once and kept, since it takes minutes; whoever starts a machine from them copies them first.
+ * The disks of a machine that Hostler's own installer made of a layout file and a golden tree, before its first start.
+ * Made once and kept, since it takes minutes; whoever starts a machine from them copies them first.
  */
 export async function goldenDisks(kind: GoldenKind): Promise<string[]> {
   const words = JSON.stringify([goldenTreeKey, marksKey, goldenLayouts[kind]]);
@@ -64,14 +64,15 @@ export async function goldenDisks(kind: GoldenKind): Promise<string[]> {
     await packGolden(lab, 'base', kind);
     await lab.run('nodeset', 'golden', 'osimage=base');
     const disks = await disksFor(lab, 'golden', sizesOf(kind), 'virtio');
-    await lab.power('golden', { firmware: firmwareOf(kind), disks });
-    await lab.booted('golden', installMs);
-    if (!(await lab.shutDown('golden'))) throw new Error('the golden client did not shut down');
+    const { console, over } = await lab.power('golden', { firmware: firmwareOf(kind), disks });
+    // Said when all is on the disk and unmounted: its first start is that of the golden client.
+    await console.waitFor(/installed; restarting from disk/, { timeoutMs: installMs, over });
+    await lab.pullPlug('golden');
     const fresh = `${folder}.${process.pid}`;
     await rm(fresh, { recursive: true, force: true });
     await mkdir(fresh, { recursive: true, mode: 0o700 });
     for (const [index, { file }] of disks.entries()) await copyDisk(file, join(fresh, `${index}.disk`));
-    await rename(fresh, folder);
+    await keepAs(fresh, folder);
   } finally {
     await lab.stop();
   }

@@ -35,7 +35,7 @@ WantedBy=multi-user.target
 
 /** Said on the console once a machine is up. */
 const tell = `#!/bin/sh
-echo "TELL name=$(hostname) id=$(cat /etc/machine-id) root=$(findmnt -n -o SOURCE,FSTYPE,SIZE / | tr -s ' ' ,) boot=$(findmnt -n -o FSTYPE /boot) ip=$(ip -4 -o addr show scope global | tr -s ' ' | cut -d' ' -f4) caps=$(getcap /usr/bin/marked | tr ' ' =) acl=$(getfacl -c -p /srv/marked | grep -c daemon) links=$(stat -c %h /srv/marked) key=$(sha256sum /etc/ssh/ssh_host_ed25519_key.pub | cut -c1-12) efi=$(test -d /sys/firmware/efi && echo yes || echo no) failed=$(systemctl list-units --failed --plain --no-legend | cut -d' ' -f1 | tr '\\n' ,) END" >/dev/ttyS0
+echo "TELL name=$(hostname) id=$(cat /etc/machine-id) root=$(findmnt -n -o SOURCE,FSTYPE,SIZE / | tr -s ' ' ,) boot=$(findmnt -n -o FSTYPE /boot) ip=$(ip -4 -o addr show scope global | tr -s ' ' | cut -d' ' -f4) caps=$(getcap /usr/bin/marked | tr ' ' =) acl=$(getfacl -c -p /srv/marked | grep -c daemon) links=$(stat -c %h /srv/marked) key=$(sha256sum /etc/ssh/ssh_host_ed25519_key.pub | cut -c1-12) efi=$(test -d /sys/firmware/efi && echo yes || echo no) laid=$(ls /etc/lab 2>/dev/null | tr '\\n' ,) last=$(cat /etc/lab/last 2>/dev/null) scripts=$(tr ' \\n' ':,' 2>/dev/null </etc/lab/scripts) failed=$(systemctl list-units --failed --plain --no-legend | cut -d' ' -f1 | tr '\\n' ,) END" >/dev/ttyS0
 `;
 const tellUnit = `[Unit]
 Description=Test laboratory: tells about this machine
@@ -47,8 +47,30 @@ ExecStart=/opt/lab/tell
 WantedBy=multi-user.target
 `;
 
+/** Lets a test look and change something on a machine without the network: a shell on the second serial line. */
+const shellUnit = `[Unit]
+Description=Test laboratory: a shell for the test
+ConditionPathExists=/dev/ttyS1
+[Service]
+# Through a pipe: on a terminal the shell would take itself for one that talks to somebody, and not end when told.
+ExecStart=/bin/sh -c 'stty -F /dev/ttyS1 raw -echo 115200; cat /dev/ttyS1 | /bin/sh >/dev/ttyS1 2>&1'
+Restart=always
+TimeoutStopSec=2
+[Install]
+WantedBy=multi-user.target
+`;
+
+/** These machines have no screen: with graphics, GRUB complains of that and waits for a key before it goes on. */
+const grub = `GRUB_TIMEOUT=0
+GRUB_TERMINAL=console
+GRUB_GFXPAYLOAD_LINUX=text
+GRUB_CMDLINE_LINUX="console=ttyS0"
+GRUB_CMDLINE_LINUX_DEFAULT=""
+GRUB_DISABLE_OS_PROBER=true
+`;
+
 /** What changes a golden client besides its tree and its disks; the agent is not in it. */
-export const marksKey = [beGolden, beGoldenUnit, tell, tellUnit].join('\n');
+export const marksKey = [beGolden, beGoldenUnit, tell, tellUnit, shellUnit, grub].join('\n');
 
 /** Makes an installed system of a golden tree: the agent, what tells about a machine, and what a careless copy would lose. */
 export async function mark(tree: string): Promise<void> {
@@ -67,13 +89,11 @@ export async function mark(tree: string): Promise<void> {
   await put('etc/systemd/system/hostler-agent.service', unit);
   await put('etc/systemd/system/lab-golden.service', beGoldenUnit);
   await put('etc/systemd/system/lab-tell.service', tellUnit);
+  await put('etc/systemd/system/lab-shell.service', shellUnit);
   await put('opt/lab/golden', beGolden, 0o755);
   await put('opt/lab/tell', tell, 0o755);
-  for (const name of ['hostler-agent.service', 'lab-golden.service', 'lab-tell.service']) await enable(name);
-  await put(
-    'etc/default/grub',
-    'GRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX="console=ttyS0"\nGRUB_CMDLINE_LINUX_DEFAULT=""\nGRUB_DISABLE_OS_PROBER=true\n',
-  );
+  for (const name of ['hostler-agent', 'lab-golden', 'lab-tell', 'lab-shell']) await enable(`${name}.service`);
+  await put('etc/default/grub', grub);
 
   await run('cp', [join(tree, 'usr/bin/true'), join(tree, 'usr/bin/marked')]);
   await run('setcap', ['cap_net_raw=ep', join(tree, 'usr/bin/marked')]);

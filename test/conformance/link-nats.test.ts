@@ -13,7 +13,7 @@ import { eventually, logOf, natsLab, stallingRelay } from './nats-lab.ts';
 /** What only a broker can do to a link: every promise of the link holds all the same. */
 describe('the link over NATS', () => {
   const lab = natsLab();
-  const { attach, enrol, agent, give, ids, client, mighty, allOnce } = lab;
+  const { attach, agent, give, ids, client, mighty, allOnce } = lab;
 
   describe('in bad days', () => {
     it('goes on when the broker is killed, which is started again', async () => {
@@ -210,34 +210,6 @@ describe('the link over NATS', () => {
       // An attempt in vain to reach the broker takes ten seconds, where the machine is busy.
       const has = (): boolean => lab.manager.registry.view.reported('agent', 'a1')?.['agent.arch'] === 'again';
       await until('it arrives', has, 20_000);
-    });
-
-    it('keeps a share of it for each agent: one that floods it leaves room for the others, and loses nothing itself', async () => {
-      await attach();
-      const { streams } = await (await mighty()).jetstreamManager();
-      const messages = async (): Promise<number> => (await streams.info('HOSTLER_REPORTS')).state.messages;
-      const told: string[] = [];
-      const one = await agent();
-      one.onWarning = (message) => told.push(message);
-      const other = await enrol('b2');
-      await lab.manager.crash();
-      await until('the link is down', () => !one.link.connected);
-      // As a program that is not ours would: as many pieces as the broker takes.
-      const flood = await client(lab.identity);
-      for (let count = 0; count < 1_100; count++) flood.publish(keptSubject(lab.identity), Buffer.alloc(64));
-      flood.publish(keptSubject(lab.identity), Buffer.alloc(300 * 1024));
-      await flood.flush();
-      await eventually('it has its share', async () => (await messages()) === 1_024);
-      await one.link.report({ facts: { facts: '{"arch":"no-room"}' } });
-      await until('it is said', () => told.some((message) => /any more: maximum messages per subject/.test(message)));
-      const theirs = await client(other);
-      theirs.publish(keptSubject(other), keptReportsCodec.encode({ incarnation: 'x', messages: [] }));
-      await theirs.flush();
-      await eventually('there is room for the other', async () => (await messages()) === 1_025);
-      await lab.manager.up();
-      // Acknowledged is what was applied.
-      await one.link.drained(AbortSignal.timeout(20_000));
-      await eventually('there is room again', async () => (await messages()) === 0);
     });
   });
 });

@@ -14,10 +14,6 @@ import type { FleetLog } from '../log.ts';
 
 const stream = 'HOSTLER_REPORTS';
 
-/** One certificate's share: so many pieces, and bytes of each. Whoever floods the stream leaves room for the others. */
-const mostPieces = 1_024;
-const longestPiece = 256 * 1024;
-
 /** Pieces fetched in one go. */
 const together = 32;
 /** How long the broker, or a leaf node beyond it, may take to answer, in milliseconds. */
@@ -57,27 +53,14 @@ export class KeptReports {
     const { mostBytes } = this.#deps;
     // An agent may have the broker's answer to what it lays down sent to any subject, the API included, where nobody checks
     // that it may (2.9): as a request to purge the answer would be taken. As one to delete it means the agent's own piece.
-    const changing = {
-      subjects: [allKept],
-      max_bytes: mostBytes,
-      max_msgs_per_subject: mostPieces,
-      max_msg_size: longestPiece,
-      // When it is full it refuses; so it does for one who has his share.
-      discard: DiscardPolicy.New,
-      discard_new_per_subject: true,
-      deny_purge: true,
-    };
+    const changing = { subjects: [allKept], max_bytes: mostBytes, discard: DiscardPolicy.New, deny_purge: true };
     try {
       const manager = await this.#broker.jetstreamManager(this.#options());
       const known = await manager.streams.info(stream).catch(() => undefined);
       if (known === undefined) {
         const fixed = { name: stream, retention: RetentionPolicy.Limits, storage: StorageType.File };
         await manager.streams.add({ ...fixed, ...changing });
-      } else if (
-        known.config.max_bytes !== mostBytes ||
-        known.config.max_msgs_per_subject !== mostPieces ||
-        !known.config.deny_purge
-      ) {
+      } else if (known.config.max_bytes !== mostBytes || !known.config.deny_purge) {
         await manager.streams.update(stream, { ...known.config, ...changing });
       }
     } catch (cause) {

@@ -41,6 +41,8 @@ interface State {
   readonly version: string;
   /** How each file system was read, when the golden client has told. */
   readonly views: string;
+  /** What is said of the image once it exists; while only the golden client's word is waited for. */
+  readonly kept?: string;
   /** What came over the line, for the last sentence. */
   readonly fetched: string;
   readonly [key: string]: Json;
@@ -79,7 +81,7 @@ export const imgcapture: Verb<State | DisklessState | ClassicState | null> = {
     if (state === null || report.about === 'cancel') return { state, effects: [] };
     if (isClassicState(state)) return classicHeard(state, report);
     if (isDisklessState(state)) return disklessHeard(state, report, known);
-    if (report.about === 'commit') return committed(state, report);
+    if (report.about === 'commit') return committed(state, report, known);
     return state.open.includes('describe') ? described(state, report, known) : fetched(state, report, known);
   },
 };
@@ -227,6 +229,7 @@ function fetched(state: State, report: TaskReport, known: View): Step<State | nu
   const failure =
     state.failure === '' && report.outcome !== 'done' && state.version === '' ? report.message : state.failure;
   const next = { ...state, open, failure, views: report.key === 'send' ? viewsText(report) : state.views };
+  if (state.kept !== undefined) return told(next, state.kept);
   if (failure === '' || open.length > 0) {
     const other = open[0];
     const stop: Effect[] =
@@ -290,13 +293,20 @@ function attributesOf({ osvers, arch, tree, install }: State): Record<string, st
   };
 }
 
-function committed(state: State, report: Extract<Report, { about: 'commit' }>): Step<State | null> {
+function committed(state: State, report: Extract<Report, { about: 'commit' }>, known: View): Step<State | null> {
   if (report.outcome === 'conflict')
     return end(failedBecause(state, `Can not get image ${state.image} from ${state.node}.`, report.message));
   const text =
     report.key === 'created'
       ? `The osimage definition for ${state.image} was created.\n`
       : `Using the existing osimage "${state.image}" defined on ${state.server}.\n`;
+  // How it was read is known when the golden client has put all back as it was.
+  const speaks = known.reported('agent', state.node)?.['agent.state'] === 'connected';
+  if (state.open.includes('send') && speaks) return { state: { ...state, kept: text }, effects: [] };
+  return told(state, text);
+}
+
+function told(state: State, text: string): Step<State | null> {
   return end(
     {
       do: 'say',

@@ -171,6 +171,23 @@ describe('imgcapture', () => {
     );
   });
 
+  it('waits for the golden client to say how it was read, as long as that can speak', () => {
+    const known = view();
+    known.observe('agent', 'golden', { 'agent.state': 'connected' });
+    const { second } = running(known);
+    const third = imgcapture.on?.(second.state, done('receive', 'images', packed), known);
+    const commit = { about: 'commit', key: 'created', outcome: 'done', revision: 2 } as const;
+    const waiting = imgcapture.on?.(third?.state ?? null, commit, known);
+    expect(waiting?.effects).toEqual([]);
+    const views = { connections: 2, views: ['/ from a snapshot of LVM', '/boot in passes'] };
+    const last = imgcapture.on?.(waiting?.state ?? null, done('send', 'golden', views), known);
+    expect(said(last?.effects ?? [])).toContain('Read: / from a snapshot of LVM; /boot in passes.');
+    const lost = imgcapture.on?.(waiting?.state ?? null, failed('send', 'it began a new life'), known);
+    expect(said(lost?.effects ?? [])).toContain('The osimage definition for img was created.');
+    known.observe('agent', 'golden', { 'agent.state': 'lost' });
+    expect(said(imgcapture.on?.(third?.state ?? null, commit, known).effects ?? [])).toContain('was created');
+  });
+
   it('puts trees, scripts and layout below the place that is given', () => {
     const known = view();
     const first = start(known, ['golden'], { osimage: ['img'], location: ['/srv/golden'] });

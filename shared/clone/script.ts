@@ -51,6 +51,7 @@ export function installScript(facts: CloneFacts, node: CloneNode, plan: DiskPlan
     `# ${node.name}`,
     ...plan.steps.flatMap(stepLines),
     ...plan.mounts.flatMap(stepLines),
+    `by_uuid ${quotedLine(layout.filesystems.flatMap(({ on }) => [ids.filesystems.get(on) ?? '', device(on)]))}`,
     `step filling`,
     `fill ${quotedLine([targetRoot, facts.tree.digest, String(facts.tree.bytes)])}`,
     `step 'fitting the system to this machine'`,

@@ -219,6 +219,16 @@ early_done() {
   (cd /clone/early && find . | cpio -o -H newc) | laid_over "$1"
 }
 
+# by_uuid ID DEVICE ...: as udev would name them. Without these names update-grub writes what the kernel calls the disk
+# today (root=/dev/sda2), and the clone does not start when it is called otherwise tomorrow.
+by_uuid() {
+  mkdir -p /dev/disk/by-uuid
+  while [ $# -gt 1 ]; do
+    ln -sf "$2" "/dev/disk/by-uuid/$1"
+    shift 2
+  done
+}
+
 # other_esp DEVICE: what firmware starts from when the disk with the first EFI system partition is gone.
 other_esp() {
   mkdir -p /clone/esp

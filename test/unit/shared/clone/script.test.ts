@@ -58,6 +58,7 @@ const names = [
   ...[
     'fallback_loader',
     'other_esp',
+    'by_uuid',
     'early_file',
     'early_done',
     'finish',
@@ -170,6 +171,16 @@ describe('the script of an installation', () => {
     expect(calls(installScript(facts, node, planned())).map(([name]) => name)).not.toContain('early_done');
     for (const wrong of [of('../etc/passwd', ''), of('a\nb', ''), { ...of('a', ''), initrd: '/etc/passwd' }])
       expect(() => checkedFacts({ ...facts, earlyTexts: [wrong] })).toThrow(/must be/);
+  });
+
+  it('names every file system by its new id before a boot loader looks for it', () => {
+    const all = calls(installScript(facts, node, planned()));
+    const [, ...pairs] = all.find(([name]) => name === 'by_uuid') ?? [];
+    expect(pairs).toHaveLength(2 * lvm.filesystems.length);
+    const made = all.find(([name]) => name === 'mkfs.ext4') ?? [];
+    expect(pairs[pairs.indexOf('/dev/sda2') - 1]).toBe(made[made.indexOf('-U') + 1]);
+    const order = all.map(([name]) => name);
+    expect(order.indexOf('by_uuid')).toBeLessThan(order.indexOf('in_target'));
   });
 
   it('carries any table of a captured machine as it is: no word of it means anything to the shell', () => {

@@ -22,6 +22,7 @@ export const cloneBench: Bench = {
       return {
         ...(await captures(folder, tree, 'openssh-server', signal)),
         ...(await fills(memory, tree, await createTestAuthority(), signal)),
+        filledInMemory: roomInMemory() ? 'yes' : 'no',
       };
     }),
 };
@@ -47,7 +48,7 @@ async function inFolders(run: (folder: string, memory: string) => Promise<Figure
   const folder = mkdtempSync(join(tmpdir(), 'hbc-'));
   const memory = mkdtempSync(join(roomInMemory() ? '/dev/shm' : tmpdir(), 'hbc-'));
   try {
-    return { ...(await run(folder, memory)), filledInMemory: roomInMemory() ? 'yes' : 'no' };
+    return await run(folder, memory);
   } finally {
     for (const dir of [folder, memory]) rmSync(dir, { recursive: true, force: true });
   }

@@ -1,4 +1,4 @@
-// bound: 1400 s, with virtual machines
+// bound: 1800 s, with virtual machines
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,6 +6,7 @@ import { eventually } from '../../deploy/lab/wait.ts';
 import { run } from '../../shared/process/run.ts';
 import { CloneLab, addressOf } from '../lab/clone-lab.ts';
 import { goldenDisks, startGolden } from '../lab/golden-disk.ts';
+import { snapshotScript } from '../lab/snapshot-script.ts';
 
 /*
  * imgcapture -t diskless of a machine that runs from its disks (UEFI, LVM, xfs), packed as any image, and booted in memory
@@ -65,6 +66,8 @@ describe('a stateless image of a running machine', () => {
     const said = await lab.runFor(600_000, 'imgcapture', ...asked);
     expect(said).toContain('Capturing image on golden...');
     expect(said).toContain('packimage ram makes it bootable');
+    // There is room in its volume group; /boot is on no volume.
+    expect(said).toMatch(/^Read: \/ from a snapshot of LVM; \/boot in passes: /m);
     const image = await lab.run('lsdef', '-t', 'osimage', '-o', 'ram');
     for (const line of ['provmethod=netboot', 'profile=login', 'osvers=debian12', 'osarch=x86_64', 'nodebootif=eth0'])
       expect(image).toContain(`    ${line}\n`);
@@ -129,5 +132,12 @@ describe('a stateless image of a running machine', () => {
     const said = await lab.runFor(600_000, 'hostler', 'image', 'test', 'ram', '--script', script, '--timeout', '500');
     expect(said).toMatch(/^ram@[0-9a-f]{12} passed: hello after \d+/m);
     expect(await lab.run('hostler', 'image', 'show', 'ram')).toMatch(/passed/);
+  });
+
+  it('runs on a machine where snapshots are what a capture takes them for', { timeout: 700_000 }, async () => {
+    const script = join(lab.dir, 'snapshots');
+    await writeFile(script, snapshotScript);
+    const said = await lab.runFor(600_000, 'hostler', 'image', 'test', 'ram', '--script', script, '--timeout', '500');
+    expect(said).toMatch(/^ram@[0-9a-f]{12} passed: /m);
   });
 });

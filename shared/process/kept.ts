@@ -115,7 +115,14 @@ export class KeptProgram {
       const child = await startDetached(program, args, { cwd: '/', output, env });
       this.#pid = child.pid;
       const started: Started = { pid: child.pid, startTime: child.startTime ?? '' };
-      writeFileSync(pidFile, JSON.stringify({ ...started, ...note }), { mode: pidMode });
+      try {
+        writeFileSync(pidFile, JSON.stringify({ ...started, ...note }), { mode: pidMode });
+      } catch (error) {
+        // Nobody could find it again, and the next one would be a second one beside it.
+        this.signal('SIGKILL');
+        await child.ended;
+        throw error;
+      }
       if (this.#isStopped()) this.signal('SIGTERM');
       return await child.ended;
     } finally {

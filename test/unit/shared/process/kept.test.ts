@@ -88,3 +88,13 @@ test('one of an earlier keeper is taken over, and started anew when it ends', as
   await first.stop();
   await vi.waitFor(() => expect([0, earlier.pid]).not.toContain(second.pid), bound);
 });
+
+test('one whose process id cannot be noted does not stay beside the next one', async () => {
+  const pids = join(folder, 'pids');
+  keep(`echo $$ >> ${pids}; exec sleep 60`, { pidFile: join(folder, 'none', 'pid') });
+  await vi.waitFor(() => expect(ends.length).toBeGreaterThanOrEqual(2), bound);
+  expect(ends[0]?.[0]).toMatch(/ENOENT/);
+  await Promise.all(kept.splice(0).map((one) => one.stop()));
+  const left = existsSync(pids) ? readFileSync(pids, 'utf8').split('\n').map(Number) : [];
+  expect(left.filter((pid) => isAlive(pid))).toEqual([]);
+});

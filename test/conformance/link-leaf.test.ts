@@ -185,7 +185,7 @@ describe.skipIf(which('nats-server') === undefined)("a relay's leaf node (needs 
       return keptReportsCodec.decode(Buffer.from(data)).messages.at(-1)?.sequence ?? 0;
     };
     let through = 0;
-    for (const late = Date.now() + 15_000; through < last && Date.now() < late;) through = await kept().catch(() => 0);
+    for (const late = Date.now() + 30_000; through < last && Date.now() < late;) through = await kept().catch(() => 0);
     expect(through).toBe(last);
     await one.stop();
     await rm(join(folder, 'n1', 'outbox'), { recursive: true });

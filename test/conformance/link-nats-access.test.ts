@@ -191,7 +191,7 @@ describe('the link over NATS', () => {
     it('a credential ends when it says so: the broker closes the connection', async () => {
       await attach();
       const { privateKey, publicKey } = makeNatsKey();
-      const jwt = await lab.manager.nats.account.agentUser(lab.identity, publicKey, Date.now() + 4_000);
+      const jwt = await lab.manager.nats.account.agentUser(lab.identity, publicKey, Date.now() + 8_000);
       const short = { ...lab.identity, nats: { key: privateKey, jwt, servers: [] } };
       expect(await (await client(short)).closed()).toMatchObject({ code: 'AUTHENTICATION_EXPIRED' });
       // It counts in whole seconds: until this one is over it lets its bearer in, and out again.

@@ -153,7 +153,7 @@ describe('the link over NATS', () => {
       const one = await agent({ incarnation: 'life1', spool });
       for (const id of ids(20, 'kept')) give(one, id);
       await lab.manager.engine.until('the first', () => lab.manager.engine.applied.length === 20);
-      await one.link.drained(AbortSignal.timeout(5_000));
+      await one.link.drained(AbortSignal.timeout(30_000));
       await lab.manager.crash();
       await until('the link is down', () => !one.link.connected);
       for (const id of ids(300, 'later')) await one.link.report({ nodeEvent: { node: id, stage: 'x', at: 1 } });

@@ -64,7 +64,7 @@ describe.each([memory, grpc, nats, leaf])('link over $name', (backend: Backend) 
     const one = await connected();
     for (const id of ids(300, 'order')) give(one, id);
     await manager.engine.until('300 ends', () => manager.engine.applied.length === 300);
-    await one.link.drained(AbortSignal.timeout(5_000));
+    await one.link.drained(AbortSignal.timeout(30_000));
     expect(manager.engine.applied.map(({ id }) => id)).toEqual(inOrder(one.reported));
     expect([...one.begun.keys()]).toEqual(ids(300, 'order'));
   });
@@ -86,8 +86,8 @@ describe.each([memory, grpc, nats, leaf])('link over $name', (backend: Backend) 
     } finally {
       clearInterval(cutting);
     }
-    await manager.engine.until('all ends', () => manager.engine.applied.length >= wanted.length, 20_000);
-    await one.link.drained(AbortSignal.timeout(5_000));
+    await manager.engine.until('all ends', () => manager.engine.applied.length >= wanted.length, 40_000);
+    await one.link.drained(AbortSignal.timeout(30_000));
     expect(manager.engine.applied.map(({ id }) => id).sort()).toEqual([...wanted].sort());
     expect([...one.begun.values()].every((times) => times === 1)).toBe(true);
     expect(manager.engine.of('cut.0').losses).toEqual([]);
@@ -106,7 +106,7 @@ describe.each([memory, grpc, nats, leaf])('link over $name', (backend: Backend) 
         while (manager.engine.of(id).logBytes < total) {
           if (at === pieces) await until('the rest', () => at < pieces || manager.engine.of(id).logBytes === total);
           else if (self.link.tell({ log: { id, offset: at * piece.length, text: piece } })) at++;
-          else await self.link.ready(AbortSignal.timeout(10_000));
+          else await self.link.ready(AbortSignal.timeout(30_000));
           if (at === 800 && !cut) {
             cut = true;
             wiring.cut();
@@ -116,7 +116,7 @@ describe.each([memory, grpc, nats, leaf])('link over $name', (backend: Backend) 
       },
     });
     give(one, 'big.log');
-    await manager.engine.until('the end', () => manager.engine.applied.length === 1, 25_000);
+    await manager.engine.until('the end', () => manager.engine.applied.length === 1, 40_000);
     const digest = createHash('sha256');
     for (let at = 0; at < pieces; at++) digest.update(piece);
     expect(cut).toBe(true);
@@ -233,7 +233,7 @@ describe.each([memory, grpc, nats, leaf])('link over $name', (backend: Backend) 
     hold = false;
     await manager.up();
     await manager.engine.until('all ends', () => manager.engine.applied.length === 20);
-    await one.link.drained(AbortSignal.timeout(5_000));
+    await one.link.drained(AbortSignal.timeout(30_000));
     expect(new Set(manager.engine.applied.map(({ id }) => id)).size).toBe(20);
     expect([...one.begun.values()].every((times) => times === 1)).toBe(true);
   });
@@ -243,7 +243,7 @@ describe.each([memory, grpc, nats, leaf])('link over $name', (backend: Backend) 
     const one = await connected({ work: () => new Promise((resolve) => (finish = () => resolve({}))) });
     give(one, 'over.1');
     await until('the task begins', () => finish !== undefined);
-    await one.link.drained(AbortSignal.timeout(5_000));
+    await one.link.drained(AbortSignal.timeout(30_000));
     wiring.cut();
     await manager.crash();
     await manager.up();

@@ -136,7 +136,7 @@ export function natsLab(): NatsLab {
     async allOnce(one: SimAgent, wanted: readonly string[]): Promise<void> {
       const { engine } = lab.manager;
       await engine.until('all ends', () => engine.applied.length >= wanted.length, 30_000);
-      await one.link.drained(AbortSignal.timeout(10_000));
+      await one.link.drained(AbortSignal.timeout(30_000));
       expect(engine.applied.map(({ id }) => id).sort()).toEqual([...wanted].sort());
       expect([...one.begun.values()].every((times) => times === 1)).toBe(true);
     },
@@ -150,7 +150,7 @@ async function enrolAt(manager: SimManager, folder: string, name: string, home =
 }
 
 export async function eventually(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const late = Date.now() + 15_000;
+  const late = Date.now() + 30_000;
   while (!(await condition())) {
     if (Date.now() > late) throw new Error(`waited in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

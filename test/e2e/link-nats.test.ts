@@ -26,7 +26,7 @@ let brokerAt: string;
 let manager: ChildProcess | undefined;
 let agent: ChildProcess | undefined;
 
-async function until(what: string, condition: () => boolean | Promise<boolean>, seconds = 60): Promise<void> {
+async function until(what: string, condition: () => boolean | Promise<boolean>, seconds = 90): Promise<void> {
   const late = Date.now() + seconds * 1000;
   while (!(await condition())) {
     if (Date.now() > late) throw new Error(`not within ${seconds} s: ${what}`);

@@ -23,7 +23,7 @@ let net: Namespaces;
 let manager: ManagerChild;
 const agents: ChildProcess[] = [];
 
-async function until(what: string, condition: () => boolean | Promise<boolean>, seconds = 40): Promise<void> {
+async function until(what: string, condition: () => boolean | Promise<boolean>, seconds = 90): Promise<void> {
   const late = Date.now() + seconds * 1000;
   while (!(await condition())) {
     if (Date.now() > late) throw new Error(`not within ${seconds} s: ${what}`);

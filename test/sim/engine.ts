@@ -122,7 +122,7 @@ export class SimEngine implements TaskListener {
   }
 
   /** Waits, with a bound, until something is so. */
-  async until(what: string, condition: () => boolean, milliseconds = 10_000): Promise<void> {
+  async until(what: string, condition: () => boolean, milliseconds = 30_000): Promise<void> {
     await until(what, condition, milliseconds, (wake) => this.#waiters.push(wake));
   }
 
@@ -135,7 +135,7 @@ export class SimEngine implements TaskListener {
 export async function until(
   what: string,
   condition: () => boolean,
-  milliseconds = 10_000,
+  milliseconds = 30_000,
   listen?: (wake: () => void) => void,
 ): Promise<void> {
   const late = Date.now() + milliseconds;

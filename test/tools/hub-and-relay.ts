@@ -97,7 +97,7 @@ export class HubAndRelay {
   }
 
   /** Until so many agents are there. */
-  async connected(count: number, seconds = 60): Promise<void> {
+  async connected(count: number, seconds = 90): Promise<void> {
     const here = async (): Promise<boolean> => (await this.manager.ask<number>({ ask: 'connected' })) === count;
     await until(`${String(count)} agents`, here, seconds);
   }

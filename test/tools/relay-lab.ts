@@ -13,7 +13,7 @@ import { Namespaces } from './namespaces.ts';
 
 type ResultLine = Extract<JournalLine, { what: 'result' }>;
 
-export async function until(what: string, condition: () => boolean | Promise<boolean>, seconds = 40): Promise<void> {
+export async function until(what: string, condition: () => boolean | Promise<boolean>, seconds = 90): Promise<void> {
   const late = Date.now() + seconds * 1000;
   while (!(await condition())) {
     if (Date.now() > late) throw new Error(`not within ${seconds} s: ${what}`);

@@ -3,8 +3,6 @@ import { join } from 'node:path';
 import { run } from '../../shared/process/run.ts';
 import { which } from '../../shared/process/which.ts';
 
-const days = 400;
-
 /** libfaketime as the package `faketime` brings it; undefined where it is not. */
 export async function fakeTimeLibrary(): Promise<string | undefined> {
   if (which('faketime') === undefined || which('dpkg') === undefined) return undefined;
@@ -13,12 +11,12 @@ export async function fakeTimeLibrary(): Promise<string | undefined> {
 }
 
 /**
- * An environment for image tasks whose programs, and the scripts of packages inside of trees at `seenAt`, live 400 days
- * later than this machine: what mmdebstrap, apt, dpkg, postinstall scripts and mksquashfs are told of the time, and the
+ * An environment for image tasks whose programs, and the scripts of packages inside of trees at `seenAt`, live so many days
+ * later than this machine (0: today, by the same means): what mmdebstrap, apt, dpkg, postinstall scripts and mksquashfs are told of the time, and the
  * times that they give to files. The task itself and the kernel stay today. A postinstall script that wants it for the
  * programs of the image too copies `$LATER_LIBRARY` to `tmp/later.so` there.
  */
-export function laterBy400Days(folder: string, library: string, seenAt: string): Record<string, string> {
+export function laterBy(days: number, folder: string, library: string, seenAt: string): Record<string, string> {
   const bin = join(folder, 'bin');
   mkdirSync(bin, { recursive: true });
   // The library has to be found on this machine, in the tree that mmdebstrap makes, and in the /tmp that a stage mounts.

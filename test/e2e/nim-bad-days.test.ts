@@ -271,7 +271,7 @@ describe('installing nodes', () => {
     for (const node of ['node01', 'node02']) {
       expect(await works(`xcat2nim -l ${node}`)).toContain('BOS installation has been enabled');
       // Refused by us, who looked, or by NIM, which looked later.
-      expect(told.match(new RegExp(`\\]: ${node}: `, 'g'))?.length).toBe(1);
+      expect(told.match(new RegExp(`\\]: ${node}: `, 'g'))?.length, JSON.stringify([both, changing()])).toBe(1);
     }
     expect(ready.length).toBeLessThanOrEqual(4);
   });

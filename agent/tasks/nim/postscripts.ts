@@ -19,22 +19,25 @@ umask 022
 dir=$1
 mkdir -p "$dir/mypostscripts" || exit 1
 file=
+# Two may do this at once.
+new=$dir/.new.$$
+trap 'rm -f "$new"' EXIT
 while IFS= read -r line; do
   case $line in
   "@supplied "*)
     file=$dir/\${line#@supplied }
     # An administrator's own script of that name stays.
-    if [ -f "$file" ] && ! grep 'Supplied by Hostler' "$file" >/dev/null; then file=; else : >"$file.new" || exit 1; fi ;;
+    if [ -f "$file" ] && ! grep 'Supplied by Hostler' "$file" >/dev/null; then file=; else : >"$new" || exit 1; fi ;;
   @authority)
     file=$dir/hostler-ca.pem
-    : >"$file.new" || exit 1 ;;
+    : >"$new" || exit 1 ;;
   "@node "*)
     file=$dir/mypostscripts/mypostscript.\${line#@node }
-    : >"$file.new" || exit 1 ;;
+    : >"$new" || exit 1 ;;
   @end)
-    if [ -n "$file" ]; then chmod 755 "$file.new" && mv "$file.new" "$file" || exit 1; fi ;;
+    if [ -n "$file" ]; then chmod 755 "$new" && mv "$new" "$file" || exit 1; fi ;;
   *)
-    if [ -n "$file" ]; then printf '%s\\n' "\${line#.}" >>"$file.new" || exit 1; fi ;;
+    if [ -n "$file" ]; then printf '%s\\n' "\${line#.}" >>"$new" || exit 1; fi ;;
   esac
 done
 `;

@@ -1,5 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -64,6 +73,14 @@ function withEnv(text: string, env: Readonly<Record<string, string>>): string {
 }
 
 describe('placing them', () => {
+  test('many at once do not take each other away', async () => {
+    const nodes = ['n1', 'n2', 'n3'].map((name) => ({ name, environment: {}, scripts: [] }));
+    await Promise.all(Array.from({ length: 12 }, () => place(nodes)));
+    for (const name of ['n1', 'n2', 'n3'])
+      expect(readFileSync(join(folder, `mypostscripts/mypostscript.${name}`), 'utf8')).toContain(`for ${name}`);
+    expect(readdirSync(folder).filter((name) => name.includes('.new'))).toEqual([]);
+  });
+
   test('one command over ssh, an own list for each node, scripts that can be run', async () => {
     const scripts = [
       { name: 'setupntp', args: [] },

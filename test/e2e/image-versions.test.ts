@@ -234,9 +234,9 @@ describe.skipIf(!able)('versions of an image', () => {
     await done('rmimage', image);
     expect(existsSync(join(folder, 'small'))).toBe(false);
     expect(await list()).toEqual([]);
-    // The copy that was imported still has them.
+    // The copies that were imported still have them.
     expect(roots.every((root) => existsSync(blob(root)))).toBe(true);
-    await done('rmimage', '-x', 'debian12-x86_64-netboot-copy');
+    for (const profile of ['archive', 'copy']) await done('rmimage', '-x', `debian12-x86_64-netboot-${profile}`);
     expect(roots.some((root) => existsSync(blob(root)))).toBe(false);
     expect(await failing('lsdef', '-t', 'osimage', 'debian12-x86_64-netboot-copy')).toContain('Could not find');
   });

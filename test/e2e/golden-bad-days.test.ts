@@ -1,11 +1,13 @@
 // bound: 400 s
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { captureReceive } from '../../agent/tasks/clone/capture/receive.ts';
 import { captureSend } from '../../agent/tasks/clone/capture/send.ts';
+import { eventually } from '../../deploy/lab/wait.ts';
 import { run } from '../../shared/process/run.ts';
 import { differencesOf, GoldenEnds, type Captured } from '../lab/golden-ends.ts';
 
@@ -95,6 +97,7 @@ describe('a capture', { timeout: 120_000 }, () => {
       () => undefined,
     );
     try {
+      await eventually('it writes', () => existsSync(join(root, 'srv/busy-59')), { timeoutMs: 30_000, everyMs: 20 });
       const { result, log } = await ends.capture('94'.repeat(16), mounts());
       expect(result.capture).toMatchObject({ passes: 4, quiet: false });
       expect(log.join('\n')).toContain('golden1 was never quiet');

@@ -1,4 +1,4 @@
-// The built manager, agents and commands in three networks in a row; nodes that boot without virtual machines. bound: 400 s
+// The built manager, agents and commands in three networks in a row; nodes that boot without virtual machines. bound: 900 s
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -116,10 +116,13 @@ describe.skipIf(process.getuid?.() !== 0)('a service node that booted (needs roo
     await typed('packimage', 'compute');
   }, 240_000);
   afterAll(async () => {
-    await node.off();
-    await server.off();
-    await manager.dispose();
-    net.remove();
+    // Whatever did not come to be, the networks go.
+    try {
+      for (const one of [node, server]) await (one as BootedMachine | undefined)?.off();
+      await (manager as RealManager | undefined)?.dispose();
+    } finally {
+      net.remove();
+    }
     rmSync(dir, { recursive: true, force: true });
   }, 60_000);
 

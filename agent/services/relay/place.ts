@@ -12,8 +12,8 @@ export interface RelayPlace {
  * Where a service node that booted carries links, since nobody starts its agent with `--relay`: on the manager's own port,
  * for who comes to an address that the registry gave it. These are its own, on the card with that MAC (DHCP brought it from
  * the registry), and those at which the nodes that it boots find it. A card that gets its address later, by a
- * postscript, is there from then on; one that leads to another network than the cluster's is shut. Undefined for a manager that is on
- * this machine: there is nothing to carry.
+ * postscript, is there from then on; whoever comes to any other address of this machine finds it shut. Undefined for a manager
+ * that is on this machine: there is nothing to carry.
  */
 export function relayPlace(
   manager: string,
